@@ -1,0 +1,46 @@
+import {
+  type AnyStateMachine,
+  type Actor,
+  createActor,
+  type EmittedFrom,
+  type EventFromLogic,
+  fromPromise,
+  type InputFrom,
+  waitFor,
+} from 'xstate'
+
+/** Work that a machine invokes: gets its input and the signal that aborts it, settles with its result. */
+export const work = fromPromise
+
+/** A machine's work that no shell has provided yet; the shell's `provide` replaces every one of them. */
+export const unwired = () => Promise.reject(new Error('this machine was started without its work'))
+
+export type SessionStart<M extends AnyStateMachine> = {
+  readonly input: InputFrom<M>
+  /** Every reply and effect that the machine emits, in order. */
+  readonly onEmit: (emitted: EmittedFrom<M>) => void
+  /** The machine is in a final state: the connection may be closed. */
+  readonly onDone: () => void
+  /** An action or guard threw: a defect. The session is over; nothing else is. */
+  readonly onError: (error: unknown) => void
+}
+
+/** Starts one actor for one connection. The only place where actors are created, so that none lacks an observer. */
+export const startSession = <M extends AnyStateMachine>(machine: M, start: SessionStart<M>): Actor<M> => {
+  const actor = createActor(machine, { input: start.input } as never) as Actor<M>
+  actor.on('*', start.onEmit as never)
+  actor.subscribe({ complete: start.onDone, error: start.onError })
+  actor.start()
+  return actor
+}
+
+/** Resolves when the machine takes the next command (tag `ready`), or is over. Resolves with whether it still runs. */
+export const readyOrOver = async <M extends AnyStateMachine>(actor: Actor<M>): Promise<boolean> => {
+  const settled = (snapshot: { readonly status: string; hasTag(tag: string): boolean }) =>
+    snapshot.status !== 'active' || snapshot.hasTag('ready')
+  const now = actor.getSnapshot() as never as Parameters<typeof settled>[0]
+  if (!settled(now)) await waitFor(actor, settled as never)
+  return (actor.getSnapshot() as never as { readonly status: string }).status === 'active'
+}
+
+export type SessionEvent<M extends AnyStateMachine> = EventFromLogic<M>

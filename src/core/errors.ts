@@ -1,0 +1,67 @@
+/** One row: what each kind of peer is told. `retry` says whether the same request may succeed later. */
+type Answer = {
+  /** The text for the peer: says what happened, names nobody. */
+  readonly text: string
+  /** SMTP reply code and enhanced status code (RFC 3463). */
+  readonly smtp: readonly [code: number, enhanced: string]
+  /** POP3 response code (RFC 2449 §8, RFC 3206); empty for none. */
+  readonly pop3: '' | '[AUTH]' | '[IN-USE]' | '[SYS/TEMP]' | '[SYS/PERM]'
+  readonly http: number
+  readonly retry: boolean
+}
+
+/**
+ * The one table of failures. 4xx unless it is provably the sender's fault: a sender keeps the message after 4xx and
+ * may drop it after 5xx.
+ */
+// prettier-ignore
+const answers = {
+  'mailbox-unknown': { text: 'No such mailbox here', smtp: [550, '5.1.1'], pop3: '[AUTH]', http: 404, retry: false },
+  'mailbox-suspended': { text: 'Mailbox is suspended, try again later', smtp: [450, '4.2.1'], pop3: '[SYS/TEMP]', http: 409, retry: true },
+  'mailbox-conflict': { text: 'The mailbox is not in a state that allows this', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 409, retry: false },
+  'alias-taken': { text: 'That address already belongs to another mailbox', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 409, retry: false },
+  'message-unknown': { text: 'No such message', smtp: [550, '5.1.1'], pop3: '', http: 404, retry: false },
+  'message-too-large': { text: 'Message is larger than this gateway accepts', smtp: [552, '5.3.4'], pop3: '[SYS/PERM]', http: 413, retry: false },
+  'object-missing': { text: 'The sealed message is missing from the vault', smtp: [451, '4.3.0'], pop3: '[SYS/PERM]', http: 410, retry: false },
+  'object-corrupt': { text: 'The sealed message is not the one that was recorded', smtp: [451, '4.3.0'], pop3: '[SYS/PERM]', http: 500, retry: false },
+  'not-openable': { text: 'The message is sealed under a key that this password does not open', smtp: [451, '4.3.0'], pop3: '[SYS/PERM]', http: 403, retry: false },
+  'password-wrong': { text: 'Wrong user name or password', smtp: [535, '5.7.8'], pop3: '[AUTH]', http: 403, retry: false },
+  'too-many-attempts': { text: 'Too many failed attempts, try again later', smtp: [454, '4.7.0'], pop3: '[SYS/TEMP]', http: 429, retry: true },
+  'maildrop-in-use': { text: 'Another session holds this maildrop', smtp: [451, '4.3.0'], pop3: '[IN-USE]', http: 409, retry: true },
+  'storage-full': { text: 'Insufficient storage, try again later', smtp: [452, '4.3.1'], pop3: '[SYS/TEMP]', http: 507, retry: true },
+  'storage-failed': { text: 'Storage is not available, try again later', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 503, retry: true },
+  'revision-conflict': { text: 'Somebody else changed this at the same time', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 409, retry: true },
+  'not-written': { text: 'Could not be recorded, try again later', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 503, retry: true },
+  'outcome-unknown': { text: 'Could not be confirmed, try again later', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 503, retry: true },
+  'event-unreadable': { text: 'The log holds an event that this version cannot read', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 503, retry: false },
+  overloaded: { text: 'Too busy, try again later', smtp: [451, '4.3.2'], pop3: '[SYS/TEMP]', http: 503, retry: true },
+  'shutting-down': { text: 'Shutting down, try again later', smtp: [421, '4.3.2'], pop3: '[SYS/TEMP]', http: 503, retry: true },
+  'connection-lost': { text: 'The connection was lost', smtp: [421, '4.4.2'], pop3: '[SYS/TEMP]', http: 499, retry: true },
+  'request-invalid': { text: 'The request is not valid', smtp: [501, '5.5.4'], pop3: '', http: 400, retry: false },
+  'not-authorized': { text: 'Not authorized', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 401, retry: false },
+  'start-refused': { text: 'The gateway cannot start', smtp: [421, '4.3.2'], pop3: '[SYS/TEMP]', http: 503, retry: false },
+  internal: { text: 'Internal error, try again later', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 500, retry: true },
+} as const satisfies Record<string, Answer>
+
+export type ErrorCode = keyof typeof answers
+
+export const answerTo = (code: ErrorCode): Answer => answers[code]
+
+/**
+ * A failure with a code of the table. The peer sees the table's `text`, or `detail` where the failure is about what the
+ * peer itself asked; the log sees `cause`.
+ */
+export class GatewayError extends Error {
+  readonly code: ErrorCode
+  readonly detail: string | undefined
+  constructor(code: ErrorCode, { detail, cause }: { readonly detail?: string; readonly cause?: unknown } = {}) {
+    super(detail ?? answers[code].text, { cause })
+    this.name = 'GatewayError'
+    this.code = code
+    this.detail = detail
+  }
+}
+
+/** Whatever was thrown, as a failure of the table: what is not one of ours is `internal`, with its cause kept. */
+export const asGatewayError = (error: unknown): GatewayError =>
+  error instanceof GatewayError ? error : new GatewayError('internal', { cause: error })

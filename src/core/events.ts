@@ -1,0 +1,168 @@
+import { type EventId, type MailboxId, type MessageId, type Position, type SessionId, type VaultKey } from './ids.ts'
+import { type StreamName } from './streams.ts'
+
+/** How a message came in. */
+export type Source = 'journal'
+export type Protocol = 'smtp' | 'smtps' | 'pop3' | 'pop3s'
+/** What protected the peer's connection; null when nothing did. */
+export type TlsFacts = { readonly version: string; readonly cipher: string } | null
+export type LoginRefusal = 'wrong-password' | 'too-many-attempts' | 'in-use' | 'unavailable'
+export type SessionOutcome = 'quit' | 'lost' | 'timeout' | 'refused' | 'shutdown' | 'failed'
+
+/**
+ * Every fact that the gateway records, and its data. The log holds no content, no secret and no correspondent:
+ * ids, sizes, digests, peers' IP addresses, and the names, aliases and reasons that administrators type.
+ */
+export type EventData = {
+  MailboxCreated: {
+    readonly mailboxId: MailboxId
+    readonly name: string
+    readonly aliases: readonly string[]
+    /** age recipient (`age1…`) under which new mail is sealed. */
+    readonly recipient: string
+    readonly generation: number
+    /** SHA-256, hex, of the passphrase-encrypted identity file. */
+    readonly identitySha256: string
+  }
+  MailboxSuspended: { readonly mailboxId: MailboxId; readonly reason: string }
+  MailboxResumed: { readonly mailboxId: MailboxId }
+
+  AliasReserved: { readonly mailboxId: MailboxId; readonly alias: string }
+  AliasReleased: { readonly mailboxId: MailboxId; readonly alias: string }
+
+  MessageReceived: {
+    readonly messageId: MessageId
+    readonly mailboxId: MailboxId
+    /** Octets of the plaintext: the trace prefix and the received bytes. */
+    readonly size: number
+    /** Octets of the same on a POP3 wire, dot-stuffing not counted (RFC 1939 §11). */
+    readonly wireSize: number
+    readonly source: Source
+    readonly sessionId: SessionId
+    readonly tls: TlsFacts
+  }
+  MessageSealed: {
+    readonly messageId: MessageId
+    readonly mailboxId: MailboxId
+    readonly object: VaultKey
+    readonly generation: number
+    readonly sealedSize: number
+    /** SHA-256, hex, of the sealed object: age does not say who sealed, the log does. */
+    readonly sealedSha256: string
+  }
+  MessageRetrieved: { readonly messageId: MessageId; readonly mailboxId: MailboxId; readonly sessionId: SessionId }
+  /** A sealed object that was asked for was missing or not the one the log names. Nothing of it was released. */
+  MessageUnreadable: {
+    readonly messageId: MessageId
+    readonly mailboxId: MailboxId
+    readonly sessionId: SessionId
+    readonly reason: 'missing' | 'corrupt'
+  }
+
+  /** One QUIT, all its deletions. */
+  MaildropUpdated: {
+    readonly mailboxId: MailboxId
+    readonly sessionId: SessionId
+    readonly deleted: readonly MessageId[]
+  }
+
+  SessionOpened: { readonly protocol: Protocol; readonly remoteAddress: string; readonly tls: TlsFacts }
+  LoginAccepted: { readonly mailboxId: MailboxId; readonly tls: TlsFacts }
+  LoginRefused: { readonly mailboxId: MailboxId; readonly reason: LoginRefusal }
+  SessionClosed: {
+    readonly outcome: SessionOutcome
+    readonly octetsIn: number
+    readonly octetsOut: number
+  }
+
+  GatewayStarted: { readonly configSha256: string }
+  GatewayStopped: { readonly reason: string }
+  CertificateInstalled: { readonly fingerprint: string; readonly names: readonly string[]; readonly notAfter: string }
+  /** Refusals too many or too anonymous to be events of their own, per source address and minute (UTC, ISO 8601). */
+  RefusalsCounted: {
+    readonly source: string
+    readonly minute: string
+    readonly counts: Readonly<Record<string, number>>
+  }
+}
+
+export type EventType = keyof EventData
+
+/** The current version of each event's shape. A changed shape raises it and brings an upcast. */
+export const eventVersions: Readonly<Record<EventType, number>> = {
+  MailboxCreated: 1,
+  MailboxSuspended: 1,
+  MailboxResumed: 1,
+  AliasReserved: 1,
+  AliasReleased: 1,
+  MessageReceived: 1,
+  MessageSealed: 1,
+  MessageRetrieved: 1,
+  MessageUnreadable: 1,
+  MaildropUpdated: 1,
+  SessionOpened: 1,
+  LoginAccepted: 1,
+  LoginRefused: 1,
+  SessionClosed: 1,
+  GatewayStarted: 1,
+  GatewayStopped: 1,
+  CertificateInstalled: 1,
+  RefusalsCounted: 1,
+}
+
+/** A fact, in the past tense. */
+export type Fact<T extends EventType = EventType> = {
+  [K in T]: { readonly type: K; readonly data: EventData[K] }
+}[T]
+
+/** Who caused an event. */
+export type Principal = 'system' | `peer:${string}` | `administrator:${string}`
+
+/** Why an event happened: who, in which session or request, after which event or command. */
+export type Cause = {
+  readonly principal: Principal
+  readonly correlationId: string
+  readonly causationId: string
+}
+
+/** `$…` are EventStoreDB's reserved names. `at` is the gateway's clock, ISO 8601 with milliseconds. */
+export type Metadata = {
+  readonly at: string
+  readonly principal: Principal
+  readonly $correlationId: string
+  readonly $causationId: string
+  readonly node: string
+  readonly version: number
+}
+
+/** A fact on its way into the log. */
+export type NewEvent = Fact & { readonly metadata: Metadata }
+
+/** A fact as the log holds it. */
+export type Recorded<T extends EventType = EventType> = Fact<T> & {
+  readonly id: EventId
+  readonly stream: StreamName
+  /** 0 for the first event of its stream. */
+  readonly revision: number
+  readonly position: Position
+  /** The log's own clock, ISO 8601. */
+  readonly recordedAt: string
+  readonly metadata: Metadata
+}
+
+/** Makes metadata of a cause; the one place where a fact gets its time, node and version. */
+export type Stamp = (fact: Fact, cause: Cause) => NewEvent
+
+export const stamper =
+  (node: string, now: () => Date): Stamp =>
+  (fact, { principal, correlationId, causationId }) => ({
+    ...fact,
+    metadata: {
+      at: now().toISOString(),
+      principal,
+      $correlationId: correlationId,
+      $causationId: causationId,
+      node,
+      version: eventVersions[fact.type],
+    },
+  })

@@ -1,0 +1,44 @@
+import { randomBytes, randomUUID, randomUUIDv7 } from 'node:crypto'
+import { v5 } from 'uuid'
+
+declare const brand: unique symbol
+type Brand<T, B extends string> = T & { readonly [brand]: B }
+
+/** `mbx-` and 32 lower-case hex digits. */
+export type MailboxId = Brand<string, 'MailboxId'>
+/** UUIDv7 (RFC 9562 §5.7); also the message's POP3 unique-id (RFC 1939 §7). */
+export type MessageId = Brand<string, 'MessageId'>
+/** UUIDv7; one TCP connection of a peer, or one request to the API. */
+export type SessionId = Brand<string, 'SessionId'>
+/** UUIDv4, minted once for an append and reused only by retries of that same append. */
+export type CommandId = Brand<string, 'CommandId'>
+/** UUIDv5 of a command id and the event's index in the append, so that a retry writes the same events. */
+export type EventId = Brand<string, 'EventId'>
+/** A place in the log's one global order. Opaque; two positions of one log compare as strings, later is greater. */
+export type Position = Brand<string, 'Position'>
+/** Names an object in the vault: `<yyyy-mm-dd>/<message id>`, the UTC day on which it was received. */
+export type VaultKey = Brand<string, 'VaultKey'>
+
+/** Before the first event of any log. */
+export const origin = '' as Position
+
+const mailboxPattern = /^mbx-[0-9a-f]{32}$/
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+const vaultKeyPattern = /^\d{4}-\d{2}-\d{2}\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+export const newMailboxId = () => `mbx-${randomBytes(16).toString('hex')}` as MailboxId
+export const newMessageId = () => randomUUIDv7() as MessageId
+export const newSessionId = () => randomUUIDv7() as SessionId
+export const newCommandId = () => randomUUID() as CommandId
+
+export const isMailboxId = (text: string): text is MailboxId => mailboxPattern.test(text)
+export const isMessageId = (text: string): text is MessageId => uuidPattern.test(text)
+export const isVaultKey = (text: string): text is VaultKey => vaultKeyPattern.test(text)
+
+export const eventId = (command: CommandId, index: number) => v5(String(index), command) as EventId
+
+/** The vault key of a message received at `at`. */
+export const vaultKey = (message: MessageId, at: Date) => `${at.toISOString().slice(0, 10)}/${message}` as VaultKey
+
+/** Milliseconds since the epoch at which a UUIDv7 was minted. */
+export const mintedAt = (id: MessageId | SessionId) => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)

@@ -1,0 +1,17 @@
+import { createHash } from 'node:crypto'
+import { type MailboxId, type MessageId, type SessionId } from './ids.ts'
+
+/** What stands before the first `-` of a stream's name. */
+export type StreamCategory = 'mailbox' | 'alias' | 'message' | 'maildrop' | 'session' | 'gateway' | 'access'
+export type StreamName = `${StreamCategory}-${string}`
+
+export const mailboxStream = (id: MailboxId): StreamName => `mailbox-${id}`
+export const messageStream = (id: MessageId): StreamName => `message-${id}`
+export const maildropStream = (id: MailboxId): StreamName => `maildrop-${id}`
+export const sessionStream = (id: SessionId): StreamName => `session-${id}`
+export const gatewayStream = (node: string): StreamName => `gateway-${node}`
+export const accessStream = (id: string): StreamName => `access-${id}`
+
+/** The stream's single writer is what makes an address belong to one mailbox. Only the digest of the address is named. */
+export const aliasStream = (normalisedAddress: string): StreamName =>
+  `alias-${createHash('sha256').update(normalisedAddress).digest('hex')}`
