@@ -1,11 +1,11 @@
 import {
-  type AnyStateMachine,
   type Actor,
+  type AnyStateMachine,
   createActor,
   type EmittedFrom,
-  type EventFromLogic,
   fromPromise,
   type InputFrom,
+  type SnapshotFrom,
   waitFor,
 } from 'xstate'
 
@@ -27,20 +27,21 @@ export type SessionStart<M extends AnyStateMachine> = {
 
 /** Starts one actor for one connection. The only place where actors are created, so that none lacks an observer. */
 export const startSession = <M extends AnyStateMachine>(machine: M, start: SessionStart<M>): Actor<M> => {
-  const actor = createActor(machine, { input: start.input } as never) as Actor<M>
-  actor.on('*', start.onEmit as never)
+  const actor = createActor(machine, { input: start.input })
+  actor.on('*', start.onEmit)
   actor.subscribe({ complete: start.onDone, error: start.onError })
-  actor.start()
-  return actor
+  return actor.start()
 }
+
+// Every machine's snapshot has these two; the library's type for an open M does not say so.
+type Settling = { readonly status: string; hasTag(tag: string): boolean }
+
+const isReadyOrOver = (snapshot: unknown) =>
+  (snapshot as Settling).status !== 'active' || (snapshot as Settling).hasTag('ready')
 
 /** Resolves when the machine takes the next command (tag `ready`), or is over. Resolves with whether it still runs. */
 export const readyOrOver = async <M extends AnyStateMachine>(actor: Actor<M>): Promise<boolean> => {
-  const settled = (snapshot: { readonly status: string; hasTag(tag: string): boolean }) =>
-    snapshot.status !== 'active' || snapshot.hasTag('ready')
-  const now = actor.getSnapshot() as never as Parameters<typeof settled>[0]
-  if (!settled(now)) await waitFor(actor, settled as never)
-  return (actor.getSnapshot() as never as { readonly status: string }).status === 'active'
+  const snapshot: SnapshotFrom<M> = actor.getSnapshot()
+  const settled: unknown = isReadyOrOver(snapshot) ? snapshot : await waitFor(actor, isReadyOrOver)
+  return (settled as Settling).status === 'active'
 }
-
-export type SessionEvent<M extends AnyStateMachine> = EventFromLogic<M>

@@ -1,5 +1,12 @@
-import { type Source, type TlsFacts } from './core/events.ts'
-import { type MailboxId, type MessageId, type Position, type SessionId } from './core/ids.ts'
+import { createHash } from 'node:crypto'
+import { asGatewayError } from './core/errors.ts'
+import type { Fact, Source, Stamp, TlsFacts } from './core/events.ts'
+import { type MailboxId, type MessageId, newCommandId, type Position, type SessionId, vaultKey } from './core/ids.ts'
+import type { EventLog, Vault, VaultWriter } from './core/ports.ts'
+import { messageStream } from './core/streams.ts'
+import { startSealing } from './seal/age.ts'
+import { parseRecipient, type Recipient } from './seal/x25519.ts'
+import { wireSizeCounter } from './wire/dots.ts'
 
 /** One message on its way into one mailbox. */
 export type Delivery = {
@@ -18,6 +25,7 @@ export type Delivery = {
 
 export type Receipt = {
   readonly messageId: MessageId
+  /** Octets of the plaintext: trace and body. */
   readonly size: number
   readonly wireSize: number
   readonly position: Position
@@ -30,4 +38,103 @@ export type Archive = {
    * `outcome-unknown`: the object stays.
    */
   receive(delivery: Delivery, body: AsyncIterable<Uint8Array>): Promise<Receipt>
+}
+
+/** What sealing a message made known: everything that its events say. */
+type Sealed = {
+  readonly size: number
+  readonly wireSize: number
+  readonly sealedSize: number
+  readonly sealedSha256: string
+}
+
+export type ArchiveParts = { readonly log: EventLog; readonly vault: Vault; readonly stamp: Stamp }
+
+export const createArchive = ({ log, vault, stamp }: ArchiveParts): Archive => {
+  const recipientOf = rememberRecipients()
+
+  const store = async (delivery: Delivery, body: AsyncIterable<Uint8Array>): Promise<Sealed> => {
+    const writer = await vault.create(vaultKey(delivery.messageId))
+    try {
+      const sealed = await seal(recipientOf(delivery.recipient), plaintext(delivery.trace, body), writer)
+      await writer.commit()
+      return sealed
+    } catch (error) {
+      await writer.abort()
+      throw error
+    }
+  }
+
+  const record = async (delivery: Delivery, sealed: Sealed) => {
+    const { messageId, sessionId, remoteAddress } = delivery
+    const cause = { principal: `peer:${remoteAddress}`, correlationId: sessionId, causationId: sessionId } as const
+    const events = factsOf(delivery, sealed).map((fact) => stamp(fact, cause))
+    return log.append({ stream: messageStream(messageId), expected: 'no-stream', commandId: newCommandId(), events })
+  }
+
+  return {
+    async receive(delivery, body) {
+      const sealed = await store(delivery, body)
+      try {
+        const { position } = await record(delivery, sealed)
+        return { messageId: delivery.messageId, size: sealed.size, wireSize: sealed.wireSize, position }
+      } catch (error) {
+        // An object without events is garbage; when the events may exist, the object must.
+        if (asGatewayError(error).code !== 'outcome-unknown') await vault.remove(vaultKey(delivery.messageId))
+        throw error
+      }
+    },
+  }
+}
+
+async function* plaintext(trace: Uint8Array, body: AsyncIterable<Uint8Array>) {
+  yield trace
+  yield* body
+}
+
+const seal = async (recipient: Recipient, plain: AsyncIterable<Uint8Array>, writer: VaultWriter): Promise<Sealed> => {
+  const sealing = startSealing([recipient])
+  const digest = createHash('sha256')
+  const onTheWire = wireSizeCounter()
+  let size = 0
+  let sealedSize = 0
+  const write = async (pieces: readonly Uint8Array[]) => {
+    for (const piece of pieces) {
+      digest.update(piece)
+      sealedSize += piece.byteLength
+      await writer.write(piece)
+    }
+  }
+  for await (const chunk of plain) {
+    size += chunk.byteLength
+    onTheWire.update(chunk)
+    await write(sealing.update(chunk))
+  }
+  await write(sealing.final())
+  return { size, wireSize: onTheWire.final(), sealedSize, sealedSha256: digest.digest('hex') }
+}
+
+const factsOf = (delivery: Delivery, sealed: Sealed): readonly Fact[] => {
+  const { messageId, mailboxId, source, sessionId, tls, generation } = delivery
+  const { size, wireSize, sealedSize, sealedSha256 } = sealed
+  return [
+    { type: 'MessageReceived', data: { messageId, mailboxId, size, wireSize, source, sessionId, tls } },
+    {
+      type: 'MessageSealed',
+      data: { messageId, mailboxId, object: vaultKey(messageId), generation, sealedSize, sealedSha256 },
+    },
+  ]
+}
+
+/** Parsing a recipient costs more than sealing to it; a gateway has few. */
+const rememberRecipients = (limit = 1000) => {
+  const known = new Map<string, Recipient>()
+  return (text: string): Recipient => {
+    const remembered = known.get(text)
+    if (remembered) return remembered
+    if (known.size >= limit) known.clear()
+    const recipient = parseRecipient(text)
+    known.set(text, recipient)
+    return recipient
+  }
 }

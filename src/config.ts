@@ -1,11 +1,26 @@
-import { type MailboxId } from './core/ids.ts'
+import { createHash } from 'node:crypto'
+import { hostname, networkInterfaces } from 'node:os'
+import { resolve } from 'node:path'
+import { stringify } from 'smol-toml'
+import { type ConfigSource, readEnvironment, readFile, type Said } from './config/sources.ts'
+import { GatewayError } from './core/errors.ts'
+import type { MailboxId } from './core/ids.ts'
+import { type Machine, type Row, rows } from './config/settings.ts'
 
 /** A TCP port; 0 lets the system choose; `off` turns the listener off. */
 export type Port = number | 'off'
+export type LogLevel = 'info' | 'warn' | 'error' | 'off'
 
 /** The effective configuration: validated, frozen. */
 export type Config = {
-  readonly gateway: { readonly domain: string; readonly data: string; readonly node: string }
+  readonly gateway: {
+    /** Lower case, without a dot at the end. */
+    readonly domain: string
+    /** Absolute path. */
+    readonly data: string
+    readonly node: string
+    readonly logLevel: LogLevel
+  }
   readonly smtp: {
     readonly host: string
     readonly port: Port
@@ -36,3 +51,128 @@ export type Limits = {
   /** Commands that make no sense, after which an SMTP or POP3 connection is closed. */
   readonly badCommands: number
 }
+
+export type ConfigOrigin = {
+  /** A configuration file that must exist; without it `sealpost.toml` in `cwd`, which need not. */
+  readonly file?: string | undefined
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+const thisMachine = (): Machine => ({
+  hostname: hostname(),
+  hasIpv6: Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6')),
+})
+
+/**
+ * Defaults, then the file, then `SEALPOST_<SECTION>_<KEY>` variables. Unknown keys and bad values are never passed over:
+ * throws `start-refused` whose detail names each key, where it was said and why it is refused, one a line.
+ */
+export const loadConfig = ({ file, cwd, env }: ConfigOrigin, machine: Machine = thisMachine()): Config => {
+  const sources = [readFile(file, cwd), readEnvironment(env)]
+  const problems = sources.flatMap(({ problems }) => problems)
+  const values = rows.map((row) => [row, valueOf(row, sources, machine, problems)] as const)
+  const config = assemble(values, cwd)
+  problems.push(...(problems.length > 0 ? [] : clashes(config)))
+  if (problems.length > 0) throw new GatewayError('start-refused', { detail: problems.join('\n') })
+  return config
+}
+
+type Value = { readonly value: unknown; readonly base: string | undefined }
+
+/** The last source that says the key wins; what is wrong in an earlier one is a problem all the same. */
+const valueOf = (row: Row, sources: readonly ConfigSource[], machine: Machine, problems: string[]): Value => {
+  let result: Value = { value: row.setting.default(machine), base: undefined }
+  for (const { said } of sources) {
+    const saying = said.get(row.name)
+    if (saying === undefined) continue
+    const value = row.setting.kind.read(saying.value)
+    if (value === undefined) problems.push(refusal(row, saying))
+    else result = { value, base: saying.base }
+  }
+  return result
+}
+
+const refusal = (row: Row, { value, where }: Said) =>
+  `${row.name} must be ${row.setting.kind.expects}, not ${shown(value)} (${where})`
+
+const shown = (value: unknown) => {
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return value instanceof Date ? 'a date' : 'a table'
+  const text = JSON.stringify(value)
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+}
+
+const assemble = (values: readonly (readonly [Row, Value])[], cwd: string): Config => {
+  const sections: Record<string, Record<string, unknown>> = {}
+  for (const [{ section, key, name }, { value, base }] of values) {
+    const sectionOf = (sections[section] ??= {})
+    sectionOf[key] = name === 'gateway.data' ? resolve(cwd, base ?? '', value as string) : value
+  }
+  for (const section of Object.values(sections)) Object.freeze(section)
+  // The table has exactly the sections and keys of Config, each with a kind of that key's type (type `Settings`).
+  return Object.freeze(sections) as never
+}
+
+/** Two listeners cannot have one port; said here, because the system would name only the second. */
+const clashes = ({ smtp, pop3, pop3s, admin }: Config): string[] => {
+  const listeners: readonly (readonly [string, string, Port])[] = [
+    ['smtp.port', smtp.host, smtp.port],
+    ['smtp.tlsPort', smtp.host, smtp.tlsPort],
+    ['pop3.port', pop3.host, pop3.port],
+    ['pop3s.port', pop3.host, pop3s.port],
+    ['admin.port', admin.host, admin.port],
+  ]
+  const fixed = listeners.filter(([, , port]) => port !== 'off' && port !== 0)
+  return fixed.flatMap(([name, host, port], index) =>
+    fixed
+      .slice(index + 1)
+      .filter(([, otherHost, otherPort]) => otherPort === port && overlap(host, otherHost))
+      .map(([other]) => `${name} and ${other} are both ${port}: each listener needs a port of its own`),
+  )
+}
+
+const everywhere = (host: string) => host === '::' || host === '0.0.0.0'
+const overlap = (a: string, b: string) => a === b || everywhere(a) || everywhere(b)
+
+/** SHA-256, hex, of the effective configuration: the same values give the same digest wherever they were said. */
+export const configSha256 = (config: Config) =>
+  createHash('sha256')
+    .update(JSON.stringify(rows.map(({ name, section, key }) => [name, valueIn(config, section, key) ?? null])))
+    .digest('hex')
+
+/** The effective configuration as a commented `sealpost.toml` that gives the same configuration again. */
+export const describeConfig = (config: Config): string =>
+  Object.keys(config)
+    .map(
+      (section) =>
+        `[${section}]\n${rows
+          .filter((row) => row.section === section)
+          .map(lineOf(config))
+          .join('')}`,
+    )
+    .join('\n')
+
+const lineOf = (config: Config) => (row: Row) => {
+  const printed = row.setting.kind.print(valueIn(config, row.section, row.key))
+  const line = printed === undefined ? `# ${row.key} =` : stringify({ [row.key]: printed }).trimEnd()
+  return `# ${row.setting.reason}\n${line}\n`
+}
+
+// Every row's section and key exist in Config (type `Settings`).
+const valueIn = (config: Config, section: string, key: string) =>
+  (config as never as Record<string, Record<string, unknown>>)[section]?.[key]
+
+/** Every key with its variable, default and reason, for help and handbook. */
+export const describeSettings = (machine: Machine = thisMachine()) =>
+  rows.map(({ name, variable, setting }) => ({
+    name,
+    variable,
+    expects: setting.kind.expects,
+    default: setting.kind.print(setting.default(machine)),
+    reason: setting.reason,
+  }))
+
+/** The same configuration over another data directory: what `--data` on the command line asks for. */
+export const withData = (config: Config, data: string, cwd: string): Config =>
+  Object.freeze({ ...config, gateway: Object.freeze({ ...config.gateway, data: resolve(cwd, data) }) })

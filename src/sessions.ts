@@ -1,6 +1,6 @@
-import { type Fact, type Protocol, type SessionOutcome, type Stamp, type TlsFacts } from './core/events.ts'
+import type { Fact, Protocol, SessionOutcome, Stamp, TlsFacts } from './core/events.ts'
 import { newCommandId, type SessionId } from './core/ids.ts'
-import { type EventLog, type Logger } from './core/ports.ts'
+import type { EventLog, Logger } from './core/ports.ts'
 import { sessionStream } from './core/streams.ts'
 
 /** One TCP connection of a peer, as the log knows it. */
@@ -29,7 +29,7 @@ export type SessionRecorder = {
   closed(peer: Peer, end: SessionEnd): void
 }
 
-export const recordSessions = (log: EventLog, stamp: Stamp, logger: Logger): SessionRecorder => {
+export const recordSessions = (log: Pick<EventLog, 'append'>, stamp: Stamp, logger: Logger): SessionRecorder => {
   const happened = (peer: Peer, fact: Fact) => {
     const cause = {
       principal: `peer:${peer.remoteAddress}`,

@@ -1,5 +1,5 @@
-import { type EventId, type MailboxId, type MessageId, type Position, type SessionId, type VaultKey } from './ids.ts'
-import { type StreamName } from './streams.ts'
+import type { EventId, MailboxId, MessageId, Position, SessionId, VaultKey } from './ids.ts'
+import type { StreamName } from './streams.ts'
 
 /** How a message came in. */
 export type Source = 'journal'

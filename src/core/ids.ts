@@ -37,8 +37,11 @@ export const isVaultKey = (text: string): text is VaultKey => vaultKeyPattern.te
 
 export const eventId = (command: CommandId, index: number) => v5(String(index), command) as EventId
 
-/** The vault key of a message received at `at`. */
-export const vaultKey = (message: MessageId, at: Date) => `${at.toISOString().slice(0, 10)}/${message}` as VaultKey
-
 /** Milliseconds since the epoch at which a UUIDv7 was minted. */
 export const mintedAt = (id: MessageId | SessionId) => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+
+/** Where a message lies in the vault: under the UTC day on which its id was minted. */
+export const vaultKey = (message: MessageId) =>
+  `${new Date(mintedAt(message)).toISOString().slice(0, 10)}/${message}` as VaultKey
+
+export const messageOfKey = (key: VaultKey) => key.slice(11) as MessageId

@@ -1,6 +1,6 @@
-import { type NewEvent, type Recorded } from './events.ts'
-import { type CommandId, type Position, type VaultKey } from './ids.ts'
-import { type StreamName } from './streams.ts'
+import type { NewEvent, Recorded } from './events.ts'
+import type { CommandId, Position, VaultKey } from './ids.ts'
+import type { StreamName } from './streams.ts'
 
 /** What the writer knows of the stream: it does not exist, exists at this revision, or it does not matter. */
 export type Expected = 'no-stream' | 'any' | number

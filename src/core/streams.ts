@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type MailboxId, type MessageId, type SessionId } from './ids.ts'
+import type { MailboxId, MessageId, SessionId } from './ids.ts'
 
 /** What stands before the first `-` of a stream's name. */
 export type StreamCategory = 'mailbox' | 'alias' | 'message' | 'maildrop' | 'session' | 'gateway' | 'access'

@@ -1,0 +1,67 @@
+/** RFC 5321 §4.2 and RFC 2034: no enhanced status code where the standard allows none. */
+export type SmtpReply = {
+  readonly code: number
+  readonly enhanced: string
+  /** One line each. */
+  readonly lines: readonly string[]
+}
+
+/** What is said in the same words to everybody. Texts name nobody and repeat nothing that the peer sent. */
+// prettier-ignore
+const table = {
+  ok: [250, '2.0.0', 'OK'],
+  senderOk: [250, '2.1.0', 'Sender OK'],
+  recipientOk: [250, '2.1.5', 'Recipient OK'],
+  sendData: [354, '', 'End data with <CRLF>.<CRLF>'],
+  bye: [221, '2.0.0', 'Bye'],
+  readyForTls: [220, '2.0.0', 'Ready to start TLS'],
+  help: [214, '2.0.0', 'This is an archive: send mail to a mailbox of it (RFC 5321)'],
+  notVerified: [252, '2.5.0', 'Not verified; send a message to try'],
+
+  // Commands (RFC 5321 §4.2.4, §4.3.2)
+  unknownCommand: [500, '5.5.1', 'Command not recognized'],
+  notImplemented: [502, '5.5.1', 'Command not implemented'],
+  notText: [500, '5.5.2', 'A command is one line of text that ends in CRLF'],
+  lineTooLong: [500, '5.5.2', 'Line too long'],
+  noArgument: [501, '5.5.4', 'This command takes no argument'],
+  helloSyntax: [501, '5.5.4', 'Say EHLO and your domain name or address literal'],
+  mailSyntax: [501, '5.5.4', 'Syntax: MAIL FROM:<address>'],
+  recipientSyntax: [501, '5.5.4', 'Syntax: RCPT TO:<address>'],
+  verifySyntax: [501, '5.5.4', 'Syntax: VRFY address'],
+  senderInvalid: [501, '5.1.7', 'The sender address is not valid'],
+  recipientInvalid: [501, '5.1.3', 'The recipient address is not valid'],
+  parameterSyntax: [501, '5.5.4', 'The parameters are not valid'],
+  parameterUnknown: [555, '5.5.4', 'Parameter not recognized'],
+  needsSmtpUtf8: [553, '5.6.7', 'Such an address needs SMTPUTF8'],
+  helloFirst: [503, '5.5.1', 'Say EHLO first'],
+  mailFirst: [503, '5.5.1', 'MAIL is needed first'],
+  recipientFirst: [503, '5.5.1', 'A valid RCPT is needed first'],
+  badSequence: [503, '5.5.1', 'Bad sequence of commands'],
+  tlsActive: [503, '5.5.1', 'TLS is active already'],
+  noAuth: [502, '5.5.1', 'Authentication is not offered here'],
+
+  // Messages and recipients
+  tooLarge: [552, '5.3.4', 'Message is larger than this gateway accepts'],
+  unknownRecipient: [550, '5.1.1', 'No such mailbox here'],
+  relayRefused: [550, '5.7.1', 'Relaying is not permitted'],
+  suspended: [450, '4.2.1', 'Mailbox is suspended, try again later'],
+  noPostmaster: [450, '4.2.1', 'No mailbox is set for postmaster, try again later'],
+  recipientUnavailable: [451, '4.3.0', 'Recipients cannot be looked up, try again later'],
+  oneMailbox: [452, '4.5.3', 'One mailbox per message, send to this one apart'],
+  tooManyRecipients: [452, '4.5.3', 'Too many recipients'],
+
+  // Endings
+  tooManySessions: [421, '4.3.2', 'Too many connections, try again later'],
+  tooManyBad: [421, '4.7.0', 'Too many commands that make no sense'],
+  notHttp: [421, '4.7.0', 'This is not an HTTP server'],
+  timedOut: [421, '4.4.2', 'Nothing was heard for too long'],
+  shuttingDown: [421, '4.3.2', 'Shutting down, try again later'],
+  internal: [421, '4.3.0', 'Internal error, try again later'],
+} as const satisfies Record<string, readonly [code: number, enhanced: string, text: string]>
+
+export type ReplyName = keyof typeof table
+
+export const smtpReply = (name: ReplyName): SmtpReply => {
+  const [code, enhanced, text] = table[name]
+  return { code, enhanced, lines: [text] }
+}

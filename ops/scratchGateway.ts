@@ -1,0 +1,140 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+const root = join(import.meta.dirname, '..')
+const main = join(root, 'src/main.ts')
+
+export type Ports = {
+  readonly smtp: number
+  readonly smtps: number
+  readonly pop3: number
+  readonly pop3s: number
+  readonly admin: number
+}
+
+/** A gateway of its own process, data directory and ports, for demonstrations, benchmarks and tests. */
+export type ScratchGateway = {
+  readonly data: string
+  readonly ports: Ports
+  readonly process: ChildProcess
+  /** Everything that the gateway wrote to stdout and stderr so far. */
+  output(): string
+  /** Runs a command of the command line against it; gives its stdout, rejects with its stderr. */
+  command(...args: readonly string[]): Promise<string>
+  commandBytes(...args: readonly string[]): Promise<Buffer>
+  createMailbox(...args: readonly string[]): Promise<CreatedMailbox>
+  /** SIGTERM, and the exit code. */
+  stop(): Promise<number | null>
+  kill(): Promise<void>
+  /** Removes the data directory. */
+  remove(): void
+}
+
+export type CreatedMailbox = { readonly mailboxId: string; readonly address: string; readonly password: string }
+
+const freePort = () =>
+  new Promise<number>((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() =>
+        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
+      )
+    })
+  })
+
+export const freePorts = async (): Promise<Ports> => ({
+  smtp: await freePort(),
+  smtps: await freePort(),
+  pop3: await freePort(),
+  pop3s: await freePort(),
+  admin: await freePort(),
+})
+
+export type ScratchOptions = {
+  /** An existing data directory; a new one otherwise. */
+  readonly data?: string
+  readonly ports?: Ports
+  /** Further configuration, as SEALPOST_… variables. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Arguments of Node's own. */
+  readonly nodeArgs?: readonly string[]
+  /** Milliseconds to wait until it serves. */
+  readonly within?: number
+}
+
+export const scratchEnv = (data: string, ports: Ports): Record<string, string> => ({
+  SEALPOST_GATEWAY_DATA: data,
+  SEALPOST_GATEWAY_DOMAIN: 'gateway.test',
+  SEALPOST_GATEWAY_NODE: 'scratch',
+  SEALPOST_SMTP_HOST: '127.0.0.1',
+  SEALPOST_SMTP_PORT: String(ports.smtp),
+  SEALPOST_SMTP_TLS_PORT: String(ports.smtps),
+  SEALPOST_POP3_HOST: '127.0.0.1',
+  SEALPOST_POP3_PORT: String(ports.pop3),
+  SEALPOST_POP3S_PORT: String(ports.pop3s),
+  SEALPOST_ADMIN_PORT: String(ports.admin),
+})
+
+/** Starts it and resolves once it serves; rejects with its output if it does not. */
+export const startScratchGateway = async (options: ScratchOptions = {}): Promise<ScratchGateway> => {
+  const data = options.data ?? mkdtempSync(join(tmpdir(), 'sealpost-'))
+  const ports = options.ports ?? (await freePorts())
+  const env = { ...process.env, ...scratchEnv(data, ports), ...options.env }
+  const cwd = data
+  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), main, 'serve'], { cwd, env, stdio: 'pipe' })
+  let output = ''
+  child.stdout.on('data', (text: Buffer) => (output += text.toString()))
+  child.stderr.on('data', (text: Buffer) => (output += text.toString()))
+  // A test or benchmark that fails must not be held up by its gateway, nor leave it behind.
+  child.unref()
+  // A child's pipes are sockets, whatever their type says.
+  for (const pipe of [child.stdout, child.stderr] as unknown as readonly Socket[]) pipe.unref()
+  const end = () => child.kill('SIGKILL')
+  process.once('exit', end)
+  child.once('exit', () => process.off('exit', end))
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  await serving(child, join(data, 'admin.url'), options.within ?? 30_000, () => output)
+
+  const run = (args: readonly string[]) =>
+    promisify(execFile)(process.execPath, [main, ...args], { cwd, env, encoding: 'buffer', maxBuffer: 1 << 30 })
+  const command = async (...args: readonly string[]) => (await run(args)).stdout.toString()
+  return {
+    data,
+    ports,
+    process: child,
+    output: () => output,
+    command,
+    commandBytes: async (...args) => (await run(args)).stdout,
+    createMailbox: async (...args) =>
+      JSON.parse(await command('mailbox', 'create', '--json', ...args)) as CreatedMailbox,
+    stop: () => {
+      child.ref()
+      child.kill('SIGTERM')
+      return exited
+    },
+    kill: async () => {
+      child.ref()
+      child.kill('SIGKILL')
+      await exited
+    },
+    remove: () => rmSync(data, { recursive: true, force: true }),
+  }
+}
+
+const serving = async (child: ChildProcess, urlFile: string, within: number, output: () => string) => {
+  const until = Date.now() + within
+  const isOurs = () => existsSync(urlFile) && readFileSync(urlFile, 'utf8').includes(`#${child.pid}`)
+  while (!isOurs()) {
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`the gateway ended (${child.exitCode}):\n${output()}`)
+    if (Date.now() > until) throw new Error(`the gateway did not serve within ${within} ms:\n${output()}`)
+    await delay(10)
+  }
+}

@@ -1,0 +1,108 @@
+import { normaliseAddress, parseAddress } from '../src/core/address.ts'
+import { isMailboxId, type MailboxId, origin } from '../src/core/ids.ts'
+import {
+  mustChange,
+  type Page,
+  pageOf,
+  type PageRequest,
+  type Projection,
+  type Row,
+  type ViewReader,
+  type ViewWriter,
+} from './projection.ts'
+
+/** A mailbox as it is now. */
+export type Mailbox = {
+  readonly mailboxId: MailboxId
+  readonly name: string
+  readonly state: 'active' | 'suspended'
+  /** Normalised, in alphabetical order. */
+  readonly aliases: readonly string[]
+  /** age recipient under which new mail is sealed, and its generation. */
+  readonly recipient: string
+  readonly generation: number
+  /** ISO 8601. */
+  readonly createdAt: string
+  /** Of the last event of the mailbox's stream that this view knows. */
+  readonly revision: number
+}
+
+/** Addresses follow the alias streams, not MailboxCreated: their single writer says whose an address is. */
+export const mailboxes: Projection = {
+  name: 'mailboxes',
+  version: 1,
+  tables: `
+    create table mailbox (
+      mailboxId text primary key,
+      position text not null,
+      name text not null,
+      state text not null,
+      recipient text not null,
+      generation integer not null,
+      createdAt text not null,
+      revision integer not null
+    ) strict, without rowid;
+    create unique index mailboxInOrder on mailbox (position);
+    create table mailboxAddress (alias text primary key, mailboxId text not null) strict, without rowid;
+    create index mailboxAddressOf on mailboxAddress (mailboxId);`,
+  on: {
+    MailboxCreated: (views, { data, position, metadata, revision }) => {
+      const { mailboxId, name, recipient, generation } = data
+      const insert = `insert into mailbox (mailboxId, position, name, state, recipient, generation, createdAt, revision)
+        values (?, ?, ?, 'active', ?, ?, ?, ?)`
+      views.run(insert, mailboxId, position, name, recipient, generation, metadata.at, revision)
+    },
+    MailboxSuspended: (views, { data, revision }) => become(views, data.mailboxId, 'suspended', revision),
+    MailboxResumed: (views, { data, revision }) => become(views, data.mailboxId, 'active', revision),
+    AliasReserved: (views, { data }) => {
+      views.run('insert or replace into mailboxAddress (alias, mailboxId) values (?, ?)', data.alias, data.mailboxId)
+    },
+    AliasReleased: (views, { data }) => {
+      views.run('delete from mailboxAddress where alias = ? and mailboxId = ?', data.alias, data.mailboxId)
+    },
+  },
+}
+
+const become = (views: ViewWriter, mailboxId: MailboxId, state: Mailbox['state'], revision: number) =>
+  mustChange(views.run('update mailbox set state = ?, revision = ? where mailboxId = ?', state, revision, mailboxId))
+
+const columns = `m.mailboxId, m.position, m.name, m.state, m.recipient, m.generation, m.createdAt, m.revision,
+  (select json_group_array(alias order by alias) from mailboxAddress a where a.mailboxId = m.mailboxId) as aliases`
+
+const toMailbox = (row: Row): Mailbox => ({
+  mailboxId: row['mailboxId'] as MailboxId,
+  name: row['name'] as string,
+  state: row['state'] as Mailbox['state'],
+  aliases: JSON.parse(row['aliases'] as string) as string[],
+  recipient: row['recipient'] as string,
+  generation: row['generation'] as number,
+  createdAt: row['createdAt'] as string,
+  revision: row['revision'] as number,
+})
+
+const found = (row: Row | undefined) => row && toMailbox(row)
+
+export const mailboxOf = (reader: ViewReader, mailboxId: MailboxId): Mailbox | undefined =>
+  found(reader.get(`select ${columns} from mailbox m where m.mailboxId = ?`, mailboxId))
+
+/** The mailbox that an alias belongs to. An address made of a mailbox id is no alias: see `mailboxOf`. */
+export const mailboxByAddress = (reader: ViewReader, normalisedAddress: string): Mailbox | undefined => {
+  const select = `select ${columns} from mailboxAddress d join mailbox m on m.mailboxId = d.mailboxId where d.alias = ?`
+  return found(reader.get(select, normalisedAddress))
+}
+
+/** The mailbox that somebody means by `name`: its id, its id at the gateway's domain, or an alias (as yet not normalised). */
+export const mailboxNamed = (reader: ViewReader, domain: string, name: string): Mailbox | undefined => {
+  const address = parseAddress(name.includes('@') ? name : `${name}@${domain}`)
+  if (!address) return undefined
+  const id = address.local.toLowerCase()
+  return isMailboxId(id) && address.domain.toLowerCase() === domain
+    ? mailboxOf(reader, id)
+    : mailboxByAddress(reader, normaliseAddress(address))
+}
+
+/** In the order in which they were created. */
+export const listMailboxes = (reader: ViewReader, { after = origin, limit }: PageRequest): Page<Mailbox> => {
+  const select = `select ${columns} from mailbox m where m.position > ? order by m.position limit ?`
+  return pageOf(reader.all(select, after, limit + 1), limit, toMailbox)
+}

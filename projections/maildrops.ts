@@ -1,0 +1,40 @@
+import { type MailboxId, type MessageId, origin, type VaultKey } from '../src/core/ids.ts'
+import { type Page, pageOf, type PageRequest, type Row, type ViewReader } from './projection.ts'
+
+/** A retrievable message: what a POP3 session needs to list it and to fetch it from the vault. */
+export type RetrievableMessage = {
+  readonly messageId: MessageId
+  readonly size: number
+  readonly wireSize: number
+  readonly object: VaultKey
+  readonly generation: number
+  readonly sealedSize: number
+  readonly sealedSha256: string
+}
+
+const toRetrievable = (row: Row): RetrievableMessage => ({
+  messageId: row['messageId'] as MessageId,
+  size: row['size'] as number,
+  wireSize: row['wireSize'] as number,
+  object: row['object'] as VaultKey,
+  generation: row['generation'] as number,
+  sealedSize: row['sealedSize'] as number,
+  sealedSha256: row['sealedSha256'] as string,
+})
+
+/** The mailbox's retrievable messages, in the order in which they became so. What arrives meanwhile comes after every page. */
+export const maildropOf = (
+  reader: ViewReader,
+  mailboxId: MailboxId,
+  { after = origin, limit }: PageRequest,
+): Page<RetrievableMessage> => {
+  const select = `select messageId, size, wireSize, object, generation, sealedSize, sealedSha256, maildropPosition as position
+    from message where mailboxId = ? and maildropPosition > ? order by maildropPosition limit ?`
+  return pageOf(reader.all(select, mailboxId, after, limit + 1), limit, toRetrievable)
+}
+
+/** How many messages of the mailbox are retrievable. */
+export const countMaildrop = (reader: ViewReader, mailboxId: MailboxId): number =>
+  reader.get('select count(*) as n from message where mailboxId = ? and maildropPosition is not null', mailboxId)?.[
+    'n'
+  ] as number

@@ -1,0 +1,119 @@
+import type { Source } from '../src/core/events.ts'
+import { type MailboxId, type MessageId, origin, type SessionId, type VaultKey } from '../src/core/ids.ts'
+import {
+  mustChange,
+  type Page,
+  pageOf,
+  type PageRequest,
+  type Projection,
+  type Row,
+  type ViewReader,
+} from './projection.ts'
+
+/** A message: what is known of it without opening it. Times are ISO 8601. */
+export type Message = {
+  readonly messageId: MessageId
+  readonly mailboxId: MailboxId
+  /** Octets of the plaintext. */
+  readonly size: number
+  /** Octets on a POP3 wire, dot-stuffing not counted. */
+  readonly wireSize: number
+  readonly source: Source
+  readonly sessionId: SessionId
+  readonly receivedAt: string
+  readonly object: VaultKey
+  readonly generation: number
+  readonly sealedSize: number
+  readonly sealedSha256: string
+  /** How often it was handed out whole. */
+  readonly retrievals: number
+  readonly lastRetrievedAt: string | undefined
+  /** When a POP3 client's QUIT took it out of the maildrop. */
+  readonly deletedAt: string | undefined
+}
+
+/**
+ * Every message, for good; readers see it from MessageSealed on. A maildrop (see maildrops.ts) is a selection of them, in
+ * the order in which they became retrievable: at MessageSealed. As tables of their own they would double what one mail
+ * costs to fold, so `maildropPosition` marks them, and an index holds just these.
+ */
+export const messages: Projection = {
+  name: 'messages',
+  version: 1,
+  tables: `
+    create table message (
+      messageId text primary key,
+      mailboxId text not null,
+      position text not null,
+      size integer not null,
+      wireSize integer not null,
+      source text not null,
+      sessionId text not null,
+      receivedAt text not null,
+      object text,
+      generation integer,
+      sealedSize integer,
+      sealedSha256 text,
+      maildropPosition text,
+      retrievals integer not null default 0,
+      lastRetrievedAt text,
+      deletedAt text
+    ) strict, without rowid;
+    create index messageInOrder on message (mailboxId, position);
+    create index messageInMaildrop on message (mailboxId, maildropPosition) where maildropPosition is not null;`,
+  on: {
+    MessageReceived: (views, { data, position, metadata }) => {
+      const { messageId, mailboxId, size, wireSize, source, sessionId } = data
+      const insert = `insert into message (messageId, mailboxId, position, size, wireSize, source, sessionId, receivedAt)
+        values (?, ?, ?, ?, ?, ?, ?, ?)`
+      views.run(insert, messageId, mailboxId, position, size, wireSize, source, sessionId, metadata.at)
+    },
+    MessageSealed: (views, { data, position }) => {
+      const { messageId, object, generation, sealedSize, sealedSha256 } = data
+      const update = `update message set object = ?, generation = ?, sealedSize = ?, sealedSha256 = ?, maildropPosition = ?
+        where messageId = ?`
+      mustChange(views.run(update, object, generation, sealedSize, sealedSha256, position, messageId))
+    },
+    MessageRetrieved: (views, { data, metadata }) => {
+      const update = 'update message set retrievals = retrievals + 1, lastRetrievedAt = ? where messageId = ?'
+      mustChange(views.run(update, metadata.at, data.messageId))
+    },
+    MaildropUpdated: (views, { data, metadata }) => {
+      const update = `update message set maildropPosition = null, deletedAt = coalesce(deletedAt, ?)
+        where messageId = ? and mailboxId = ?`
+      for (const messageId of data.deleted) views.run(update, metadata.at, messageId, data.mailboxId)
+    },
+  },
+}
+
+const toMessage = (row: Row): Message => ({
+  messageId: row['messageId'] as MessageId,
+  mailboxId: row['mailboxId'] as MailboxId,
+  size: row['size'] as number,
+  wireSize: row['wireSize'] as number,
+  source: row['source'] as Source,
+  sessionId: row['sessionId'] as SessionId,
+  receivedAt: row['receivedAt'] as string,
+  object: row['object'] as VaultKey,
+  generation: row['generation'] as number,
+  sealedSize: row['sealedSize'] as number,
+  sealedSha256: row['sealedSha256'] as string,
+  retrievals: row['retrievals'] as number,
+  lastRetrievedAt: (row['lastRetrievedAt'] as string | null) ?? undefined,
+  deletedAt: (row['deletedAt'] as string | null) ?? undefined,
+})
+
+export const messageOf = (reader: ViewReader, messageId: MessageId): Message | undefined => {
+  const row = reader.get('select * from message where messageId = ? and object is not null', messageId)
+  return row && toMessage(row)
+}
+
+/** A mailbox's messages, deleted ones too, in the order of the log: what arrives comes after every page. */
+export const listMessages = (
+  reader: ViewReader,
+  { mailboxId, after = origin, limit }: PageRequest & { readonly mailboxId: MailboxId },
+): Page<Message> => {
+  const select = `select * from message where mailboxId = ? and position > ? and object is not null
+    order by position limit ?`
+  return pageOf(reader.all(select, mailboxId, after, limit + 1), limit, toMessage)
+}

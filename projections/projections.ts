@@ -1,0 +1,7 @@
+import { mailboxes } from './mailboxes.ts'
+import { messages } from './messages.ts'
+import type { Projection } from './projection.ts'
+import { sessions } from './sessions.ts'
+
+/** Every view of the gateway. */
+export const projections: readonly Projection[] = [mailboxes, messages, sessions]

@@ -1,0 +1,99 @@
+import type { Protocol, Recorded, SessionOutcome, TlsFacts } from '../src/core/events.ts'
+import { type MailboxId, origin, type SessionId } from '../src/core/ids.ts'
+import { type Page, pageOf, type PageRequest, type Projection, type Row, type ViewReader } from './projection.ts'
+
+/**
+ * A session that mattered. SessionOpened is written without waiting for it, so a session may be known only by its login
+ * or its end: what is not in the log is undefined. Times are ISO 8601.
+ */
+export type Session = {
+  readonly sessionId: SessionId
+  readonly protocol: Protocol | undefined
+  readonly remoteAddress: string | undefined
+  readonly tls: TlsFacts
+  readonly openedAt: string | undefined
+  /** The mailbox that a POP3 client logged in to. */
+  readonly mailboxId: MailboxId | undefined
+  readonly closedAt: string | undefined
+  readonly outcome: SessionOutcome | undefined
+  readonly octetsIn: number | undefined
+  readonly octetsOut: number | undefined
+}
+
+export const sessions: Projection = {
+  name: 'sessions',
+  version: 1,
+  tables: `
+    create table session (
+      sessionId text primary key,
+      position text not null,
+      protocol text,
+      remoteAddress text,
+      tlsVersion text,
+      tlsCipher text,
+      openedAt text,
+      mailboxId text,
+      closedAt text,
+      outcome text,
+      octetsIn integer,
+      octetsOut integer
+    ) strict, without rowid;
+    create unique index sessionInOrder on session (position);`,
+  on: {
+    SessionOpened: (views, event) => {
+      const { protocol, remoteAddress, tls } = event.data
+      const upsert = `insert into session (sessionId, position, protocol, remoteAddress, tlsVersion, tlsCipher, openedAt)
+        values (?, ?, ?, ?, ?, ?, ?)
+        on conflict (sessionId) do update set protocol = excluded.protocol, remoteAddress = excluded.remoteAddress,
+          tlsVersion = coalesce(tlsVersion, excluded.tlsVersion), tlsCipher = coalesce(tlsCipher, excluded.tlsCipher),
+          openedAt = excluded.openedAt`
+      const of = [protocol, remoteAddress, tls?.version ?? null, tls?.cipher ?? null, event.metadata.at]
+      views.run(upsert, sessionOfStream(event), event.position, ...of)
+    },
+    LoginAccepted: (views, event) => {
+      const { mailboxId, tls } = event.data
+      const upsert = `insert into session (sessionId, position, mailboxId, tlsVersion, tlsCipher) values (?, ?, ?, ?, ?)
+        on conflict (sessionId) do update set mailboxId = excluded.mailboxId,
+          tlsVersion = excluded.tlsVersion, tlsCipher = excluded.tlsCipher`
+      const of = [mailboxId, tls?.version ?? null, tls?.cipher ?? null]
+      views.run(upsert, sessionOfStream(event), event.position, ...of)
+    },
+    SessionClosed: (views, event) => {
+      const { outcome, octetsIn, octetsOut } = event.data
+      const upsert = `insert into session (sessionId, position, closedAt, outcome, octetsIn, octetsOut)
+        values (?, ?, ?, ?, ?, ?)
+        on conflict (sessionId) do update set closedAt = excluded.closedAt, outcome = excluded.outcome,
+          octetsIn = excluded.octetsIn, octetsOut = excluded.octetsOut`
+      views.run(upsert, sessionOfStream(event), event.position, event.metadata.at, outcome, octetsIn, octetsOut)
+    },
+  },
+}
+
+const sessionOfStream = ({ stream }: Recorded): string => stream.slice('session-'.length)
+
+const tlsOf = ({ tlsVersion, tlsCipher }: Row): TlsFacts =>
+  tlsVersion === null ? null : { version: tlsVersion as string, cipher: tlsCipher as string }
+
+const toSession = (row: Row): Session => ({
+  sessionId: row['sessionId'] as SessionId,
+  protocol: (row['protocol'] as Protocol | null) ?? undefined,
+  remoteAddress: (row['remoteAddress'] as string | null) ?? undefined,
+  tls: tlsOf(row),
+  openedAt: (row['openedAt'] as string | null) ?? undefined,
+  mailboxId: (row['mailboxId'] as MailboxId | null) ?? undefined,
+  closedAt: (row['closedAt'] as string | null) ?? undefined,
+  outcome: (row['outcome'] as SessionOutcome | null) ?? undefined,
+  octetsIn: (row['octetsIn'] as number | null) ?? undefined,
+  octetsOut: (row['octetsOut'] as number | null) ?? undefined,
+})
+
+export const sessionOf = (reader: ViewReader, sessionId: SessionId): Session | undefined => {
+  const row = reader.get('select * from session where sessionId = ?', sessionId)
+  return row && toSession(row)
+}
+
+/** In the order in which they opened. */
+export const listSessions = (reader: ViewReader, { after = origin, limit }: PageRequest): Page<Session> => {
+  const select = 'select * from session where position > ? order by position limit ?'
+  return pageOf(reader.all(select, after, limit + 1), limit, toSession)
+}

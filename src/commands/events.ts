@@ -1,0 +1,72 @@
+import { type EventFilter, isEventType, isPast, isStreamName, matches, timeOf } from '../core/eventFilter.ts'
+import type { Recorded } from '../core/events.ts'
+import type { Client } from './client.ts'
+import { type Command, dataOption, type Given, UsageError } from './command.ts'
+import { running } from './configured.ts'
+import { onData } from './offlineData.ts'
+import { writeJson } from './output.ts'
+
+const time = 'a date, or a date and time with zone (ISO 8601)'
+
+export const events: Command = {
+  name: 'events',
+  summary: 'Print the event log, one JSON object a line',
+  operands: [],
+  options: {
+    stream: { value: 'STREAM', about: 'Only of this stream, such as mailbox-mbx-…' },
+    type: { value: 'TYPE', about: 'Only of this type, such as MessageReceived' },
+    since: { value: 'TIME', about: `Recorded at or after ${time}` },
+    until: { value: 'TIME', about: `The log as of ${time}` },
+    data: dataOption,
+  },
+  run: async (given, io) => {
+    const filter = filterOf(given)
+    const print = async (found: AsyncIterable<Recorded>) => {
+      for await (const event of found) await writeJson(io.stdout, event)
+    }
+    const data = given.optional('data')
+    if (data === undefined) await print(online(running(given, io), given))
+    else await onData(data, io.cwd, (offline) => print(filtered(offline.events(), filter)))
+    return undefined
+  },
+}
+
+const filterNames = ['stream', 'type', 'since', 'until'] as const
+
+const filterOf = (given: Given): EventFilter => ({
+  stream: read(given, 'stream', (text) => (isStreamName(text) ? text : undefined)),
+  type: read(given, 'type', (text) => (isEventType(text) ? text : undefined)),
+  since: read(given, 'since', timeOf),
+  until: read(given, 'until', timeOf),
+})
+
+const read = <T>(given: Given, name: string, of: (text: string) => T | undefined): T | undefined => {
+  const text = given.optional(name)
+  const value = text === undefined ? undefined : of(text)
+  if (text !== undefined && value === undefined) throw new UsageError(`--${name} cannot be "${text}"`)
+  return value
+}
+
+type Page = { readonly events: readonly Recorded[]; readonly next: string | null }
+
+async function* online(client: Client, given: Given): AsyncGenerator<Recorded> {
+  const query = new URLSearchParams({ limit: '1000' })
+  for (const name of filterNames) {
+    const value = given.optional(name)
+    if (value !== undefined) query.set(name, value)
+  }
+  for (let next: string | null = null; ;) {
+    if (next !== null) query.set('after', next)
+    const page: Page = await client.get<Page>(`/v1/events?${query.toString()}`)
+    yield* page.events
+    if (page.next === null) return
+    next = page.next
+  }
+}
+
+async function* filtered(all: AsyncIterable<Recorded>, filter: EventFilter): AsyncGenerator<Recorded> {
+  for await (const event of all) {
+    if (isPast(filter, event)) return
+    if (matches(filter, event)) yield event
+  }
+}

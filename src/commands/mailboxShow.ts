@@ -1,0 +1,43 @@
+import type { Command } from './command.ts'
+import { mailboxPath, running } from './configured.ts'
+import { facts, write, writeJson } from './output.ts'
+
+/** A mailbox as the admin API shows it. */
+export type MailboxAnswer = {
+  readonly mailboxId: string
+  readonly name: string
+  readonly address: string
+  readonly aliases: readonly string[]
+  readonly state: string
+  readonly recipient: string
+  readonly generation: number
+  readonly createdAt: string
+  readonly messages: number
+}
+
+export const mailboxShow: Command = {
+  name: 'mailbox show',
+  summary: 'Show a mailbox, by its id, address or alias',
+  operands: ['ID'],
+  options: {},
+  run: async (given, io) => {
+    const [id = ''] = given.operands
+    const mailbox = await running(given, io).get<MailboxAnswer>(mailboxPath(id))
+    if (given.flag('json')) await writeJson(io.stdout, mailbox)
+    else await write(io.stdout, factsOf(mailbox))
+    return undefined
+  },
+}
+
+const factsOf = (mailbox: MailboxAnswer) =>
+  facts([
+    ['Mailbox', mailbox.mailboxId],
+    ['Name', mailbox.name],
+    ['Address', mailbox.address],
+    ['Aliases', mailbox.aliases.join(' ') || '-'],
+    ['State', mailbox.state],
+    ['Messages', String(mailbox.messages)],
+    ['Created', mailbox.createdAt],
+    ['Recipient', mailbox.recipient],
+    ['Generation', String(mailbox.generation)],
+  ])

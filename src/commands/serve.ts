@@ -1,0 +1,40 @@
+import type { Gateway } from '../gateway.ts'
+import { banner } from './banner.ts'
+import type { Command } from './command.ts'
+import { configured } from './configured.ts'
+import { write, writeJson } from './output.ts'
+
+export const serve: Command = {
+  name: 'serve',
+  summary: 'Run the gateway until it is told to stop (SIGTERM or SIGINT; a second one ends it at once)',
+  operands: [],
+  options: {},
+  run: async (given, io) => {
+    const config = configured(given, io)
+    // Loaded only here: no other command needs the whole gateway.
+    const [{ startGateway }, { createLogger }] = await Promise.all([import('../gateway.ts'), import('../logger.ts')])
+    const logger = createLogger(config.gateway.logLevel)
+    const gateway = await startGateway({ config, logger })
+    const forget = stopOnSignals(gateway)
+    const { addresses, fingerprint } = gateway
+    if (given.flag('json')) await writeJson(io.stdout, { addresses, fingerprint, data: config.gateway.data })
+    else await write(io.stdout, banner(gateway, config))
+    await gateway.closed
+    forget()
+    return undefined
+  },
+}
+
+const stopOnSignals = (gateway: Gateway) => {
+  let stopping = false
+  const stop = (signal: string) => {
+    if (stopping) process.exit(1)
+    stopping = true
+    void gateway.stop(signal)
+  }
+  const signals = ['SIGTERM', 'SIGINT'] as const
+  for (const signal of signals) process.on(signal, stop)
+  return () => {
+    for (const signal of signals) process.off(signal, stop)
+  }
+}

@@ -1,0 +1,114 @@
+import { isIP } from 'node:net'
+import { type MailboxId, isMailboxId } from '../core/ids.ts'
+import type { LogLevel, Port } from '../config.ts'
+
+/** What a setting's value may be: how it is read from a TOML value, said in an error, and printed as TOML again. */
+export type Kind<T> = {
+  /** Completes the sentence "… must be". */
+  readonly expects: string
+  /** Digits from an environment variable are read as the number that TOML would have given. */
+  readonly numeric: boolean
+  /** `undefined` for what is not of this kind. */
+  readonly read: (value: unknown) => T | undefined
+  /** As a TOML value that `read` takes; `undefined` when there is no value to print. */
+  readonly print: (value: T) => string | number | undefined
+}
+
+const count = (value: unknown, from: number, to: number) =>
+  typeof value === 'number' && Number.isInteger(value) && value >= from && value <= to ? value : undefined
+
+export const wholeNumber = (from: number, to: number): Kind<number> => ({
+  expects: `a whole number from ${from} to ${to}`,
+  numeric: true,
+  read: (value) => count(value, from, to),
+  print: (value) => value,
+})
+
+type Units = Readonly<Record<string, number>>
+const sizeUnits = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const
+const timeUnits = { s: 1, m: 60, h: 3600, d: 86_400 } as const
+
+const withUnit = (value: unknown, units: Units): unknown => {
+  if (typeof value !== 'string') return value
+  const [, digits, unit] = /^(\d{1,12}) ?([A-Za-z]{1,3})$/.exec(value) ?? []
+  const factor = unit !== undefined && Object.hasOwn(units, unit) ? units[unit] : undefined
+  return factor === undefined ? undefined : Number(digits) * factor
+}
+
+/** In the largest unit that divides it: nothing is rounded. */
+const inUnits = (value: number, units: Units) => {
+  const [unit, factor] = Object.entries(units).findLast(([, factor]) => value % factor === 0) ?? []
+  return unit === undefined || factor === undefined ? value : `${value / factor}${unit}`
+}
+
+const measure =
+  (what: string, units: Units) =>
+  (from: number, to: number): Kind<number> => ({
+    expects: `${what} from ${inUnits(from, units)} to ${inUnits(to, units)}`,
+    numeric: true,
+    read: (value) => count(withUnit(value, units), from, to),
+    print: (value) => inUnits(value, units),
+  })
+
+/** Octets: a number, or `"200MiB"`. */
+export const size = measure('a number of octets, or "64KiB", "200MiB", "1GiB",', sizeUnits)
+/** Seconds: a number, or `"5m"`. */
+export const duration = measure('a number of seconds, or "30s", "5m", "1h",', timeUnits)
+
+export const port: Kind<Port> = {
+  expects: 'a TCP port from 1 to 65535, 0 for any free one, or "off"',
+  numeric: true,
+  read: (value) => (value === 'off' ? 'off' : count(value, 0, 65_535)),
+  print: (value) => value,
+}
+
+// RFC 1123 §2.1 labels of RFC 1034 §3.5; a last label of digits only would be an IPv4 address (RFC 3696 §2).
+const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'
+const domainPattern = new RegExp(`^(?=.{1,253}$)(?:${label}\\.)*(?!\\d+$)${label}$`)
+const domainOf = (value: unknown) =>
+  typeof value === 'string' && domainPattern.test(value.toLowerCase()) ? value.toLowerCase() : undefined
+
+const text = (expects: string, read: (value: string) => string | undefined): Kind<string> => ({
+  expects,
+  numeric: false,
+  read: (value) => (typeof value === 'string' ? read(value) : undefined),
+  print: (value) => value,
+})
+
+export const domain = text('a domain name such as "archive.example.com" (international ones as xn--…)', domainOf)
+
+export const host = text('an IP address or a host name, without a port', (value) =>
+  isIP(value) === 0 ? domainOf(value) : value,
+)
+
+export const path = text('the path of a directory', (value) =>
+  value.trim() === '' || value.includes('\0') ? undefined : value,
+)
+
+const nodePattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/
+export const nodeName = text('1 to 63 of a-z, 0-9, "." and "-", with a letter or digit at both ends', (value) =>
+  nodePattern.test(value) ? value : undefined,
+)
+
+/** A host's name made into a node name; `gateway` if nothing is left of it. */
+export const nodeNameOf = (hostname: string) =>
+  hostname
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.-]+/g, '-')
+    .slice(0, 63)
+    .replaceAll(/^[.-]+|[.-]+$/g, '') || 'gateway'
+
+export const optionalMailbox: Kind<MailboxId | undefined> = {
+  expects: 'a mailbox id (mbx- and 32 hexadecimal digits)',
+  numeric: false,
+  read: (value) => (typeof value === 'string' && isMailboxId(value) ? value : undefined),
+  print: (value) => value,
+}
+
+const levels = ['info', 'warn', 'error', 'off'] as const satisfies readonly LogLevel[]
+export const logLevel: Kind<LogLevel> = {
+  expects: levels.map((level) => `"${level}"`).join(', '),
+  numeric: false,
+  read: (value) => levels.find((level) => level === value),
+  print: (value) => value,
+}

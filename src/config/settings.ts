@@ -1,0 +1,157 @@
+import type { Config } from '../config.ts'
+import {
+  domain,
+  duration,
+  host,
+  type Kind,
+  logLevel,
+  nodeName,
+  nodeNameOf,
+  optionalMailbox,
+  path,
+  port,
+  size,
+  wholeNumber,
+} from './kinds.ts'
+
+/** What the defaults depend on. */
+export type Machine = { readonly hostname: string; readonly hasIpv6: boolean }
+
+/** One key of the configuration: everything that is known about it. */
+export type Setting<T> = {
+  readonly kind: Kind<T>
+  readonly default: (machine: Machine) => T
+  /** What it is for, and why its default and bounds are what they are. */
+  readonly reason: string
+}
+
+/** Every section and key of `Config`, and no other. */
+export type Settings = { readonly [S in keyof Config]: { readonly [K in keyof Config[S]]-?: Setting<Config[S][K]> } }
+
+const setting = <T>(kind: Kind<T>, value: T, reason: string): Setting<T> => ({ kind, default: () => value, reason })
+/** Every address, of both families where the machine has both: listening on `::` fails where IPv6 is switched off. */
+const everyAddress = ({ hasIpv6 }: Machine) => (hasIpv6 ? '::' : '0.0.0.0')
+const MiB = 2 ** 20
+
+/** The one table of the configuration. Parsing, error texts, `config` and its help all derive from it. */
+export const settings: Settings = {
+  gateway: {
+    domain: setting(
+      domain,
+      'localhost',
+      'The domain of the mailbox addresses, of the greetings and of the certificate; localhost is good for a trial only.',
+    ),
+    data: setting(
+      path,
+      './data',
+      'Where everything lies: log, vault, keys. A relative path is taken from the directory of the file that says it, or from the working directory.',
+    ),
+    node: {
+      kind: nodeName,
+      default: ({ hostname }) => nodeNameOf(hostname),
+      reason: 'The name of this gateway in the log; by default made of the host name.',
+    },
+    logLevel: setting(
+      logLevel,
+      'info',
+      'How much is written to standard error while serving. The event log is complete at every level.',
+    ),
+  },
+  smtp: {
+    host: {
+      kind: host,
+      default: everyAddress,
+      reason:
+        'The address to listen on; by default every one, because journal mail comes from other machines. What is open there takes mail for existing mailboxes only and relays nothing.',
+    },
+    port: setting(port, 2525, 'SMTP with STARTTLS. Above 1024 so that no privilege is needed; the world sends to 25.'),
+    tlsPort: setting(port, 'off', 'SMTP with TLS from the first byte, for senders that are set up for it; few are.'),
+    postmaster: setting(
+      optionalMailbox,
+      undefined,
+      'The mailbox that receives mail for postmaster (RFC 5321 §4.5.1); without one it is put off with a 4xx.',
+    ),
+  },
+  pop3: {
+    host: {
+      kind: host,
+      default: everyAddress,
+      reason:
+        'The address that both POP3 listeners listen on; by default every one, because archives run elsewhere. No password is taken without TLS.',
+    },
+    port: setting(port, 2110, 'POP3 with STLS.'),
+  },
+  pop3s: {
+    port: setting(port, 2995, 'POP3 with TLS from the first byte (RFC 8314 §3.2).'),
+  },
+  admin: {
+    host: setting(
+      host,
+      '127.0.0.1',
+      'The address of the admin API; this machine only, because its token does what an administrator may do.',
+    ),
+    port: setting(port, 8450, 'The admin API over HTTPS; the command line needs it.'),
+  },
+  limits: {
+    messageSize: setting(
+      size(64 * 1024, 2048 * MiB),
+      200 * MiB,
+      'Octets of one received message, announced as SIZE. Above the 150 MiB that Microsoft 365 can be set to; 64 KiB is the least that RFC 5321 §4.5.3.1.7 allows.',
+    ),
+    recipients: setting(
+      wholeNumber(1, 10_000),
+      100,
+      'Recipients of one SMTP transaction; RFC 5321 §4.5.3.1.8 asks for 100.',
+    ),
+    smtpSessions: setting(
+      wholeNumber(1, 100_000),
+      1000,
+      'SMTP connections at once, of all listeners; a further one is put off with a 4xx.',
+    ),
+    pop3Sessions: setting(
+      wholeNumber(1, 100_000),
+      200,
+      'POP3 connections at once, of all listeners; archives need few.',
+    ),
+    smtpIdle: setting(
+      duration(1, 86_400),
+      300,
+      'Silence after which an SMTP connection is closed; RFC 5321 §4.5.3.2.7 asks for five minutes.',
+    ),
+    pop3Idle: setting(
+      duration(1, 86_400),
+      600,
+      'Silence after which a POP3 connection is closed; RFC 1939 §3 asks for ten minutes.',
+    ),
+    badCommands: setting(
+      wholeNumber(1, 10_000),
+      20,
+      'Commands that make no sense, after which an SMTP or POP3 connection is closed.',
+    ),
+  },
+}
+
+/** One row of the table without its type: the section and key are known to exist, the value is the row's own. */
+export type Row = {
+  readonly section: string
+  readonly key: string
+  /** `section.key`, as errors name it. */
+  readonly name: string
+  /** The environment variable that sets it. */
+  readonly variable: string
+  readonly setting: Setting<unknown>
+}
+
+const snake = (text: string) => text.replaceAll(/[A-Z]/g, '_$&').toUpperCase()
+
+/** The table, row by row, in the order in which it is written. */
+export const rows: readonly Row[] = Object.entries(settings).flatMap(([section, keys]) =>
+  Object.entries(keys).map(([key, setting]) => ({
+    section,
+    key,
+    name: `${section}.${key}`,
+    variable: `SEALPOST_${snake(section)}_${snake(key)}`,
+    // The row's kind prints only what the same kind has read, or the same row's default.
+    setting: setting as Setting<unknown>,
+  })),
+)

@@ -1,0 +1,59 @@
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { GatewayError } from './core/errors.ts'
+
+/** Where everything of one gateway lies. */
+export const pathsIn = (data: string) => ({
+  log: join(data, 'events.db'),
+  views: join(data, 'views.db'),
+  vault: join(data, 'vault'),
+  keys: join(data, 'keys'),
+  /** The local command line's way in: made anew at each start, never backed up. */
+  token: join(data, 'admin.token'),
+  /** Where the admin API of the running gateway listens. */
+  url: join(data, 'admin.url'),
+  lock: join(data, 'gateway.lock'),
+})
+
+const refuse = (detail: string, cause?: unknown) => new GatewayError('start-refused', { detail, cause })
+
+/** Makes the data directory (0700) where it does not exist; refuses one that cannot be written to. */
+export const prepareDataDirectory = (data: string): void => {
+  const path = resolve(data)
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    if (!statSync(path).isDirectory()) throw refuse(`The data directory ${path} is not a directory.`)
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    if (error instanceof GatewayError) throw error
+    throw refuse(`The data directory ${path} cannot be written to (${codeOf(error)}).`, error)
+  }
+}
+
+export type Claim = { release(): void }
+
+/**
+ * Claims the directory for this process. The claim is a lock of the operating system's on a file, through SQLite, so it
+ * ends with the process however that ends. Refused while another process holds it.
+ */
+export const claimDataDirectory = (data: string): Claim => {
+  const path = resolve(data)
+  if (!existsSync(path)) throw refuse(`There is no data directory at ${path}.`)
+  let lock: DatabaseSync | undefined
+  try {
+    lock = new DatabaseSync(pathsIn(path).lock)
+    lock.exec('pragma locking_mode = exclusive; begin exclusive')
+    const held = lock
+    return { release: () => held.close() }
+  } catch (error) {
+    lock?.close()
+    const busy = (error as { readonly errcode?: number }).errcode === 5 // SQLITE_BUSY
+    throw busy
+      ? refuse(`Another gateway is running on the data directory ${path}.`, error)
+      : refuse(`The data directory ${path} cannot be written to (${messageOf(error)}).`, error)
+  }
+}
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? messageOf(error)
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

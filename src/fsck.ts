@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto'
+import { allEvents } from './allEvents.ts'
+import type { Config } from './config.ts'
+import { asGatewayError, GatewayError } from './core/errors.ts'
+import type { EventData, Recorded } from './core/events.ts'
+import { type MailboxId, messageOfKey, mintedAt, type VaultKey } from './core/ids.ts'
+import { type Clock, type EventLog, type KeyStore, systemClock, type Vault } from './core/ports.ts'
+import { claimDataDirectory, pathsIn } from './dataDirectory.ts'
+import { identityFile } from './keys/identities.ts'
+import { keyFiles } from './keys/keyFiles.ts'
+import { readSqliteLog } from './log/sqlite.ts'
+import { packs } from './vault/packs.ts'
+
+export type FsckReport = {
+  /** One sentence each: something that the log says and that is not so. */
+  readonly problems: readonly string[]
+  /** One sentence each: harmless leftovers of interrupted work. */
+  readonly leftovers: readonly string[]
+  /** Objects without events that were removed. */
+  readonly removed: number
+  readonly messages: number
+  readonly objects: number
+}
+
+export type FsckOptions = {
+  readonly config: Pick<Config, 'gateway'>
+  /** Remove objects without events that are older than a day. */
+  readonly repair: boolean
+  readonly progress?: (line: string) => void
+}
+
+/** An object younger than this may belong to a message that is just being received. */
+const maximumAge = 24 * 60 * 60 * 1000
+
+/**
+ * Compares the vault and the keys with the log, never with views. Reads every sealed object whole. Claims the data
+ * directory, so it is refused while a gateway runs on it.
+ */
+export const fsck = async ({ config, repair, progress = () => undefined }: FsckOptions): Promise<FsckReport> => {
+  const { data } = config.gateway
+  const claim = claimDataDirectory(data)
+  const paths = pathsIn(data)
+  try {
+    const log = readSqliteLog({ file: paths.log })
+    const vault = packs({ dir: paths.vault })
+    try {
+      return await check({ log, vault, keys: keyFiles({ dir: paths.keys }), clock: systemClock, repair, progress })
+    } finally {
+      await vault.close()
+      await log.close()
+    }
+  } finally {
+    claim.release()
+  }
+}
+
+type Checked = {
+  readonly log: Pick<EventLog, 'readAll'>
+  readonly vault: Vault
+  readonly keys: KeyStore
+  readonly clock: Clock
+  readonly repair: boolean
+  readonly progress: (line: string) => void
+}
+
+export const check = async ({ log, vault, keys, clock, repair, progress }: Checked): Promise<FsckReport> => {
+  const told = await whatTheLogSays(log)
+  progress(`The log names ${told.sealed.size} sealed messages and ${told.identities.length} identities.`)
+  const problems = [...told.problems, ...(await identityProblems(told.identities, keys))]
+
+  const unseen = new Map(told.sealed)
+  const orphans: VaultKey[] = []
+  let objects = 0
+  for await (const { key } of vault.list('')) {
+    if (++objects % 10_000 === 0) progress(`${objects} objects compared.`)
+    const sealed = unseen.get(key)
+    if (!sealed) orphans.push(key)
+    else problems.push(...(await objectProblems(sealed, vault)))
+    unseen.delete(key)
+  }
+  for (const { messageId } of unseen.values()) problems.push(`Message ${messageId}: its sealed object is missing.`)
+
+  const old = orphans.filter((key) => mintedAt(messageOfKey(key)) < clock.now().getTime() - maximumAge)
+  if (repair) for (const key of old) await vault.remove(key)
+  return {
+    problems,
+    leftovers: orphans.map((key) => leftover(key, old.includes(key), repair)),
+    removed: repair ? old.length : 0,
+    messages: told.sealed.size,
+    objects,
+  }
+}
+
+const leftover = (key: VaultKey, old: boolean, repair: boolean) => {
+  const fate = !old ? 'kept, as it is younger than a day' : repair ? 'removed' : '--repair removes it'
+  return `Object ${key}: no event names it (${fate}).`
+}
+
+type Told = {
+  readonly sealed: ReadonlyMap<VaultKey, EventData['MessageSealed']>
+  readonly identities: readonly EventData['MailboxCreated'][]
+  readonly problems: readonly string[]
+}
+
+const whatTheLogSays = async (log: Pick<EventLog, 'readAll'>): Promise<Told> => {
+  const received = new Set<string>()
+  const mailboxes = new Set<MailboxId>()
+  const sealed = new Map<VaultKey, EventData['MessageSealed']>()
+  const identities: EventData['MailboxCreated'][] = []
+  const problems: string[] = []
+  const on = (event: Recorded) => {
+    if (event.type === 'MailboxCreated') {
+      mailboxes.add(event.data.mailboxId)
+      identities.push(event.data)
+    } else if (event.type === 'MessageReceived') {
+      received.add(event.data.messageId)
+      if (!mailboxes.has(event.data.mailboxId))
+        problems.push(`Message ${event.data.messageId}: its mailbox ${event.data.mailboxId} was never created.`)
+    } else if (event.type === 'MessageSealed') {
+      // A message is received and sealed in one append: what is still in the set was not sealed.
+      if (!received.delete(event.data.messageId))
+        problems.push(`Message ${event.data.messageId}: it was sealed without having been received.`)
+      sealed.set(event.data.object, event.data)
+    }
+  }
+  for await (const event of allEvents(log)) on(event)
+  for (const messageId of received) problems.push(`Message ${messageId}: it was received and never sealed.`)
+  return { sealed, identities, problems }
+}
+
+const sha256Of = async (chunks: AsyncIterable<Uint8Array>) => {
+  const digest = createHash('sha256')
+  for await (const chunk of chunks) digest.update(chunk)
+  return digest.digest('hex')
+}
+
+const objectProblems = async (sealed: EventData['MessageSealed'], vault: Vault): Promise<readonly string[]> => {
+  try {
+    const found = await sha256Of(vault.open(sealed.object))
+    if (found === sealed.sealedSha256) return []
+    return [`Message ${sealed.messageId}: its sealed object is not the one that was recorded.`]
+  } catch (error) {
+    return [`Message ${sealed.messageId}: its sealed object cannot be read (${asGatewayError(error).code}).`]
+  }
+}
+
+const identityProblems = async (identities: Told['identities'], keys: KeyStore): Promise<readonly string[]> => {
+  const problems: string[] = []
+  for (const { mailboxId, generation, identitySha256 } of identities) {
+    const name = `Mailbox ${mailboxId}: its identity of generation ${generation}`
+    const file = await identityFile(keys, mailboxId, generation).catch((error: unknown) => asGatewayError(error))
+    if (file instanceof GatewayError) problems.push(`${name} cannot be read (${file.code}).`)
+    else if (createHash('sha256').update(file).digest('hex') !== identitySha256)
+      problems.push(`${name} is not the one that was recorded.`)
+  }
+  return problems
+}

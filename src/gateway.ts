@@ -1,0 +1,215 @@
+import { randomBytes } from 'node:crypto'
+import { rmSync, writeFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { maildropOf } from '../projections/maildrops.ts'
+import { listMailboxes, mailboxNamed } from '../projections/mailboxes.ts'
+import { type Config, configSha256 } from './config.ts'
+import { GatewayError } from './core/errors.ts'
+import { type Cause, type Fact, type Protocol, type Stamp, stamper } from './core/events.ts'
+import { type MailboxId, newCommandId, newSessionId, type Position } from './core/ids.ts'
+import { type EventLog, type Logger, systemClock } from './core/ports.ts'
+import { Secret } from './core/secret.ts'
+import { gatewayStream } from './core/streams.ts'
+import { claimDataDirectory, pathsIn, prepareDataDirectory } from './dataDirectory.ts'
+import type { AdminApi } from './http/buildApp.ts'
+import { startAdmin } from './http/admin.ts'
+import { guessingGuard } from './keys/guessingGuard.ts'
+import { keyFiles } from './keys/keyFiles.ts'
+import { createLogin } from './login.ts'
+import { createMailboxes } from './mailboxes.ts'
+import { type MaildropEntry, openMaildrops } from './maildrop.ts'
+import { createOpenMessage } from './openMessage.ts'
+import { startPop3 } from './pop3/pop3Server.ts'
+import { countRefusals } from './refusals.ts'
+import { recordSessions } from './sessions.ts'
+import { startSmtp } from './smtp/smtpServer.ts'
+import { startStorage } from './storage/storage.ts'
+import { openViews, type Views } from './storage/views.ts'
+import { certificate } from './tls/selfSigned.ts'
+import { version } from './version.ts'
+
+export type Address = { readonly protocol: Protocol | 'https'; readonly host: string; readonly port: number }
+
+export type Gateway = {
+  readonly addresses: readonly Address[]
+  /** SHA-256 of the certificate, hexadecimal octets with colons. */
+  readonly fingerprint: string
+  readonly certificateCreated: boolean
+  /** Whether anybody could be served already. */
+  readonly hasMailboxes: boolean
+  /** Resolves once the gateway has stopped; rejects when it cannot go on and the process must end. */
+  readonly closed: Promise<void>
+  /** No new work, running transactions finish, everything is closed. Idempotent. */
+  stop(reason: string): Promise<void>
+}
+
+/** Milliseconds that running transactions have when the gateway stops. */
+const grace = 10_000
+/** Entries of a maildrop read at once: the main thread is held for some milliseconds. */
+const entriesAtOnce = 2000
+
+export type GatewayParts = { readonly config: Config; readonly logger: Logger }
+
+/** Starts everything on the data directory, or rejects with `start-refused` and has started nothing. */
+export const startGateway = async ({ config, logger }: GatewayParts): Promise<Gateway> => {
+  const { data, node, domain } = config.gateway
+  const paths = pathsIn(data)
+  prepareDataDirectory(data)
+  const cleanup: (() => unknown)[] = []
+  const claim = claimDataDirectory(data)
+  cleanup.push(() => claim.release())
+  try {
+    const clock = systemClock
+    const keys = keyFiles({ dir: paths.keys })
+    const tls = await certificate({ keys, domain, clock, addresses: ownAddresses() })
+    const storage = await startStorage({ logFile: paths.log, vaultDir: paths.vault, keysDir: paths.keys, node })
+    cleanup.push(() => storage.close())
+    const views = await openViews({ file: paths.views, logFile: paths.log, logger })
+    cleanup.push(() => views.close())
+
+    const { log } = storage
+    const stamp = stamper(node, () => clock.now())
+    const record = recordGateway(log, stamp, node)
+    await record({ type: 'GatewayStarted', data: { configSha256: configSha256(config) } })
+    if (tls.created) {
+      const { fingerprint, names, notAfter } = tls
+      await record({ type: 'CertificateInstalled', data: { fingerprint, names, notAfter: notAfter.toISOString() } })
+    }
+
+    const refusals = countRefusals({ node, log, stamp, clock, logger })
+    cleanup.push(() => refusals.close())
+    const { refused } = refusals
+    const sessions = recordSessions(log, stamp, logger)
+    const login = createLogin({ storage, log, stamp, guard: guessingGuard(clock), refused, logger })
+    const named = (name: string) => {
+      const mailbox = mailboxNamed(views.reader, domain, name)
+      // Views that are behind the log do not prove that there is none.
+      if (!mailbox && views.status().state !== 'live') throw new GatewayError('storage-failed')
+      return mailbox
+    }
+    const maildrops = openMaildrops({
+      storage,
+      log,
+      stamp,
+      login,
+      mailboxOf: (user) => named(user)?.mailboxId,
+      snapshot: (mailboxId) => snapshotOf(views, log, mailboxId),
+    })
+    const certificates = { key: tls.key, cert: tls.cert }
+    const shared = { domain, limits: config.limits, tls: () => certificates, sessions, refused, logger, clock }
+    const smtp = await startSmtp({
+      ...shared,
+      listeners: listenersOf([
+        ['smtp', config.smtp.host, config.smtp.port],
+        ['smtps', config.smtp.host, config.smtp.tlsPort],
+      ]),
+      postmaster: config.smtp.postmaster,
+      archive: storage.archive,
+      resolve: (address) => {
+        const found = named(address)
+        return found && { ...found, suspended: found.state === 'suspended' }
+      },
+    })
+    cleanup.push(() => smtp.close(grace))
+    const pop3 = await startPop3({
+      ...shared,
+      listeners: listenersOf([
+        ['pop3', config.pop3.host, config.pop3.port],
+        ['pop3s', config.pop3.host, config.pop3s.port],
+      ]),
+      maildrops,
+    })
+    cleanup.push(() => pop3.close(grace))
+
+    const token = new Secret(randomBytes(32).toString('base64url'))
+    const api: AdminApi = {
+      version,
+      domain,
+      token,
+      mailboxes: createMailboxes({ log, stamp, keys: storage, views, domain }),
+      views,
+      log,
+      identityFile: (of) => storage.identityFile(of),
+      sealed: (object) => storage.sealed(object),
+      open: createOpenMessage({ storage, login }),
+      refused,
+      logger,
+    }
+    const admin = await startAdmin({ api, host: config.admin.host, port: config.admin.port, certificate: certificates })
+    cleanup.push(() => admin.close())
+    announce(paths, token, admin.address)
+    cleanup.push(() => [paths.token, paths.url].forEach((file) => rmSync(file, { force: true })))
+
+    const over = Promise.withResolvers<undefined>()
+    over.promise.catch(() => undefined)
+    storage.onFailure(over.reject)
+    const stop = async (reason: string) => {
+      // In the order of the way in: nobody new, what runs comes to its end, then what it needs.
+      await Promise.all([smtp.close(grace), pop3.close(grace), admin.close()])
+      await refusals.close()
+      await record({ type: 'GatewayStopped', data: { reason } })
+      await undo(cleanup)
+      over.resolve(undefined)
+    }
+    let stopping: Promise<void> | undefined
+    return {
+      addresses: [...smtp.addresses, ...pop3.addresses, ...(admin.address ? [admin.address] : [])],
+      fingerprint: tls.fingerprint,
+      certificateCreated: tls.created,
+      hasMailboxes: listMailboxes(views.reader, { limit: 1 }).items.length > 0,
+      closed: over.promise,
+      stop: (reason) => (stopping ??= stop(reason)),
+    }
+  } catch (error) {
+    await undo(cleanup)
+    throw error
+  }
+}
+
+/** Undoes what was done, the last first; each step is tried whatever became of the others. */
+const undo = async (steps: (() => unknown)[]) => {
+  for (let step = steps.pop(); step; step = steps.pop()) await Promise.try(step).catch(() => undefined)
+}
+
+const ownAddresses = () =>
+  Object.values(networkInterfaces()).flatMap((interfaces) => (interfaces ?? []).map(({ address }) => address))
+
+type Listener<P> = { readonly protocol: P; readonly host: string; readonly port: number }
+
+const listenersOf = <P>(wanted: readonly (readonly [P, string, number | 'off'])[]): readonly Listener<P>[] =>
+  wanted.flatMap(([protocol, host, port]) => (port === 'off' ? [] : [{ protocol, host, port }]))
+
+const recordGateway = (log: Pick<EventLog, 'append'>, stamp: Stamp, node: string) => {
+  const run = newSessionId()
+  const cause: Cause = { principal: 'system', correlationId: run, causationId: run }
+  return async (fact: Fact) => {
+    const events = [stamp(fact, cause)]
+    await log.append({ stream: gatewayStream(node), expected: 'any', commandId: newCommandId(), events })
+  }
+}
+
+/** Everything that was acknowledged before the call, in the log's order. */
+const snapshotOf = async (views: Views, log: Pick<EventLog, 'head'>, mailboxId: MailboxId) => {
+  await views.visible(await log.head())
+  const entries: MaildropEntry[] = []
+  let after: Position | undefined
+  do {
+    const page = maildropOf(views.reader, mailboxId, { after, limit: entriesAtOnce })
+    entries.push(...page.items)
+    after = page.next
+    if (after) await nextTurn()
+  } while (after)
+  return entries
+}
+
+/** For the local command line: where the API is, and the token that whoever may read the data directory may use. */
+const announce = (paths: ReturnType<typeof pathsIn>, token: Secret, address: Address | undefined) => {
+  for (const file of [paths.token, paths.url]) rmSync(file, { force: true })
+  if (!address) return
+  const mode = { mode: 0o600, flag: 'wx' }
+  writeFileSync(paths.token, `${token.reveal()}\n`, mode)
+  writeFileSync(paths.url, `https://${hostInUrl(address.host)}:${address.port}/#${process.pid}\n`, mode)
+}
+
+const hostInUrl = (host: string) => (host.includes(':') ? `[${host}]` : host)

@@ -1,0 +1,115 @@
+import swagger from '@fastify/swagger'
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import fastify from 'fastify'
+import type { Message } from '../../projections/messages.ts'
+import type { ViewReader } from '../../projections/projection.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Cause } from '../core/events.ts'
+import { type MailboxId, newSessionId, type SessionId, type VaultKey } from '../core/ids.ts'
+import type { EventLog, Logger } from '../core/ports.ts'
+import type { Secret } from '../core/secret.ts'
+import { healthPath, requireToken } from './authentication.ts'
+import { eventRoutes } from './eventRoutes.ts'
+import { healthRoutes } from './healthRoutes.ts'
+import { mailboxRoutes } from './mailboxRoutes.ts'
+import { messageRoutes } from './messageRoutes.ts'
+import { answerProblems, Problem, sendProblem } from './problem.ts'
+
+export type CreatedMailbox = { readonly mailboxId: MailboxId; readonly address: string; readonly password: Secret }
+
+/** A message that an administrator opens: who, and from where. */
+export type Opening = {
+  readonly message: Message
+  readonly password: Secret
+  readonly requestId: SessionId
+  readonly remoteAddress: string
+  readonly cause: Cause
+}
+
+/** Everything that the admin API does. Failures are `GatewayError`s: their codes are what a client sees. */
+export type AdminApi = {
+  readonly version: string
+  /** The gateway's domain: of the mailboxes' addresses, and of aliases that are given without one. */
+  readonly domain: string
+  readonly token: Secret
+  /** What they have changed is durable and seen in the views when they resolve. */
+  readonly mailboxes: {
+    create(command: {
+      readonly name: string
+      readonly aliases: readonly string[]
+      readonly cause: Cause
+    }): Promise<CreatedMailbox>
+    suspend(mailboxId: MailboxId, reason: string, cause: Cause): Promise<unknown>
+    resume(mailboxId: MailboxId, cause: Cause): Promise<unknown>
+  }
+  readonly views: {
+    readonly reader: ViewReader
+    /** Unless `live` they may be behind the log. */
+    status(): { readonly state: string }
+  }
+  readonly log: Pick<EventLog, 'readAll' | 'readStream'>
+  /** The passphrase-encrypted age identity file, as stored. */
+  identityFile(of: { readonly mailboxId: MailboxId; readonly generation: number }): Promise<Uint8Array>
+  /** The sealed object as it lies in the vault. */
+  sealed(object: VaultKey): AsyncIterable<Uint8Array>
+  /** The plaintext. Ends only once the digest was found right and the retrieval recorded; throws otherwise. */
+  open(opening: Opening): AsyncIterable<Uint8Array>
+  refused(source: string, kind: string): void
+  readonly logger: Logger
+}
+
+/** The names and keys of TLS; without them the app is for `inject` only. */
+export type ServerCertificate = { readonly key: string; readonly cert: string }
+
+/** Octets of a request's body: nothing that is sent here is large. */
+const bodyLimit = 64 * 1024
+/** Characters of a name in a path: an address has at most 320 (RFC 5321 §4.5.3.1), each at most three when escaped. */
+const maxParamLength = 1000
+/** Milliseconds for a request to arrive, and of silence between two on one connection. */
+const requestTimeout = 30_000
+const keepAliveTimeout = 5_000
+
+/** The admin API, not yet listening. */
+export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) => {
+  const app = fastify({
+    https: { minVersion: 'TLSv1.2', ...certificate },
+    logger: false,
+    bodyLimit,
+    requestTimeout,
+    keepAliveTimeout,
+    routerOptions: { maxParamLength },
+    genReqId: newSessionId,
+    // What never reaches a route: a path that cannot be decoded.
+    frameworkErrors: (error, _, reply) =>
+      void sendProblem(reply, new GatewayError('request-invalid', { detail: 'The path is not valid', cause: error })),
+  })
+    .setValidatorCompiler(TypeBoxValidatorCompiler)
+    .withTypeProvider<TypeBoxTypeProvider>()
+  app.removeContentTypeParser('text/plain')
+  app.addSchema(Problem)
+  app.addHook('onRequest', async (_, reply) => {
+    void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  })
+  requireToken(app, api)
+  answerProblems(app, api.logger)
+  await app.register(swagger, { openapi: description(api.version) })
+  await app.register(healthRoutes, api)
+  await app.register(mailboxRoutes, { ...api, prefix: '/v1/mailboxes' })
+  await app.register(messageRoutes, { ...api, prefix: '/v1/messages' })
+  await app.register(eventRoutes, { ...api, prefix: '/v1/events' })
+  app.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
+  return app
+}
+
+export type App = Awaited<ReturnType<typeof buildApp>>
+
+const description = (version: string) => ({
+  openapi: '3.1.0' as const,
+  info: {
+    title: 'Sealpost admin API',
+    version,
+    description: `Every path but ${healthPath} needs the token. Failures are problem details (RFC 9457) with a stable \`code\`.`,
+  },
+  components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
+  security: [{ token: [] }],
+})

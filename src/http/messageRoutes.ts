@@ -1,0 +1,111 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type Static, Type } from 'typebox'
+import { listMessages, type Message as MessageView, messageOf } from '../../projections/messages.ts'
+import { GatewayError } from '../core/errors.ts'
+import { isMessageId } from '../core/ids.ts'
+import { Secret } from '../core/secret.ts'
+import { causeOf, requestIdOf } from './authentication.ts'
+import type { AdminApi } from './buildApp.ts'
+import { found } from './mailboxRoutes.ts'
+import { begun, octets } from './octets.ts'
+import { after, limit, next, nextOf, pageRequest } from './pages.ts'
+import { problems } from './problem.ts'
+
+const closed = { additionalProperties: false }
+const time = Type.Union([Type.String(), Type.Null()])
+const Message = Type.Object({
+  messageId: Type.String(),
+  mailboxId: Type.String(),
+  size: Type.Integer({ description: 'Octets of the plaintext.' }),
+  wireSize: Type.Integer({ description: 'Octets as POP3 lists it.' }),
+  source: Type.String(),
+  sessionId: Type.String(),
+  receivedAt: Type.String(),
+  generation: Type.Integer(),
+  sealedSize: Type.Integer(),
+  sealedSha256: Type.String(),
+  retrievals: Type.Integer({ description: 'How often it was handed out whole.' }),
+  lastRetrievedAt: time,
+  deletedAt: Type.Union([Type.String(), Type.Null()], { description: 'When it left the maildrop.' }),
+})
+const Messages = Type.Object({ messages: Type.Array(Message), next })
+const Listed = Type.Object(
+  { mailbox: Type.String({ minLength: 1, maxLength: 320, description: 'Mailbox id, address or alias' }), after, limit },
+  closed,
+)
+const Named = Type.Object({ id: Type.String({ maxLength: 36 }) })
+const Password = Type.Object({ password: Type.String({ minLength: 1, maxLength: 1024 }) }, closed)
+const sealedType = 'application/octet-stream'
+const plainType = 'message/rfc822'
+
+// Fastify's plugins are asynchronous, and types them so.
+// eslint-disable-next-line @typescript-eslint/require-await
+export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) => {
+  app.get(
+    '',
+    { schema: { summary: "List a mailbox's messages", querystring: Listed, response: { 200: Messages, ...problems } } },
+    ({ query }) => {
+      const { mailboxId } = found(api, query.mailbox)
+      const page = listMessages(api.views.reader, { mailboxId, ...pageRequest(query) })
+      return { messages: page.items.map(shown), next: nextOf(page) }
+    },
+  )
+
+  app.get(
+    '/:id',
+    { schema: { summary: 'Show a message', params: Named, response: { 200: Message, ...problems } } },
+    (request) => shown(known(api, request.params.id)),
+  )
+
+  const sealed = { summary: 'The sealed message', response: { 200: octets(sealedType, 'An age file.'), ...problems } }
+  app.get('/:id/sealed', { schema: { ...sealed, params: Named } }, async (request, reply) => {
+    const { messageId, object } = known(api, request.params.id)
+    return reply
+      .type(sealedType)
+      .header('content-disposition', `attachment; filename="${messageId}.age"`)
+      .send(await begun(api.sealed(object)))
+  })
+
+  const open = {
+    summary: 'Open a message',
+    description: 'Recorded as a retrieval. If the connection breaks, what has come is not to be trusted.',
+    response: { 200: octets(plainType, 'The message, to the octet.'), ...problems },
+  }
+  app.post('/:id/open', { schema: { ...open, params: Named, body: Password } }, async (request, reply) => {
+    const message = known(api, request.params.id)
+    const plaintext = api.open({
+      message,
+      password: new Secret(request.body.password),
+      requestId: requestIdOf(request),
+      remoteAddress: request.ip,
+      cause: causeOf(request),
+    })
+    return reply
+      .type(plainType)
+      .header('content-disposition', `attachment; filename="${message.messageId}.eml"`)
+      .send(await begun(plaintext))
+  })
+}
+
+const known = ({ views }: AdminApi, id: string): MessageView => {
+  const message = isMessageId(id) ? messageOf(views.reader, id) : undefined
+  if (message !== undefined) return message
+  // Views that are behind do not prove that there is none.
+  throw new GatewayError(views.status().state === 'live' ? 'message-unknown' : 'storage-failed')
+}
+
+const shown = (message: MessageView): Static<typeof Message> => ({
+  messageId: message.messageId,
+  mailboxId: message.mailboxId,
+  size: message.size,
+  wireSize: message.wireSize,
+  source: message.source,
+  sessionId: message.sessionId,
+  receivedAt: message.receivedAt,
+  generation: message.generation,
+  sealedSize: message.sealedSize,
+  sealedSha256: message.sealedSha256,
+  retrievals: message.retrievals,
+  lastRetrievedAt: message.lastRetrievedAt ?? null,
+  deletedAt: message.deletedAt ?? null,
+})

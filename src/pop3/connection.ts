@@ -1,0 +1,222 @@
+import type { Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { SecureContext } from 'node:tls'
+import type { MaildropSize, Pop3Event } from '../../actors/pop3Replies.ts'
+import type { pop3Session } from '../../actors/pop3Session.ts'
+import type { Fetched, ListingWork, MessageWork, Pop3Emitted, UpdateWork } from '../../actors/pop3Setup.ts'
+import { readyOrOver, startSession } from '../../actors/session.ts'
+import type { Limits } from '../config.ts'
+import { asGatewayError, type ErrorCode, GatewayError } from '../core/errors.ts'
+import type { SessionOutcome, TlsFacts } from '../core/events.ts'
+import { newSessionId } from '../core/ids.ts'
+import type { Logger } from '../core/ports.ts'
+import type { Maildrops } from '../maildrop.ts'
+import type { Peer, SessionRecorder } from '../sessions.ts'
+import { channelOf } from '../wire/channel.ts'
+import { eventOf } from './commandEvents.ts'
+import { commandQueue } from './commandQueue.ts'
+import { holdCredentials } from './credentials.ts'
+import { type HeldMaildrop, holdMaildrop } from './heldMaildrop.ts'
+
+/** What a connection needs of the gateway. */
+export type ConnectionDeps = {
+  readonly domain: string
+  readonly limits: Pick<Limits, 'pop3Idle' | 'badCommands'>
+  readonly secureContext: () => SecureContext
+  readonly maildrops: Maildrops
+  readonly sessions: SessionRecorder
+  /** Counts a refusal: `kind` is a word of the program's. */
+  readonly refused: (source: string, kind: string) => void
+  readonly logger: Logger
+  /** The machine, with its work provided. */
+  readonly machine: typeof pop3Session
+  /** The connection is over, its maildrop given back, its socket closed. */
+  readonly onGone: (session: string) => void
+}
+
+/** A session's work, as its machine invokes it, and its end from outside. */
+export type Connection = {
+  readonly session: string
+  upgrade(): Promise<void>
+  unlock(): Promise<MaildropSize>
+  enumerate(work: ListingWork, signal: AbortSignal): Promise<void>
+  fetch(work: MessageWork, signal: AbortSignal): Promise<Fetched>
+  send(work: MessageWork, signal: AbortSignal): Promise<void>
+  update(work: UpdateWork): Promise<void>
+  /** Begins the conversation, on pop3s with the handshake. */
+  start(): void
+  /** Takes no further command; what runs may finish. */
+  drain(): void
+  /** Closes at once. A commit of deletions that has begun is still waited for before the maildrop is given back. */
+  destroy(): void
+}
+
+/** Commands that one peer may have handled in a turn of the event loop before the others have theirs. */
+const fairShare = 100
+
+/** Failures that the use case has recorded itself, or that the peer caused by leaving. */
+const expected: readonly ErrorCode[] = [
+  'password-wrong',
+  'too-many-attempts',
+  'maildrop-in-use',
+  'overloaded',
+  'connection-lost',
+]
+
+/** The shell around one `pop3Session`: carries lines in, replies and messages out, and does the work. */
+export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'pop3' | 'pop3s'): Connection => {
+  const sessionId = newSessionId()
+  let tls: TlsFacts = null
+  let actor: ReturnType<typeof startSession<typeof pop3Session>> | undefined
+  let held: HeldMaildrop | undefined
+  let [recorded, over, closed, draining] = [false, false, false, false]
+
+  const channel = channelOf(socket, deps.limits.pop3Idle, {
+    arrived: () => lookAhead(),
+    // Nobody half-closes TLS and waits: work for a peer that has left is to stop at once. Without TLS no work is lost.
+    ended: () => {
+      if (tls) leave('lost')
+      if (tls && over) channel.destroy()
+    },
+    // While we work and the peer has nothing left to take, the time is ours.
+    idle: () => (channel.unread() || isReady()) && leave('timeout'),
+    closed: () => {
+      closed = true
+      leave('lost')
+      if (over || !actor) deps.onGone(sessionId)
+    },
+  })
+  const queue = commandQueue(channel)
+  const credentials = holdCredentials(() => tls !== null)
+  const refOf = (number: number) => held?.refOf(number)
+  const peer = (): Peer => ({ sessionId, protocol, remoteAddress: channel.remoteAddress, tls })
+
+  const isReady = () => actor?.getSnapshot().hasTag('ready') ?? false
+  const leave = (outcome: SessionOutcome) => actor?.send({ type: 'closed', outcome })
+
+  const lookAhead = () => {
+    const snapshot = actor?.getSnapshot()
+    if (held && snapshot?.hasTag('maildrop')) held.prepare(queue.retrsAhead(), snapshot.context.deletions)
+  }
+
+  const nextEvent = (): Pop3Event | undefined => {
+    if (actor?.getSnapshot().hasTag('response')) {
+      const line = queue.response()
+      if (line === 'too-long') return { type: 'oversized' }
+      return line && { type: 'response', found: credentials.response(line) }
+    }
+    lookAhead()
+    const command = queue.next()
+    return command && eventOf(command, { credentials, refOf })
+  }
+
+  /** One command at a time: the next is not looked at until the last one has been answered. */
+  const converse = async (session: NonNullable<typeof actor>) => {
+    for (let commands = 1; await readyOrOver(session); commands++) {
+      if (draining) return leave('shutdown')
+      if (commands % fairShare === 0) await nextTurn()
+      await channel.drained()
+      const event = nextEvent()
+      if (event) session.send(event)
+      else if (channel.ended()) return leave('lost')
+      else await channel.arrival()
+    }
+  }
+
+  const finish = (outcome: SessionOutcome) => {
+    if (over) return
+    over = true
+    held?.release()
+    if (recorded) deps.sessions.closed(peer(), { outcome, ...channel.octets() })
+    // RFC 1939 §3: without a response.
+    if (outcome === 'timeout') channel.destroy()
+    else channel.end()
+    if (closed) deps.onGone(sessionId)
+  }
+
+  const log = (error: GatewayError) => {
+    if (expected.includes(error.code)) return
+    const fields = { err: error.cause ?? error, code: error.code, sessionId, protocol }
+    deps.logger.warn(fields, 'A POP3 session could not do its work')
+  }
+
+  const onEmit = (emitted: Pop3Emitted) => {
+    if (emitted.type === 'reply') channel.write(`${emitted.lines.join('\r\n')}\r\n`)
+    else if (emitted.type === 'deliver') heldNow(held).deliver(emitted.lines)
+    else if (emitted.type === 'failed') log(emitted.error)
+    else if (emitted.type === 'refused') deps.refused(channel.remoteAddress, emitted.kind)
+    else channel.destroy()
+  }
+
+  const defect = (error: unknown) => {
+    deps.logger.error({ err: error, sessionId, protocol }, 'A POP3 session ended by a defect')
+    channel.destroy()
+    finish('failed')
+  }
+
+  const begin = () => {
+    const session = startSession(deps.machine, {
+      input: {
+        session: sessionId,
+        domain: deps.domain,
+        secure: tls !== null,
+        badCommands: deps.limits.badCommands,
+      },
+      onEmit,
+      onDone: () => finish(session.getSnapshot().context.outcome),
+      onError: defect,
+    })
+    actor = session
+    converse(session).catch((error: unknown) => {
+      if (asGatewayError(error).code === 'connection-lost') leave('lost')
+      else defect(error)
+    })
+  }
+  const upgrade = async () => {
+    tls = await channel.secure(deps.secureContext())
+  }
+  const handshake = () =>
+    upgrade().then(begin, (error: unknown) => {
+      log(asGatewayError(error))
+      deps.refused(channel.remoteAddress, 'tls-handshake')
+      channel.destroy()
+    })
+
+  return {
+    session: sessionId,
+    upgrade,
+    unlock: async () => {
+      if (!recorded) deps.sessions.opened(peer())
+      recorded = true
+      const login = { sessionId, remoteAddress: channel.remoteAddress, tls, ...credentials.take() }
+      const maildrop = await deps.maildrops.open(login)
+      if (over) {
+        deps.maildrops.release(maildrop)
+        throw new GatewayError('connection-lost')
+      }
+      held = holdMaildrop(deps.maildrops, maildrop, channel)
+      deps.sessions.happened(peer(), { type: 'LoginAccepted', data: { mailboxId: maildrop.mailboxId, tls } })
+      return held.size
+    },
+    enumerate: (work, signal) => heldNow(held).enumerate(work, signal),
+    fetch: (work, signal) => heldNow(held).fetch(work, signal),
+    send: (work, signal) => heldNow(held).send(work, signal),
+    update: ({ deletions }) => heldNow(held).update(deletions),
+    start: () => (protocol === 'pop3s' ? void handshake() : begin()),
+    drain: () => {
+      draining = true
+      if (!actor) channel.destroy()
+      else if (isReady()) leave('shutdown')
+    },
+    destroy: () => {
+      leave('shutdown')
+      channel.destroy()
+    },
+  }
+}
+
+/** The machine invokes this work only in states that follow `unlock`. */
+const heldNow = (held: HeldMaildrop | undefined): HeldMaildrop => {
+  if (!held) throw new GatewayError('internal')
+  return held
+}

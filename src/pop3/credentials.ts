@@ -1,0 +1,91 @@
+import type { CredentialsFound } from '../../actors/pop3Replies.ts'
+import { Secret } from '../core/secret.ts'
+
+/** What a login is tried with. */
+export type Credentials = { readonly user: string; readonly password: Secret }
+
+/**
+ * The credentials of one connection between the lines that bring them and the one attempt that they are for. They are
+ * looked at only once TLS protects the connection, and never leave this but by `take`.
+ */
+export type CredentialsHolder = {
+  user(name: Buffer): CredentialsFound
+  pass(password: Buffer): CredentialsFound
+  /** `AUTH mechanism [initial-response]`, RFC 5034 §4. */
+  auth(argument: Buffer): CredentialsFound | 'awaited' | 'otherMechanism'
+  /** The line after a challenge. */
+  response(line: Buffer): CredentialsFound | 'cancelled'
+  /** Hands them out once and forgets them. */
+  take(): Credentials
+}
+
+export const holdCredentials = (isSecure: () => boolean): CredentialsHolder => {
+  let user = ''
+  let password = new Secret('')
+
+  const plain = (base64: string): CredentialsFound => {
+    const parsed = parsePlain(base64)
+    if (!parsed) return 'malformed'
+    if (isProxied(parsed.user)) return 'proxied'
+    user = parsed.user
+    password = parsed.password
+    return 'given'
+  }
+  return {
+    user: (name) => {
+      if (!isSecure()) return 'unread'
+      const text = utf8(name)
+      if (text === undefined) return 'malformed'
+      if (isProxied(text)) return 'proxied'
+      user = text
+      return 'given'
+    },
+    pass: (secret) => {
+      if (!isSecure()) return 'unread'
+      const text = utf8(secret)
+      if (text === undefined) return 'malformed'
+      password = new Secret(text)
+      return 'given'
+    },
+    auth: (argument) => {
+      if (!isSecure()) return 'unread'
+      const [mechanism, initial, more] = argument.toString('latin1').split(' ')
+      if (mechanism?.toUpperCase() !== 'PLAIN') return 'otherMechanism'
+      if (initial === undefined) return 'awaited'
+      return more === undefined ? plain(initial) : 'malformed'
+    },
+    response: (line) => {
+      if (!isSecure()) return 'unread'
+      return line.length === 1 && line[0] === 0x2a ? 'cancelled' : plain(line.toString('latin1'))
+    },
+    take: () => {
+      const taken = { user, password }
+      user = ''
+      password = new Secret('')
+      return taken
+    },
+  }
+}
+
+/** `user%server%mailbox` asks for a proxy session. */
+const isProxied = (name: string) => name.includes('%')
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+const utf8 = (octets: Uint8Array): string | undefined => {
+  try {
+    return strictUtf8.decode(octets)
+  } catch {
+    return undefined
+  }
+}
+
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
+/** RFC 4616 §2: `[authzid] NUL authcid NUL passwd`. Nobody may act for another: an authzid has to be the authcid. */
+const parsePlain = (text: string): Credentials | undefined => {
+  if (!base64.test(text)) return undefined
+  const [authorize, user, password, more] = utf8(Buffer.from(text, 'base64'))?.split('\0') ?? []
+  if (!user || !password || more !== undefined) return undefined
+  return authorize === '' || authorize === user ? { user, password: new Secret(password) } : undefined
+}

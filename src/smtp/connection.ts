@@ -1,0 +1,306 @@
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import type { SMTPServer } from 'smtp-server'
+import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
+import type { smtpSession, ReceiveInput, SmtpEffect, SmtpEvent } from '../../actors/smtpSession.ts'
+import { readyOrOver, startSession } from '../../actors/session.ts'
+import { smtpReply } from '../../actors/smtpReplies.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Protocol, SessionOutcome, TlsFacts } from '../core/events.ts'
+import { type MessageId, newSessionId } from '../core/ids.ts'
+import type { Peer } from '../sessions.ts'
+import { type Body, openBody } from './body.ts'
+import { type Command, parseCommandLine } from './commandLine.ts'
+import { formatReply } from './formatReply.ts'
+import { SmtpInput } from './input.ts'
+import { receiveMessage } from './receive.ts'
+import { findRecipient, type Mailbox, type RecipientFound } from './recipient.ts'
+import { keptOf, silence } from './said.ts'
+import type { SmtpShared } from './shared.ts'
+
+type Accepted = { readonly protocol: Protocol; readonly socketOptions: SMTPConnectionOptions | null | undefined }
+
+const nothing = () => {}
+
+/** Octets beyond the limit that are read and dropped, for the sake of a clear answer, before the connection is closed. */
+const patience = (limit: number) => limit + 16 * 1024 * 1024
+
+/**
+ * One connection of a journal sender. `smtp-server` keeps the socket: TLS, idle time, closing. Everything that the peer
+ * says becomes an event of the `smtpSession` machine, and every reply comes from there.
+ */
+export class JournalConnection extends SMTPConnection {
+  readonly sessionId = newSessionId()
+  /** Resolves when the socket is closed. */
+  readonly gone: Promise<undefined>
+  readonly #shared: SmtpShared
+  readonly #protocol: Protocol
+  readonly #leave: (value: undefined) => void
+  #session: ReturnType<typeof startSession<typeof smtpSession>> | undefined
+  #said = silence
+  #command: Command | undefined
+  #mailbox: Mailbox | undefined
+  #body: Body | undefined
+  #bodyOctets = 0
+  #peer: Peer | undefined
+  #outcome: SessionOutcome = 'failed'
+  #octetsIn = 0
+  #octetsOut = 0
+  #unsent = ''
+
+  constructor(server: SMTPServer, socket: Socket, shared: SmtpShared, { protocol, socketOptions }: Accepted) {
+    super(server, socket, socketOptions ?? null)
+    this.#shared = shared
+    this.#protocol = protocol
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    this.gone = promise
+    this.#leave = resolve
+  }
+
+  /** The greeting goes out at once: the base class would wait 100 ms for those who talk too soon. */
+  override init(): void {
+    const { machine, limits, running, open, domain } = this.#shared
+    const crowded = running.size >= limits.smtpSessions
+    running.set(this.sessionId, this)
+    open.add(this)
+    this._setListeners(nothing)
+    this.#session = startSession(machine, {
+      input: {
+        sessionId: this.sessionId,
+        domain,
+        secure: this.secure,
+        crowded,
+        maxSize: limits.messageSize,
+        maxRecipients: limits.recipients,
+        maxBadCommands: limits.badCommands,
+      },
+      onEmit: (effect) => this.#perform(effect),
+      onDone: () => this.#over(),
+      onError: (error) => this.#fail(error),
+    })
+    this.#flush()
+  }
+
+  /** The machine's work: the message that follows DATA. */
+  async receive({ smtpUtf8 }: ReceiveInput, signal: AbortSignal): Promise<{ readonly messageId: MessageId }> {
+    const { archive, domain, clock } = this.#shared
+    const { mailbox, reversePath, recipients } = this.#said
+    const input = this.#input()
+    if (mailbox === undefined || input === undefined) throw new GatewayError('internal')
+    const body = openBody(() => input.resume())
+    signal.addEventListener('abort', () => body.lose())
+    this.#body = body
+    this.#bodyOctets = 0
+    input.startData()
+    return receiveMessage({
+      archive,
+      domain,
+      at: clock.now(),
+      envelope: { reversePath, recipients, mailbox, smtpUtf8 },
+      sender: { ...this.#said, sessionId: this.sessionId, remoteAddress: this.remoteAddress, tls: this.#tls() },
+      body,
+    })
+  }
+
+  /** No new transaction; `now`: no more of the one that is open either. */
+  shutdown(now: boolean): void {
+    this.#send({ type: 'shutdown', now })
+    this.#flush()
+  }
+
+  destroy(): void {
+    this._socket.destroy()
+  }
+
+  /** Called by the base class's constructor, before any field of this class exists, and for each TLS upgrade. */
+  override _createParser(): SmtpInput {
+    return new SmtpInput({
+      received: (octets) => (this.#octetsIn += octets),
+      line: (line) => this.#onCommand(parseCommandLine(line)),
+      lineTooLong: () => this.#onCommand({ verb: 'malformed', problem: 'lineTooLong' }),
+      endless: () => this.#send({ type: 'flooded', with: 'line' }),
+      content: (pieces) => this.#onContent(pieces),
+      endOfData: () => this.#onEndOfData(),
+      pause: () => this.#onPause(),
+      finished: () => this.#send({ type: 'closed' }),
+    })
+  }
+
+  override _onTimeout(): void {
+    // The socket is closed on our side already, or it is the peer that waits for us.
+    if (this._closing) this._socket.destroy()
+    else if (this.#input()?.held === true && !this._upgrading) this._armTimeout()
+    else this.#send({ type: 'idle' })
+    this.#flush()
+  }
+
+  override _onClose(): void {
+    super._onClose()
+    this.#send({ type: 'closed' })
+    this.#shared.open.delete(this)
+    this.#leave(undefined)
+  }
+
+  /** What ails a socket ends in its `close`, which tells the machine. */
+  override _onError(error: Error): void {
+    const { logger } = this.#shared
+    if (this._upgrading) logger.info({ err: error, remoteAddress: this.remoteAddress }, 'TLS could not be negotiated')
+  }
+
+  #input(): SmtpInput | undefined {
+    return this._parser instanceof SmtpInput ? this._parser : undefined
+  }
+
+  #send(event: SmtpEvent): void {
+    if (this.#session?.getSnapshot().status === 'active') this.#session.send(event)
+  }
+
+  #onCommand(command: Command): void {
+    this.#command = command
+    this.#send(this.#eventOf(command))
+    const input = this.#input()
+    const ready = this.#session?.getSnapshot().hasTag('ready')
+    if (ready !== true && input?.inData === false) this.#holdUntilReady(input)
+  }
+
+  #eventOf(command: Command): SmtpEvent {
+    switch (command.verb) {
+      case 'hello':
+        return { type: 'hello', extended: command.extended }
+      case 'mail':
+        return { type: 'mail', size: command.size, smtpUtf8: command.smtpUtf8 }
+      case 'rcpt': {
+        const { found, mailbox } = this.#find(command.forwardPath)
+        this.#mailbox = mailbox
+        return { type: 'rcpt', found, ascii: command.ascii }
+      }
+      case 'malformed':
+        return { type: 'malformed', problem: command.problem }
+      default:
+        return { type: command.verb }
+    }
+  }
+
+  #find(path: Parameters<typeof findRecipient>[1]): RecipientFound {
+    try {
+      return findRecipient(this.#shared, path)
+    } catch (error) {
+      this.#shared.logger.error({ err: error, sessionId: this.sessionId }, 'a recipient could not be looked up')
+      return { found: { is: 'unavailable' }, mailbox: undefined }
+    }
+  }
+
+  #onContent(pieces: readonly Uint8Array[]): boolean {
+    const { messageSize } = this.#shared.limits
+    let room = true
+    for (const piece of pieces) {
+      this.#bodyOctets += piece.length
+      if (this.#bodyOctets > messageSize) this.#body?.refuse(new GatewayError('message-too-large'))
+      room = this.#body?.push(piece) ?? true
+    }
+    if (this.#bodyOctets > messageSize + patience(messageSize)) this.#send({ type: 'flooded', with: 'message' })
+    return room
+  }
+
+  #onEndOfData(): void {
+    const input = this.#input()
+    this.#body?.end()
+    this.#body = undefined
+    if (input !== undefined) this.#holdUntilReady(input)
+  }
+
+  #holdUntilReady(input: SmtpInput): void {
+    const session = this.#session
+    if (session === undefined) return
+    input.hold()
+    void readyOrOver(session).then(() => {
+      this.#flush()
+      this.#resumeWhenSent(input)
+    })
+  }
+
+  /** A peer that does not read its replies is not read either. */
+  #resumeWhenSent(input: SmtpInput): void {
+    const resume = () => input.resume()
+    if (this._socket.writableNeedDrain && !this._socket.destroyed) this._socket.once('drain', resume)
+    else resume()
+  }
+
+  #onPause(): void {
+    this.#flush()
+    const input = this.#input()
+    if (input === undefined || input.held || !this._socket.writableNeedDrain) return
+    input.hold()
+    this.#resumeWhenSent(input)
+  }
+
+  #perform(effect: SmtpEffect): void {
+    const { refused, logger } = this.#shared
+    switch (effect.type) {
+      case 'reply':
+        this.#unsent += formatReply(effect)
+        return
+      case 'refused':
+        refused(this.remoteAddress, effect.kind)
+        return
+      case 'helloAccepted':
+      case 'mailAccepted':
+      case 'recipientAccepted':
+        this.#keep()
+        return
+      case 'startTls':
+        this.#flush()
+        // Or a peer that leaves in the middle of the handshake would go unnoticed.
+        this._socket.allowHalfOpen = false
+        this.upgrade(nothing, () => this.#send({ type: 'secured' }))
+        return
+      case 'failed':
+        logger.warn({ err: effect.error, sessionId: this.sessionId }, 'a message was not received')
+        return
+      case 'ended':
+        this.#outcome = effect.outcome
+    }
+  }
+
+  #keep(): void {
+    if (this.#command !== undefined) this.#said = keptOf(this.#said, this.#command, this.#mailbox)
+    if (this.#command?.verb === 'rcpt') this.#introduce()
+  }
+
+  /** With its first accepted recipient a session matters, and is recorded. */
+  #introduce(): void {
+    if (this.#peer !== undefined) return
+    const { sessionId, remoteAddress } = this
+    this.#peer = { sessionId, protocol: this.#protocol, remoteAddress, tls: this.#tls() }
+    this.#shared.sessions.opened(this.#peer)
+  }
+
+  #tls(): TlsFacts {
+    if (!(this._socket instanceof TLSSocket)) return null
+    return { version: this._socket.getProtocol() ?? 'unknown', cipher: this._socket.getCipher().name }
+  }
+
+  #flush(): void {
+    const text = this.#unsent
+    this.#unsent = ''
+    // During a handshake the socket is the raw one: what is written there would be in clear, amid TLS records.
+    if (text === '' || this._upgrading || !this._socket.writable) return
+    this.#octetsOut += Buffer.byteLength(text)
+    this._socket.write(text)
+  }
+
+  #over(): void {
+    this.#flush()
+    this.#shared.running.delete(this.sessionId)
+    this.close()
+    const { sessions } = this.#shared
+    const end = { outcome: this.#outcome, octetsIn: this.#octetsIn, octetsOut: this.#octetsOut }
+    if (this.#peer !== undefined) sessions.closed(this.#peer, end)
+  }
+
+  #fail(error: unknown): void {
+    this.#shared.logger.error({ err: error, sessionId: this.sessionId }, 'an SMTP session failed')
+    this.#unsent += formatReply(smtpReply('internal'))
+    this.#over()
+  }
+}

@@ -1,0 +1,138 @@
+import { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
+import { maxCommandLine } from './commandLine.ts'
+import { type DataParser, dataParser } from './dataParser.ts'
+import { lineReader } from './lineReader.ts'
+
+/** What a connection does with what its peer sends; called in the order of the wire, never one inside another. */
+export type InputHandlers = {
+  /** So many octets came in. */
+  received(octets: number): void
+  line(line: Buffer): void
+  lineTooLong(): void
+  /** The peer sends a line without end. */
+  endless(): void
+  /** The content of a message. Whether more may follow at once. */
+  content(pieces: readonly Uint8Array[]): boolean
+  /** The end of the data was read; what follows are commands. */
+  endOfData(): void
+  /** A run of the above is over: a good moment to write what they had to say. */
+  pause(): void
+  /** The peer will send nothing more, and everything that it sent has been handled. */
+  finished(): void
+}
+
+/** Command lines handled in one go before other connections get their turn. */
+const maxRun = 100
+
+const nothing = () => {}
+
+/**
+ * What `smtp-server` pipes its socket into, in place of its own parser: command lines one at a time, and the content of
+ * messages, with the back-pressure of a stream.
+ */
+export class SmtpInput extends SMTPStream {
+  readonly #handlers: InputHandlers
+  readonly #lines = lineReader(maxCommandLine)
+  #data: DataParser | undefined
+  #held = false
+  #running = false
+  #finished = false
+  #rest: Buffer | undefined
+  #at = 0
+  #next: () => void = nothing
+
+  constructor(handlers: InputHandlers) {
+    super()
+    this.#handlers = handlers
+  }
+
+  /** Nothing is handled until `resume`. */
+  get held(): boolean {
+    return this.#held
+  }
+
+  /** What comes is the content of a message. */
+  get inData(): boolean {
+    return this.#data !== undefined
+  }
+
+  hold(): void {
+    this.#held = true
+  }
+
+  resume(): void {
+    this.#held = false
+    this.#run()
+    if (this.#finished) this._flushData()
+  }
+
+  /** What follows is the content of a message. */
+  startData(): void {
+    this.#data = dataParser()
+  }
+
+  override _write(chunk: Buffer, _encoding: string, next: () => void): void {
+    this.#handlers.received(chunk.length)
+    this.#rest = chunk
+    this.#at = 0
+    this.#next = next
+    this.#run()
+  }
+
+  /** The base class calls this when the stream has finished. */
+  override _flushData(): void {
+    this.#finished = true
+    if (!this.#held && !this.isClosed) this.#handlers.finished()
+  }
+
+  #run(): void {
+    if (this.#running) return
+    this.#running = true
+    let lines = 0
+    while (this.#rest !== undefined && !this.#held && lines < maxRun) {
+      if (this.isClosed) this.#rest = undefined
+      else if (this.#data !== undefined) this.#takeData(this.#data, this.#rest.subarray(this.#at))
+      else if (this.#takeLine(this.#rest)) lines += 1
+      else this.#rest = undefined
+    }
+    this.#running = false
+    this.#handlers.pause()
+    if (this.#rest === undefined) this.#done()
+    else if (!this.#held) setImmediate(() => this.#run())
+  }
+
+  #done(): void {
+    const next = this.#next
+    this.#next = nothing
+    next()
+  }
+
+  /** Whether there was a line. */
+  #takeLine(chunk: Buffer): boolean {
+    const read = this.#lines.read(chunk, this.#at)
+    if (read.is === 'partial') return false
+    if (read.is === 'endless') {
+      this.#handlers.endless()
+      return false
+    }
+    this.#at = read.next
+    if (read.is === 'line') this.#handlers.line(read.line)
+    else this.#handlers.lineTooLong()
+    return true
+  }
+
+  #takeData(parser: DataParser, chunk: Buffer): void {
+    const { content, rest } = parser.push(chunk)
+    if (rest === undefined) {
+      this.#rest = undefined
+      if (!this.#handlers.content(content)) this.#held = true
+      return
+    }
+    this.#data = undefined
+    // Copied: the content is the consumer's from now on, with the memory in which it lies.
+    this.#rest = rest.length === 0 ? undefined : Buffer.from(rest)
+    this.#at = 0
+    this.#handlers.content(content)
+    this.#handlers.endOfData()
+  }
+}

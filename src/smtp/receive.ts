@@ -1,0 +1,70 @@
+import type { Archive } from '../archive.ts'
+import type { TlsFacts } from '../core/events.ts'
+import { GatewayError } from '../core/errors.ts'
+import { type MessageId, newMessageId, type SessionId } from '../core/ids.ts'
+import type { Body } from './body.ts'
+import type { Mailbox } from './recipient.ts'
+import { traceHeader } from './trace.ts'
+
+/** What a transaction has said before DATA. */
+export type Envelope = {
+  readonly reversePath: string
+  /** As typed, one for each accepted RCPT. */
+  readonly recipients: readonly string[]
+  readonly mailbox: Mailbox
+  readonly smtpUtf8: boolean
+}
+
+/** What is known of the peer at that time. */
+export type Sender = {
+  readonly sessionId: SessionId
+  readonly remoteAddress: string
+  readonly helloName: string
+  readonly extended: boolean
+  readonly tls: TlsFacts
+}
+
+export type Received = {
+  readonly archive: Archive
+  readonly domain: string
+  readonly at: Date
+  readonly envelope: Envelope
+  readonly sender: Sender
+  readonly body: Body
+}
+
+/**
+ * One message into the archive. Resolves when it is durable and the end of the data has been read; rejects only when the
+ * end of the data has been read too, or nothing more will come, so that the answer never comes before its time.
+ */
+export const receiveMessage = async (received: Received): Promise<{ readonly messageId: MessageId }> => {
+  const { archive, domain, at, envelope, sender, body } = received
+  const { mailbox, smtpUtf8, reversePath, recipients } = envelope
+  const { mailboxId, recipient, generation } = mailbox
+  const { sessionId, remoteAddress, tls } = sender
+  const messageId = newMessageId()
+  const mailboxAddress = `${mailboxId}@${domain}`
+  const only = recipients.length === 1 ? recipients[0] : undefined
+  const trace = traceHeader({
+    ...sender,
+    reversePath,
+    mailboxAddress,
+    recipient: only,
+    domain,
+    smtpUtf8,
+    messageId,
+    at,
+  })
+  const peer = { sessionId, remoteAddress, tls }
+  const delivery = { messageId, mailboxId, recipient, generation, source: 'journal', ...peer, trace } as const
+  try {
+    await archive.receive(delivery, body)
+    if (!body.taken)
+      throw new GatewayError('internal', { cause: new Error('a receipt for a message not read to its end') })
+    return { messageId }
+  } catch (error) {
+    body.discard()
+    await body.over
+    throw error
+  }
+}

@@ -1,0 +1,62 @@
+import { isIPv6 } from 'node:net'
+import type { TlsFacts } from '../core/events.ts'
+import type { MessageId, SessionId } from '../core/ids.ts'
+
+export type Trace = {
+  /** As typed, without brackets; empty for the null reverse-path. */
+  readonly reversePath: string
+  /** The mailbox's own address. */
+  readonly mailboxAddress: string
+  /** The only recipient, as typed; undefined when there were several. */
+  readonly recipient: string | undefined
+  /** What the peer called itself in EHLO or HELO. */
+  readonly helloName: string
+  readonly remoteAddress: string
+  readonly domain: string
+  readonly extended: boolean
+  readonly smtpUtf8: boolean
+  readonly tls: TlsFacts
+  readonly messageId: MessageId
+  readonly sessionId: SessionId
+  readonly at: Date
+}
+
+/**
+ * The header lines of a final delivery (RFC 5321 §4.4), which stand before the received octets. Whatever the peer typed,
+ * they are these lines and no others.
+ */
+export const traceHeader = (trace: Trace): Uint8Array => {
+  const { tls, recipient } = trace
+  const received = [
+    `Received: from ${token(trace.helloName)} (${literal(trace.remoteAddress)})`,
+    `by ${token(trace.domain)} with ${protocol(trace)}${tls === null ? '' : ` (${token(tls.version)} ${token(tls.cipher)})`}`,
+    `id ${trace.messageId} (session ${trace.sessionId})`,
+    ...(recipient === undefined ? [] : [`for <${oneLine(recipient)}>`]),
+  ]
+  const lines = [
+    `Return-Path: <${oneLine(trace.reversePath)}>`,
+    `Delivered-To: ${oneLine(trace.mailboxAddress)}`,
+    `${received.join('\r\n\t')};\r\n\t${dateTime(trace.at)}`,
+    '',
+  ]
+  return Buffer.from(lines.join('\r\n'))
+}
+
+/** RFC 5322 §3.3, in UTC. */
+const dateTime = (at: Date) => at.toUTCString().replace('GMT', '+0000')
+
+/** RFC 5321 §4.1.3. */
+const literal = (address: string) => `[${isIPv6(address) ? 'IPv6:' : ''}${token(address)}]`
+
+/** RFC 3848 and RFC 6531 §4.3. */
+const protocol = ({ extended, smtpUtf8, tls }: Trace) => {
+  if (smtpUtf8) return tls === null ? 'UTF8SMTP' : 'UTF8SMTPS'
+  if (tls !== null) return 'ESMTPS'
+  return extended ? 'ESMTP' : 'SMTP'
+}
+
+/** What would end the line, or look like an end, cannot be in it. */
+const oneLine = (text: string) => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gv, '?')
+
+/** One word, in which nothing can open or close a comment or stand for another part of the line. */
+const token = (text: string) => text.replace(/[^A-Za-z0-9._:%\-\[\]]/gv, '?') || '?'

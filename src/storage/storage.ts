@@ -1,0 +1,121 @@
+import { Worker } from 'node:worker_threads'
+import type { Archive, Delivery, Receipt } from '../archive.ts'
+import type { Cause } from '../core/events.ts'
+import type { MailboxId, SessionId, VaultKey } from '../core/ids.ts'
+import type { EventLog } from '../core/ports.ts'
+import { Secret } from '../core/secret.ts'
+import type { SealedMessage } from '../retrieve.ts'
+import { type Call, callsTo } from './calls.ts'
+import { nextPiece, type Piece, pieceSize } from './octets.ts'
+import type { StorageMethods, StoragePlace } from './storageThread.ts'
+
+/** The storage thread as the main thread sees it. Every method answers as the port or use case it is named after. */
+export type Storage = {
+  /** Reads and appends. Subscriptions belong to threads that open the log themselves. */
+  readonly log: Omit<EventLog, 'subscribe'>
+  readonly archive: Archive
+  createIdentity(of: { mailboxId: MailboxId; generation: number }): Promise<CreatedIdentity>
+  /** The passphrase-encrypted age identity file, as stored. */
+  identityFile(of: { mailboxId: MailboxId; generation: number }): Promise<Uint8Array>
+  /** Whether `password` opens an identity of the mailbox; `undefined` costs the same time and opens nothing. */
+  unlock(sessionId: SessionId, mailboxId: MailboxId | undefined, password: Secret): Promise<boolean>
+  lock(sessionId: SessionId): void
+  /** The plaintext, opened with what `sessionId` has unlocked; see `Retrieve` for when it ends. */
+  retrieve(message: SealedMessage, sessionId: SessionId, cause: Cause): AsyncGenerator<Uint8Array, void, undefined>
+  /** The sealed object as it lies in the vault. */
+  sealed(object: VaultKey): AsyncGenerator<Uint8Array, void, undefined>
+  /** Called once if the thread dies: nothing can be stored any more, the process must stop. */
+  onFailure(listener: (error: unknown) => void): void
+  close(): Promise<void>
+}
+
+export type CreatedIdentity = {
+  readonly recipient: string
+  readonly password: Secret
+  readonly identitySha256: string
+}
+
+export const startStorage = async (place: StoragePlace): Promise<Storage> => {
+  const worker = new Worker(new URL('./storageThread.ts', import.meta.url), { workerData: place })
+  const call = callsTo<StorageMethods>(worker)
+  try {
+    await call('head', undefined)
+  } catch (error) {
+    await worker.terminate()
+    throw error
+  }
+  let stream = 0
+  return {
+    log: remoteLog(call),
+    archive: { receive: (delivery, body) => receive(call, ++stream, delivery, body) },
+    createIdentity: async (of) => {
+      const { recipient, password, identitySha256 } = await call('createIdentity', of)
+      return { recipient, password: new Secret(password), identitySha256 }
+    },
+    identityFile: (of) => call('identityFile', of),
+    unlock: (sessionId, mailboxId, password) => call('unlock', { sessionId, mailboxId, password: password.reveal() }),
+    lock: (sessionId) => void call('lock', { sessionId }).catch(() => undefined),
+    retrieve: (message, sessionId, cause) => {
+      const id = ++stream
+      return pieces(call, id, () => call('retrieveBegin', { stream: id, message, sessionId, cause }))
+    },
+    sealed: (object) => {
+      const id = ++stream
+      return pieces(call, id, () => call('sealedBegin', { stream: id, object }))
+    },
+    onFailure: (listener) => worker.on('error', listener),
+    close: async () => {
+      await call('close', undefined)
+      await worker.terminate()
+    },
+  }
+}
+
+const remoteLog = (call: Call<StorageMethods>): Storage['log'] => ({
+  append: (append) => call('append', append),
+  readStream: (stream, revision, limit) => call('readStream', { stream, revision, limit }),
+  readAll: (position, limit) => call('readAll', { position, limit }),
+  head: () => call('head', undefined),
+  close: () => Promise.resolve(),
+})
+
+const receive = async (
+  call: Call<StorageMethods>,
+  stream: number,
+  delivery: Delivery,
+  body: AsyncIterable<Uint8Array>,
+): Promise<Receipt> => {
+  const chunks = body[Symbol.asyncIterator]()
+  let piece = await nextPiece(chunks, pieceSize)
+  if (piece.done) return call('receive', { delivery, body: piece.bytes }, [piece.bytes.buffer])
+  await call('receiveBegin', { stream, delivery })
+  try {
+    for (; ; piece = await nextPiece(chunks, pieceSize)) {
+      await call('receiveMore', { stream, piece: piece.bytes }, [piece.bytes.buffer])
+      if (piece.done) return await call('receiveEnd', { stream })
+    }
+  } catch (error) {
+    await call('receiveAbort', { stream })
+    throw error
+  }
+}
+
+/** One piece is fetched while the one before is being used. */
+async function* pieces(call: Call<StorageMethods>, stream: number, begin: () => Promise<Piece>) {
+  let finished = false
+  try {
+    let coming = begin()
+    for (;;) {
+      const { bytes, done } = await coming
+      finished = done
+      if (!done) {
+        coming = call('more', { stream })
+        coming.catch(() => undefined) // thrown where it is awaited
+      }
+      if (bytes.byteLength > 0) yield bytes as Uint8Array
+      if (done) return
+    }
+  } finally {
+    if (!finished) void call('cancel', { stream }).catch(() => undefined)
+  }
+}

@@ -1,0 +1,157 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { createArchive, type Delivery } from '../archive.ts'
+import { GatewayError } from '../core/errors.ts'
+import { type Cause, stamper } from '../core/events.ts'
+import type { MailboxId, Position, SessionId, VaultKey } from '../core/ids.ts'
+import { type Append, systemClock } from '../core/ports.ts'
+import { Secret } from '../core/secret.ts'
+import type { StreamName } from '../core/streams.ts'
+import { createIdentity, identityFile, unlockIdentities } from '../keys/identities.ts'
+import { keyFiles } from '../keys/keyFiles.ts'
+import { sqliteLog } from '../log/sqlite.ts'
+import { createRetrieve, type SealedMessage } from '../retrieve.ts'
+import type { Identity } from '../seal/x25519.ts'
+import { packs } from '../vault/packs.ts'
+import { answerCalls, Transferred } from './calls.ts'
+import { nextPiece, type Piece, pieceSize } from './octets.ts'
+
+// The storage thread: owns the log, the vault and the unlocked identities, and runs what needs all of them. The main
+// thread never waits for a disk, and plaintext crosses to it only on its way to the peer.
+
+export type StoragePlace = {
+  readonly logFile: string
+  readonly vaultDir: string
+  readonly keysDir: string
+  readonly node: string
+}
+
+/** A failed fsync leaves what is on the disk unknown: the process must stop, and what is durable is read again. */
+const onFatal = (error: unknown) => {
+  setImmediate(() => {
+    throw error
+  })
+}
+
+const openStorage = (place: StoragePlace) => {
+  const clock = systemClock
+  const log = sqliteLog({ file: place.logFile, clock, onFatal })
+  const vault = packs({ dir: place.vaultDir, onFatal })
+  const keys = keyFiles({ dir: place.keysDir })
+  const stamp = stamper(place.node, () => clock.now())
+  const archive = createArchive({ log, vault, stamp })
+  const retrieve = createRetrieve({ log, vault, stamp })
+  return { log, vault, keys, archive, retrieve }
+}
+
+/** Streams of this thread that the other side reads or writes piece by piece, by a number of its choice. */
+type Incoming = { readonly writer: WritableStreamDefaultWriter<Uint8Array>; readonly receipt: Promise<unknown> }
+
+const handedOver = (piece: Piece) => new Transferred(piece, [piece.bytes.buffer])
+
+export const storageMethods = (place: StoragePlace) => {
+  const { log, vault, keys, archive, retrieve } = openStorage(place)
+  const unlocked = new Map<SessionId, readonly Identity[]>()
+  const incoming = new Map<number, Incoming>()
+  const outgoing = new Map<number, AsyncIterator<Uint8Array>>()
+
+  const next = async (stream: number) => {
+    const chunks = outgoing.get(stream)
+    if (!chunks) throw new GatewayError('connection-lost')
+    try {
+      const piece = await nextPiece(chunks, pieceSize)
+      if (piece.done) outgoing.delete(stream)
+      return handedOver(piece)
+    } catch (error) {
+      outgoing.delete(stream)
+      throw error
+    }
+  }
+  const begin = (stream: number, chunks: AsyncIterator<Uint8Array>) => {
+    outgoing.set(stream, chunks)
+    return next(stream)
+  }
+
+  return {
+    append: (append: Append) => log.append(append),
+    readStream: (q: { stream: StreamName; revision: number; limit: number }) =>
+      log.readStream(q.stream, q.revision, q.limit),
+    readAll: (q: { position: Position; limit: number }) => log.readAll(q.position, q.limit),
+    head: () => log.head(),
+
+    createIdentity: async (q: { mailboxId: MailboxId; generation: number }) => {
+      const { recipient, password, identitySha256 } = await createIdentity(keys, q)
+      return { recipient, password: password.reveal(), identitySha256 }
+    },
+    identityFile: (q: { mailboxId: MailboxId; generation: number }) => identityFile(keys, q.mailboxId, q.generation),
+    /** Whether the password opens any of the mailbox's identities; they stay here until `lock`. */
+    unlock: async (q: { sessionId: SessionId; mailboxId: MailboxId | undefined; password: string }) => {
+      const identities = await unlockIdentities(keys, q.mailboxId, new Secret(q.password))
+      if (identities) unlocked.set(q.sessionId, identities)
+      return identities !== undefined
+    },
+    lock: (q: { sessionId: SessionId }) => {
+      unlocked.delete(q.sessionId)
+    },
+
+    /** A message that fits into one piece. */
+    receive: (q: { delivery: Delivery; body: Uint8Array }) => archive.receive(q.delivery, once(q.body)),
+    /** A larger one: `receiveBegin`, `receiveMore` for each piece, then `receiveEnd` or `receiveAbort`. */
+    receiveBegin: (q: { stream: number; delivery: Delivery }) => {
+      const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
+      const receipt = archive.receive(q.delivery, readable)
+      receipt.catch(() => undefined) // its failure is the answer to receiveMore or receiveEnd
+      incoming.set(q.stream, { writer: writable.getWriter(), receipt })
+    },
+    receiveMore: async (q: { stream: number; piece: Uint8Array }) => {
+      const { writer, receipt } = incomingOf(incoming, q.stream)
+      // If the archive fails, the write fails for that or never settles: the archive's failure is the answer.
+      await Promise.race([writer.write(q.piece).catch(() => receipt), receipt])
+    },
+    receiveEnd: async (q: { stream: number }) => {
+      const { writer, receipt } = incomingOf(incoming, q.stream)
+      incoming.delete(q.stream)
+      writer.close().catch(() => undefined)
+      return (await receipt) as Awaited<ReturnType<typeof archive.receive>>
+    },
+    receiveAbort: async (q: { stream: number }) => {
+      const aborted = incoming.get(q.stream)
+      incoming.delete(q.stream)
+      await aborted?.writer.abort(new GatewayError('connection-lost')).catch(() => undefined)
+      await aborted?.receipt.catch(() => undefined)
+    },
+
+    retrieveBegin: (q: { stream: number; message: SealedMessage; sessionId: SessionId; cause: Cause }) => {
+      const identities = unlocked.get(q.sessionId) ?? []
+      return begin(q.stream, retrieve({ ...q, identities }))
+    },
+    sealedBegin: (q: { stream: number; object: VaultKey }) =>
+      begin(q.stream, vault.open(q.object)[Symbol.asyncIterator]()),
+    /** The next piece of a stream that was begun. */
+    more: (q: { stream: number }) => next(q.stream),
+    cancel: async (q: { stream: number }) => {
+      const chunks = outgoing.get(q.stream)
+      outgoing.delete(q.stream)
+      await chunks?.return?.()
+    },
+
+    close: async () => {
+      await log.close()
+      await vault.close()
+    },
+  }
+}
+
+export type StorageMethods = ReturnType<typeof storageMethods>
+
+async function* once(bytes: Uint8Array) {
+  await Promise.resolve()
+  yield bytes
+}
+
+const incomingOf = (incoming: ReadonlyMap<number, Incoming>, stream: number) => {
+  const found = incoming.get(stream)
+  if (!found) throw new GatewayError('connection-lost')
+  return found
+}
+
+if (parentPort) answerCalls(parentPort, () => storageMethods(workerData as StoragePlace))

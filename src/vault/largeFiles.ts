@@ -1,0 +1,104 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { GatewayError } from '../core/errors.ts'
+import { isVaultKey } from '../core/ids.ts'
+import type { VaultEntry } from '../core/ports.ts'
+import { makeDirectory, syncDirectory } from './durable.ts'
+import { partialFile, type PartialFile } from './partialFile.ts'
+import { keyOf, mayBegin, type Place } from './place.ts'
+
+/** Sealed messages too large for a pack, one file each: `<yyyy>/<mm>/<dd>/<message id>.age`. */
+export type LargeFiles = {
+  create(place: Place): PartialFile
+  has(place: Place): boolean
+  /** Chunks of at most 256 KiB. Rejects with `object-missing`. */
+  open(place: Place): AsyncIterable<Uint8Array>
+  /** Durable when it resolves, with whether there was one. */
+  remove(place: Place): Promise<boolean>
+  list(prefix: string): AsyncIterable<VaultEntry>
+}
+
+const chunkSize = 256 << 10
+const fileName = /^(.+)\.age$/
+const isMissing = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT'
+
+/** Removes what writers that died left behind. No writer is at work. */
+const sweep = (directory: string): void => {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) sweep(path)
+    else if (entry.name.endsWith('.partial')) rmSync(path, { force: true })
+  }
+}
+
+async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    // A buffer of its own each time: the chunk now belongs to whoever asked for it.
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafeSlow(chunkSize), 0, chunkSize, null)
+    if (bytesRead === 0) return
+    yield buffer.subarray(0, bytesRead)
+  }
+}
+
+/** Directories in `directory` that hold keys of the prefix, as `[path, yyyy-mm-dd]`; any level may be missing. */
+async function* daysOf(directory: string, prefix: string, depth = 3, part = ''): AsyncGenerator<[string, string]> {
+  if (depth === 0) yield [directory, part]
+  if (depth === 0) return
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const next = part === '' ? entry.name : `${part}-${entry.name}`
+    if (entry.isDirectory() && mayBegin(next, prefix))
+      yield* daysOf(join(directory, entry.name), prefix, depth - 1, next)
+  }
+}
+
+async function* entriesOf(directory: string, day: string, prefix: string): AsyncGenerator<VaultEntry> {
+  for (const name of await readdir(directory)) {
+    const key = keyOf(day, fileName.exec(name)?.[1] ?? '')
+    if (!isVaultKey(key) || !key.startsWith(prefix)) continue
+    const found = await stat(join(directory, name)).catch(ignoreMissing)
+    if (found !== undefined) yield { key, size: found.size }
+  }
+}
+
+/** It was removed in the meantime. */
+const ignoreMissing = (error: unknown) => {
+  if (!isMissing(error)) throw error
+  return undefined
+}
+
+export const largeFiles = (directory: string): LargeFiles => {
+  makeDirectory(directory, directory)
+  sweep(directory)
+  const durableDays = new Set<string>()
+  const pathOf = ({ day, id }: Place) => join(directory, ...day.split('-'), `${id}.age`)
+
+  return {
+    create: (place) => {
+      const path = pathOf(place)
+      if (!durableDays.has(place.day)) makeDirectory(dirname(path), directory)
+      durableDays.add(place.day)
+      return partialFile(path)
+    },
+    has: (place) => existsSync(pathOf(place)),
+    open: async function* (place) {
+      const file = await open(pathOf(place), 'r').catch(ignoreMissing)
+      if (file === undefined) throw new GatewayError('object-missing')
+      try {
+        yield* chunksOf(file)
+      } finally {
+        await file.close()
+      }
+    },
+    remove: async (place) => {
+      const path = pathOf(place)
+      if (!existsSync(path)) return false
+      await unlink(path).catch(ignoreMissing)
+      await syncDirectory(dirname(path))
+      return true
+    },
+    list: async function* (prefix) {
+      for await (const [path, day] of daysOf(directory, prefix)) yield* entriesOf(path, day, prefix)
+    },
+  }
+}

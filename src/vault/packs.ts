@@ -1,0 +1,174 @@
+import { join } from 'node:path'
+import { GatewayError } from '../core/errors.ts'
+import { isVaultKey } from '../core/ids.ts'
+import { type Clock, systemClock, type Vault, type VaultEntry, type VaultWriter } from '../core/ports.ts'
+import { makeDirectory } from './durable.ts'
+import { groupCommit } from './groupCommit.ts'
+import { largeFiles } from './largeFiles.ts'
+import { objectWriter } from './objectWriter.ts'
+import { openPacks } from './openPacks.ts'
+import { keyOf, mayBegin, type Place, placeOf } from './place.ts'
+import { asReadError, asStorageError, isFailedSync } from './storageError.ts'
+import { upkeep } from './upkeep.ts'
+
+export type PacksOptions = {
+  readonly dir: string
+  readonly clock?: Clock
+  /**
+   * A flush to the disk failed: what was promised may be lost, and the vault refuses every change from now on. Called
+   * once. The process must stop.
+   */
+  readonly onFatal?: (error: unknown) => void
+}
+
+/** Rows of a listing that are in memory at once. */
+const listedAtOnce = 1000
+
+/** The one place that decides whether the vault may go on. */
+const watchOver = (onFatal: (error: unknown) => void) => {
+  let broken: GatewayError | undefined
+  let closed = false
+  const checkSound = () => {
+    if (broken !== undefined) throw broken
+  }
+  const checkOpen = () => {
+    if (closed) throw new GatewayError('shutting-down')
+  }
+  return {
+    fail: (error: unknown): GatewayError => {
+      if (isFailedSync(error) && broken === undefined) {
+        broken = new GatewayError('storage-failed', { detail: 'The disk did not keep its promise', cause: error })
+        onFatal(error)
+      }
+      return asStorageError(error)
+    },
+    close: () => {
+      closed = true
+    },
+    checkSound,
+    checkOpen,
+    check: () => {
+      checkOpen()
+      checkSound()
+    },
+  }
+}
+
+const taken = () => new GatewayError('storage-failed', { detail: 'There is an object of that key already' })
+
+/**
+ * The vault in one directory: sealed messages up to 256 KiB as rows in one SQLite file per day of their keys, larger
+ * ones as files. Small ones are written at once on the calling thread, all that have queued in one transaction; large
+ * ones asynchronously. One process, and one vault in it, may have the directory.
+ */
+export const packs = ({ dir, clock = systemClock, onFatal = () => undefined }: PacksOptions): Vault => {
+  makeDirectory(dir, dir)
+  const watch = watchOver(onFatal)
+  const days = openPacks(join(dir, 'packs'), clock, watch.fail)
+  const large = largeFiles(join(dir, 'large'))
+  const group = groupCommit(days, watch)
+  const keeping = upkeep(days, clock, watch.fail)
+  const writers = new Set<VaultWriter>()
+  const committing = new Set<string>()
+
+  const readFailure = (error: unknown): GatewayError => {
+    // Opening a pack may write: what a crash left in its log.
+    watch.fail(error)
+    return asReadError(error)
+  }
+  /** No object is overwritten, and two of one key do not become objects at the same time. */
+  const alone = async <T>({ key }: Place, work: () => Promise<T>): Promise<T> => {
+    watch.check()
+    if (committing.has(key)) throw taken()
+    committing.add(key)
+    try {
+      return await work()
+    } finally {
+      committing.delete(key)
+    }
+  }
+  const commitSmall = (place: Place, sealed: Uint8Array) =>
+    alone(place, async () => {
+      if (large.has(place) || !(await group.insert(place, sealed))) throw taken()
+    })
+  const writerAt = (place: Place): VaultWriter => {
+    const writer = objectWriter({
+      small: (sealed) => commitSmall(place, sealed),
+      large: () => large.create(place),
+      finish: (file) =>
+        alone(place, () => {
+          if (large.has(place) || readSmall(place) !== undefined) throw taken()
+          return file.finish()
+        }),
+      fail: watch.fail,
+    })
+    const forget = () => writers.delete(writer)
+    writers.add(writer)
+    return {
+      write: (chunk) => writer.write(chunk),
+      commit: async () => {
+        await writer.commit()
+        forget()
+      },
+      abort: () => writer.abort().finally(forget),
+    }
+  }
+  const readSmall = ({ day, id }: Place) => days.forReading(day)?.read(id)
+
+  function* listSmall(day: string, prefix: string): Generator<VaultEntry> {
+    for (let after = ''; ;) {
+      watch.checkOpen()
+      const rows = days.forReading(day)?.list(after, listedAtOnce) ?? []
+      for (const { id, size } of rows) {
+        const key = keyOf(day, id)
+        if (key.startsWith(prefix) && isVaultKey(key)) yield { key, size }
+      }
+      after = rows.at(-1)?.id ?? after
+      if (rows.length < listedAtOnce) return
+    }
+  }
+
+  return {
+    create: async (key) => {
+      const place = placeOf(key)
+      watch.check()
+      return Promise.resolve(writerAt(place))
+    },
+    open: async function* (key) {
+      const place = placeOf(key)
+      watch.checkOpen()
+      try {
+        const small = readSmall(place)
+        if (small === undefined) yield* large.open(place)
+        else if (small.length > 0) yield small
+      } catch (error) {
+        throw readFailure(error)
+      }
+    },
+    remove: async (key) => {
+      const place = placeOf(key)
+      watch.check()
+      try {
+        if (days.forReading(place.day) !== undefined && (await group.remove(place))) keeping.tend(place.day)
+        await large.remove(place)
+      } catch (error) {
+        throw watch.fail(error)
+      }
+    },
+    list: async function* (prefix) {
+      try {
+        for (const day of days.days()) if (mayBegin(`${day}/`, prefix)) yield* listSmall(day, prefix)
+        yield* large.list(prefix)
+      } catch (error) {
+        throw readFailure(error)
+      }
+    },
+    close: async () => {
+      watch.close()
+      keeping.stop()
+      group.flush()
+      await Promise.all([...writers].map((writer) => writer.abort()))
+      days.close()
+    },
+  }
+}

@@ -1,0 +1,150 @@
+import type { Socket } from 'node:net'
+import type { SecureContext } from 'node:tls'
+import { GatewayError } from '../core/errors.ts'
+import type { TlsFacts } from '../core/events.ts'
+import { lineReader } from './lines.ts'
+import { serveTls, tlsFactsOf } from './serveTls.ts'
+
+/** Octets that a peer may send ahead of our answers before it is no longer read from. */
+const readAhead = 64 * 1024
+/** Milliseconds that the peer has to close after our last reply, so that what it still sends does not reset that. */
+const linger = 3_000
+
+/** What happens on a channel. Called from its socket, never from within a call of the channel's. */
+export type ChannelEvents = {
+  arrived(): void
+  /** No more will come: the peer has left, or has only said all that it had to say; that shows when it is written to. */
+  ended(): void
+  /** Nothing came or went for the idle time. */
+  idle(): void
+  /** The connection is gone. */
+  closed(): void
+}
+
+/** One peer's connection: lines in, octets out, TLS when asked for. Knows no protocol and outlives no socket. */
+export type Channel = {
+  /** IPv4 where it is one, also on a listener for both families. */
+  readonly remoteAddress: string
+  /** Takes the next line if it has wholly arrived; see `LineReader`. */
+  line(limit: number): Buffer | 'too-long' | undefined
+  /** Whether no further octets can come. */
+  ended(): boolean
+  /** Resolves when more came, or none can come any more. */
+  arrival(): Promise<void>
+  /** Text is Latin-1. Octets are sent together at the end of the current turn: a pipeline of replies costs one write. */
+  write(octets: Uint8Array | string): void
+  /** The back-pressure: resolves when the peer takes more. Rejects when the connection is gone. */
+  drained(): Promise<void>
+  /** Whether the peer is behind in taking what was written. */
+  unread(): boolean
+  /** The server's side of the handshake; octets that came before it are thrown away. */
+  secure(context: SecureContext): Promise<TlsFacts>
+  /** Sends what was written, then closes; octets that still come are thrown away. */
+  end(): void
+  /** Closes at once; what was written may be lost. */
+  destroy(): void
+  octets(): { readonly octetsIn: number; readonly octetsOut: number }
+}
+
+const withoutMapping = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '')
+
+export const channelOf = (plain: Socket, idleSeconds: number, events: ChannelEvents): Channel => {
+  const reader = lineReader()
+  let socket = plain
+  let octetsIn = 0
+  let octetsOut = 0
+  let [inputEnded, ending, gone, corked] = [false, false, false, false]
+  let wakeReader = () => {}
+  let settleDrain = () => {}
+
+  const arrived = () => {
+    wakeReader()
+    events.arrived()
+  }
+  const data = (chunk: Buffer) => {
+    if (ending) return
+    octetsIn += chunk.length
+    reader.push(chunk)
+    if (reader.waiting() > readAhead) socket.pause()
+    arrived()
+  }
+  const noMore = () => {
+    inputEnded = true
+    wakeReader()
+    if (!ending) events.ended()
+  }
+  const closed = () => {
+    if (gone) return
+    gone = inputEnded = true
+    settleDrain()
+    wakeReader()
+    events.closed()
+  }
+  const watch = () => {
+    socket.setTimeout(idleSeconds * 1000)
+    socket.on('timeout', () => {
+      // The timer is set again by activity only; what we take our time for is none.
+      socket.setTimeout(idleSeconds * 1000)
+      if (ending) socket.destroy()
+      else events.idle()
+    })
+    socket.on('data', data).on('end', noMore).on('close', closed)
+    socket.on('drain', () => settleDrain())
+    // 'close' follows.
+    socket.on('error', () => socket.destroy())
+  }
+  const unwatch = () => {
+    socket.setTimeout(0)
+    for (const name of ['timeout', 'data', 'end', 'drain']) socket.removeAllListeners(name)
+    socket.pause()
+    while (socket.read() !== null);
+    reader.clear()
+  }
+  const uncork = () => {
+    corked = false
+    socket.uncork()
+  }
+  watch()
+
+  return {
+    remoteAddress: withoutMapping(plain.remoteAddress ?? ''),
+    line: (limit) => {
+      const line = reader.take(limit)
+      if (socket.isPaused() && reader.waiting() <= readAhead) socket.resume()
+      return line
+    },
+    ended: () => inputEnded,
+    arrival: () => new Promise((resolve) => (wakeReader = resolve)),
+    write: (octets) => {
+      if (gone || ending) return
+      octetsOut += octets.length
+      if (!corked) {
+        corked = true
+        socket.cork()
+        process.nextTick(uncork)
+      }
+      socket.write(typeof octets === 'string' ? Buffer.from(octets, 'latin1') : octets)
+    },
+    drained: async () => {
+      while (!gone && socket.writableNeedDrain) await new Promise<void>((resolve) => (settleDrain = resolve))
+      if (gone) throw new GatewayError('connection-lost')
+    },
+    unread: () => socket.writableLength > 0,
+    secure: async (context) => {
+      // What was said before TLS has to go out before it.
+      if (corked) uncork()
+      unwatch()
+      socket = await serveTls(socket, context)
+      watch()
+      return tlsFactsOf(socket)
+    },
+    end: () => {
+      if (ending) return
+      ending = true
+      socket.end(() => setTimeout(() => socket.destroy(), linger).unref())
+      socket.resume()
+    },
+    destroy: () => socket.destroy(),
+    octets: () => ({ octetsIn, octetsOut }),
+  }
+}

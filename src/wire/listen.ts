@@ -1,0 +1,23 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { GatewayError } from '../core/errors.ts'
+
+/**
+ * Listens for TCP connections, which may be half-closed: a peer that has sent all its commands still gets its answers.
+ * Rejects with `start-refused` and one clear sentence.
+ */
+export const listen = (host: string, port: number, onConnection: (socket: Socket) => void): Promise<Server> =>
+  new Promise((resolve, reject) => {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection)
+    server.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(new GatewayError('start-refused', { detail: refusalText(host, port, cause.code), cause })),
+    )
+    server.listen(port, host, () => resolve(server))
+  })
+
+const refusalText = (host: string, port: number, code = 'unknown error') => {
+  if (code === 'EADDRINUSE') return `port ${port} is already in use on ${host}`
+  if (code === 'EACCES') return `port ${port} needs a privilege that this user does not have`
+  return `cannot listen on ${host} port ${port} (${code})`
+}
+
+export const portOf = (server: Server): number => (server.address() as AddressInfo).port // A TCP server's always is one.

@@ -1,0 +1,60 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { startScratchGateway } from '../../ops/scratchGateway.ts'
+import { awkwardMails } from '../support/mails.ts'
+import { corpusTest, type Mail } from '../support/peers.ts'
+import { pop3Client } from '../support/pop3Client.ts'
+import { expectedFromPop3, messagesOf, withoutTrace } from '../support/roundTrip.ts'
+import { asSent, smtpClient } from '../support/smtpClient.ts'
+
+const gateway = await startScratchGateway()
+
+test.after(async () => {
+  await gateway.stop()
+  gateway.remove()
+})
+
+/** Every mail goes in by SMTP, and comes out by POP3 and by the API as the documentation says. */
+const goThrough = async (mails: readonly Mail[], tls: 'starttls' | 'implicit') => {
+  const { address, mailboxId, password } = await gateway.createMailbox('--name', 'mails')
+  const sender =
+    tls === 'starttls'
+      ? await smtpClient(gateway.ports.smtp, { starttls: true })
+      : await smtpClient(gateway.ports.smtps, { tls: true })
+  for (const { name, bytes } of mails) {
+    const reply = await sender.deliver(address, bytes)
+    assert.ok(reply.startsWith('250 '), `${name}: ${reply}`)
+  }
+  await sender.quit()
+
+  const archive = await pop3Client(gateway.ports.pop3s)
+  assert.ok((await archive.login(mailboxId, password)).startsWith('+OK'))
+  const sizes = (await archive.list('LIST')).toString().trim().split('\r\n')
+  const passwordFile = join(gateway.data, 'password.txt')
+  writeFileSync(passwordFile, password)
+  const messages = await messagesOf(gateway, mailboxId)
+  for (const [index, { name, bytes }] of mails.entries()) {
+    const wire = await archive.retrieve(index + 1)
+    assert.is(sizes[index], `${index + 1} ${wire.length}`, `${name}: LIST says its octets`)
+    assert.ok(withoutTrace(wire).equals(expectedFromPop3(bytes)), `${name}: by POP3`)
+    if (index % 10 !== 0 && !bytes.includes(0)) continue
+    const exact = await gateway.commandBytes('open', messages[index]?.messageId ?? '', '--password-file', passwordFile)
+    assert.ok(withoutTrace(exact).equals(asSent(bytes)), `${name}: opened to the octet`)
+    assert.is(exact.length, messages[index]?.size)
+  }
+  await archive.quit()
+}
+
+test('every awkward mail comes out as it went in, by the documented rule', () =>
+  goThrough(
+    Object.entries(awkwardMails).map(([name, bytes]) => ({ name, bytes })),
+    'starttls',
+  ))
+
+corpusTest(test, 'every real mail comes out as it went in, by the documented rule', (mails) =>
+  goThrough(mails, 'implicit'),
+)
+
+test.run()

@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Test } from 'uvu'
+
+const required = process.env.SEALPOST_REQUIRE_PEERS === '1'
+
+/** Whether a program is on the PATH (or in sbin, where Debian keeps servers). */
+export const programPath = (program: string): string | undefined => {
+  const { stdout } = spawnSync('sh', ['-c', `PATH="$PATH:/usr/sbin:/sbin" command -v "${program}"`], {
+    encoding: 'utf8',
+  })
+  return stdout.trim() || undefined
+}
+
+/** A test that needs real programs: skipped with a printed reason where they are missing, or failed where they must be there. */
+export const peerTest = (suite: Test, programs: readonly string[], title: string, run: () => Promise<void>): void => {
+  const missing = programs.filter((program) => programPath(program) === undefined)
+  if (missing.length === 0) {
+    suite(title, run)
+    return
+  }
+  const reason = `not installed: ${missing.join(', ')}`
+  if (required) {
+    suite(title, () => Promise.reject(new Error(reason)))
+    return
+  }
+  console.log(`  skipped: ${title} (${reason})`)
+  suite.skip(title, run)
+}
+
+/** A test that needs root, for mounting a small file system. */
+export const rootTest = (suite: Test, title: string, run: () => Promise<void>): void => {
+  if (process.getuid?.() === 0) {
+    suite(title, run)
+    return
+  }
+  console.log(`  skipped: ${title} (needs root to mount a small file system)`)
+  suite.skip(title, run)
+}
+
+export type Mail = { readonly name: string; readonly bytes: Buffer }
+
+/** Real mails kept outside the repository, in the folder that SEALPOST_CORPUS names or in `../shared/corpus`. */
+export const corpusDir = process.env.SEALPOST_CORPUS ?? join(import.meta.dirname, '../../../shared/corpus')
+
+/** Every mail of the corpus; empty where there is none. */
+export const corpusMails = (): readonly Mail[] => {
+  if (!existsSync(corpusDir)) return []
+  return readdirSync(corpusDir, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.eml'))
+    .sort()
+    .map((name) => ({ name, bytes: readFileSync(join(corpusDir, name)) }))
+}
+
+export const corpusTest = (suite: Test, title: string, run: (mails: readonly Mail[]) => Promise<void>): void => {
+  const mails = corpusMails()
+  if (mails.length > 0) {
+    suite(title, () => run(mails))
+    return
+  }
+  console.log(`  skipped: ${title} (no corpus of real mails at ${corpusDir})`)
+  suite.skip(title)
+}

@@ -1,0 +1,34 @@
+import type { ScratchGateway } from '../../ops/scratchGateway.ts'
+import { asSent } from './smtpClient.ts'
+
+/** The header lines that stand before what was received (RFC 5321 §4.4), as the documentation names them. */
+const tracePrefix = /^Return-Path: <[^\r\n]*>\r\nDelivered-To: [^\r\n]*\r\nReceived: [^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n/
+
+export const withoutTrace = (plaintext: Buffer): Buffer => {
+  const prefix = tracePrefix.exec(plaintext.toString('latin1'))
+  if (!prefix) throw new Error(`no trace prefix: ${plaintext.toString('latin1').slice(0, 300)}`)
+  return plaintext.subarray(prefix[0].length)
+}
+
+/** The documented rule of the POP3 wire: a bare LF becomes CRLF, a missing final CRLF is added. */
+export const onTheWire = (plaintext: Buffer): Buffer => {
+  const text = plaintext.toString('latin1').replace(/\r?\n/g, '\r\n')
+  return Buffer.from(text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`, 'latin1')
+}
+
+/** What POP3 gives, less the trace, of a mail that was sent with DATA. */
+export const expectedFromPop3 = (bytes: Buffer): Buffer => onTheWire(asSent(bytes))
+
+export const messagesOf = async (gateway: ScratchGateway, mailbox: string) =>
+  (
+    JSON.parse(await gateway.command('message', 'list', '--mailbox', mailbox, '--limit', '1000', '--json')) as {
+      readonly messages: readonly { readonly messageId: string; readonly size: number; readonly wireSize: number }[]
+    }
+  ).messages
+
+export const eventsOf = async (gateway: ScratchGateway, ...filters: readonly string[]) =>
+  (await gateway.command('events', ...filters))
+    .trim()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { readonly type: string; readonly data: Readonly<Record<string, unknown>> })

@@ -1,0 +1,64 @@
+import { openWire, type Wire } from './wire.ts'
+
+/** An SMTP client that sends a mail's octets exactly, dot-stuffed (RFC 5321 §4.5.2) and nothing else. */
+export type SmtpClient = {
+  readonly wire: Wire
+  /** Sends a command line and gives the last line of its reply. */
+  command(line: string): Promise<string>
+  /** One transaction; gives the reply to the end of data, or the first refusal. */
+  deliver(to: string, bytes: Uint8Array, from?: string): Promise<string>
+  quit(): Promise<void>
+}
+
+/** What a DATA command can carry of `bytes`: a mail that does not end in CRLF gets one. */
+export const asSent = (bytes: Buffer): Buffer =>
+  bytes.length === 0 || bytes.subarray(-2).toString('latin1') === '\r\n'
+    ? bytes
+    : Buffer.concat([bytes, Buffer.from('\r\n')])
+
+export const dotStuffed = (bytes: Uint8Array): Buffer => {
+  const text = asSent(Buffer.from(bytes)).toString('latin1')
+  return Buffer.from((text.startsWith('.') ? '.' : '') + text.replaceAll('\r\n.', '\r\n..'), 'latin1')
+}
+
+export const smtpClient = async (port: number, { starttls = false, tls = false } = {}): Promise<SmtpClient> => {
+  const wire = await openWire(port, { tls })
+  const reply = async () => {
+    for (;;) {
+      const line = await wire.line()
+      if (line[3] !== '-') return line
+    }
+  }
+  const command = (line: string) => {
+    wire.send(`${line}\r\n`)
+    return reply()
+  }
+  await reply()
+  await command('EHLO client.example')
+  if (starttls) {
+    await command('STARTTLS')
+    await wire.startTls()
+    await command('EHLO client.example')
+  }
+  return {
+    wire,
+    command,
+    async deliver(to, bytes, from = 'sender@example.com') {
+      for (const [line, wanted] of [
+        [`MAIL FROM:<${from}>`, '2'],
+        [`RCPT TO:<${to}>`, '2'],
+        ['DATA', '3'],
+      ] as const) {
+        const answer = await command(line)
+        if (!answer.startsWith(wanted)) return answer
+      }
+      wire.send(dotStuffed(bytes))
+      wire.send('.\r\n')
+      return reply()
+    },
+    async quit() {
+      await command('QUIT')
+      wire.destroy()
+    },
+  }
+}

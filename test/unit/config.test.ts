@@ -1,0 +1,336 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { rows } from '../../src/config/settings.ts'
+import { type Config, configSha256, describeConfig, describeSettings, loadConfig, withData } from '../../src/config.ts'
+import { GatewayError } from '../../src/core/errors.ts'
+
+const test = suite('config')
+const machine = { hostname: 'Mail_01.example.com', hasIpv6: true }
+const directories: string[] = []
+test.after(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true })
+})
+
+type Given = {
+  readonly toml?: string | Uint8Array
+  readonly env?: Readonly<Record<string, string>>
+  readonly file?: string
+}
+
+const directoryWith = (toml?: string | Uint8Array, name = 'sealpost.toml') => {
+  const directory = mkdtempSync(join(tmpdir(), 'sealpost-'))
+  directories.push(directory)
+  if (toml !== undefined) writeFileSync(join(directory, name), toml)
+  return directory
+}
+
+const load = ({ toml, env = {}, file }: Given = {}): Config =>
+  loadConfig({ cwd: toml === undefined ? '/nowhere' : directoryWith(toml), env, file }, machine)
+
+const refusal = (given: Given): string => {
+  try {
+    load(given)
+  } catch (error) {
+    assert.instance(error, GatewayError)
+    assert.is((error as GatewayError).code, 'start-refused')
+    return (error as GatewayError).detail ?? ''
+  }
+  throw new Error('the configuration was accepted')
+}
+
+test('without file and variables every key has its default', () => {
+  assert.equal(load(), {
+    gateway: { domain: 'localhost', data: '/nowhere/data', node: 'mail-01.example.com', logLevel: 'info' },
+    smtp: { host: '::', port: 2525, tlsPort: 'off', postmaster: undefined },
+    pop3: { host: '::', port: 2110 },
+    pop3s: { port: 2995 },
+    admin: { host: '127.0.0.1', port: 8450 },
+    limits: {
+      messageSize: 209_715_200,
+      recipients: 100,
+      smtpSessions: 1000,
+      pop3Sessions: 200,
+      smtpIdle: 300,
+      pop3Idle: 600,
+      badCommands: 20,
+    },
+  })
+})
+
+test('a machine without IPv6 listens on every IPv4 address', () => {
+  const { smtp, pop3 } = loadConfig({ cwd: '/', env: {} }, { ...machine, hasIpv6: false })
+  assert.equal([smtp.host, pop3.host], ['0.0.0.0', '0.0.0.0'])
+})
+
+for (const [hostname, node] of [
+  ['gw1', 'gw1'],
+  ['-odd-', 'odd'],
+  ['Ünï', 'n'],
+  ['主机', 'gateway'],
+  ['', 'gateway'],
+  [`${'a'.repeat(62)}-b`, 'a'.repeat(62)],
+] as const)
+  test(`a host named "${hostname}" gives the node name ${node}`, () => {
+    assert.is(loadConfig({ cwd: '/', env: {} }, { ...machine, hostname }).gateway.node, node)
+  })
+
+test('every key can be said in the file', () => {
+  const toml = `
+    [gateway]
+    domain = "Archive.Example.com"
+    data = "/var/lib/sealpost"
+    node = "gw-1"
+    logLevel = "off"
+    [smtp]
+    host = "192.0.2.1"
+    port = 25
+    tlsPort = 465
+    postmaster = "mbx-0123456789abcdef0123456789abcdef"
+    [pop3]
+    host = "2001:db8::1"
+    port = "off"
+    [pop3s]
+    port = 995
+    [admin]
+    host = "localhost"
+    port = 0
+    [limits]
+    messageSize = "1GiB"
+    recipients = 1000
+    smtpSessions = 1
+    pop3Sessions = 2
+    smtpIdle = "10m"
+    pop3Idle = 3600
+    badCommands = 5`
+  assert.equal(load({ toml }), {
+    gateway: { domain: 'archive.example.com', data: '/var/lib/sealpost', node: 'gw-1', logLevel: 'off' },
+    smtp: { host: '192.0.2.1', port: 25, tlsPort: 465, postmaster: 'mbx-0123456789abcdef0123456789abcdef' },
+    pop3: { host: '2001:db8::1', port: 'off' },
+    pop3s: { port: 995 },
+    admin: { host: 'localhost', port: 0 },
+    limits: {
+      messageSize: 1_073_741_824,
+      recipients: 1000,
+      smtpSessions: 1,
+      pop3Sessions: 2,
+      smtpIdle: 600,
+      pop3Idle: 3600,
+      badCommands: 5,
+    },
+  })
+})
+
+test('every key has a variable of its own, and the variable wins over the file', () => {
+  assert.is(new Set(rows.map(({ variable }) => variable)).size, rows.length)
+  const env = {
+    SEALPOST_LIMITS_MESSAGE_SIZE: '300MiB',
+    SEALPOST_SMTP_TLS_PORT: '4650',
+    SEALPOST_GATEWAY_LOG_LEVEL: 'warn',
+    SEALPOST_POP3S_PORT: 'off',
+  }
+  const { limits, smtp, gateway, pop3s } = load({ toml: '[limits]\nmessageSize = "1GiB"\nrecipients = 200', env })
+  assert.equal([limits.messageSize, limits.recipients], [314_572_800, 200])
+  assert.equal([smtp.tlsPort, gateway.logLevel, pop3s.port], [4650, 'warn', 'off'])
+})
+
+test('a relative data directory is taken from the directory of the file that says it', () => {
+  const directory = directoryWith()
+  mkdirSync(join(directory, 'etc'))
+  writeFileSync(join(directory, 'etc/gateway.toml'), '[gateway]\ndata = "../mail"')
+  const { gateway } = loadConfig({ cwd: directory, env: {}, file: 'etc/gateway.toml' }, machine)
+  assert.is(gateway.data, join(directory, 'mail'))
+})
+
+test('a relative data directory of a variable is taken from the working directory', () => {
+  assert.is(load({ env: { SEALPOST_GATEWAY_DATA: 'mail' } }).gateway.data, '/nowhere/mail')
+})
+
+test('withData changes the data directory and nothing else', () => {
+  const config = load()
+  const { gateway, ...rest } = withData(config, 'copy', '/backup')
+  assert.equal({ ...rest, gateway: { ...gateway, data: config.gateway.data } }, config)
+  assert.is(gateway.data, '/backup/copy')
+})
+
+test('the configuration cannot be changed', () => {
+  const config = load()
+  assert.throws(() => Object.assign(config, { smtp: {} }), TypeError)
+  assert.throws(() => Object.assign(config.limits, { recipients: 1 }), TypeError)
+})
+
+/** For each key, values that it refuses: as TOML writes them. */
+const bad: Readonly<Record<string, readonly string[]>> = {
+  'gateway.domain': ['""', '"a b"', '"-a.example"', '"münchen.example"', '"192.0.2.1"', '"example.com."', '1', '[]'],
+  'gateway.data': ['""', '" "', '"a\\u0000b"', '1', 'true', '{ }'],
+  'gateway.node': ['""', '"Upper"', '"a/b"', '"-a"', `"${'a'.repeat(64)}"`, '1'],
+  'gateway.logLevel': ['"debug"', '"INFO"', '1', '""'],
+  'smtp.host': ['""', '"0.0.0.0:25"', '"[::1]"', '"a_b"', '2525', '"999.1.1.1"'],
+  'smtp.port': ['-1', '65536', '25.5', '"25"', '"on"', '""', 'true', 'nan', '[25]', '2026-01-01'],
+  'smtp.tlsPort': ['"OFF"', '99999'],
+  'smtp.postmaster': ['"postmaster"', '"mbx-1"', '"mbx-0123456789ABCDEF0123456789ABCDEF"', '1'],
+  'pop3.host': ['""', 'false'],
+  'pop3.port': ['1e9'],
+  'pop3s.port': ['"none"'],
+  'admin.host': ['"http://localhost"'],
+  'admin.port': ['-8450'],
+  'limits.messageSize': ['0', '65535', '"64"', '"63KiB"', '"3GiB"', '"200 mb"', '"200MB"', '"-1MiB"', '"1.5MiB"'],
+  'limits.recipients': ['0', '10001', '"100"', '1.5'],
+  'limits.smtpSessions': ['0', '100001'],
+  'limits.pop3Sessions': ['0', '"many"'],
+  'limits.smtpIdle': ['0', '"0s"', '"5"', '"5min"', '"2d"', '"m"', '-1'],
+  'limits.pop3Idle': ['86401', '"25h"'],
+  'limits.badCommands': ['0', 'inf'],
+}
+
+test('every key is among those whose bad values are tried', () => {
+  assert.equal(
+    Object.keys(bad),
+    rows.map(({ name }) => name),
+  )
+})
+
+for (const { name, section, key, setting } of rows)
+  test(`${name} refuses bad values, naming itself, the file and what it expects`, () => {
+    for (const value of bad[name] ?? []) {
+      const detail = refusal({ toml: `[${section}]\n${key} = ${value}` })
+      assert.ok(detail.startsWith(`${name} must be ${setting.kind.expects}, not `), `${value}: ${detail}`)
+      assert.match(detail, /\(\/.*sealpost\.toml\)$/)
+    }
+  })
+
+for (const { name, variable } of rows)
+  test(`${variable} refuses what ${name} cannot be, naming itself`, () => {
+    const detail = refusal({ env: { [variable]: '\0' } })
+    assert.ok(detail.startsWith(`${name} must be `), detail)
+    assert.ok(detail.endsWith(`(environment variable ${variable})`), detail)
+  })
+
+test('an empty variable is refused, not taken for one that is not there', () => {
+  assert.match(refusal({ env: { SEALPOST_GATEWAY_DATA: '' } }), /^gateway\.data must be .*, not ""/)
+})
+
+test('an unknown section or key is refused, with those that there are', () => {
+  assert.match(
+    refusal({ toml: '[proxy]\ntargets = []' }),
+    /^There is no section \[proxy\]; there are \[gateway\], \[smtp\]/,
+  )
+  assert.match(refusal({ toml: '[smtp]\nprot = 25' }), /^There is no key smtp\.prot; there are host, port, tlsPort/)
+  assert.match(refusal({ toml: 'domain = "a"' }), /^There is no section \[domain\]/)
+})
+
+test('names that every object has are unknown keys too', () => {
+  for (const name of ['__proto__', 'constructor', 'toString']) {
+    assert.match(refusal({ toml: `[${name}]` }), /^There is no section/)
+    assert.match(refusal({ toml: `[smtp]\n${name} = 1` }), /^There is no key smtp\./)
+  }
+})
+
+for (const section of ['smtp = 25', '[[smtp]]\nport = 25', 'smtp = 2026-01-01'])
+  test(`a section written as ${JSON.stringify(section)} is refused`, () => {
+    assert.match(refusal({ toml: section }), /^smtp must be a section, written as \[smtp\]/)
+  })
+
+test('an unknown variable is refused without its value, which may be a secret', () => {
+  const detail = refusal({ env: { SEALPOST_LOG_PASSWORD: 'hunter2' } })
+  assert.match(detail, /SEALPOST_LOG_PASSWORD sets nothing/)
+  assert.not.match(detail, /hunter2/)
+})
+
+test('variables that Kubernetes sets for a service of the same name are passed over', () => {
+  const env = {
+    SEALPOST_PORT: 'tcp://10.0.0.1:2525',
+    SEALPOST_SERVICE_HOST: '10.0.0.1',
+    SEALPOST_SERVICE_PORT_SMTP: '2525',
+    SEALPOST_PORT_2525_TCP_ADDR: '10.0.0.1',
+    SEALPOST_SMTP_PORT: 'tcp://10.0.0.1:25',
+  }
+  assert.equal(load({ env }), load())
+})
+
+test('all that is wrong is said at once, one problem a line', () => {
+  const detail = refusal({ toml: '[smtp]\nport = "x"\nfoo = 1\n[pop3]\nport = 1.5', env: { SEALPOST_ADMIN_PORT: 'y' } })
+  assert.is(detail.split('\n').length, 4)
+})
+
+test('broken TOML is refused with its line', () => {
+  assert.match(refusal({ toml: '[smtp]\nport = \n' }), /sealpost\.toml, line 2, column \d+: \S/)
+  assert.match(refusal({ toml: '[smtp]\nport = 1\nport = 2' }), /sealpost\.toml, line 3/)
+})
+
+test('a file that is not UTF-8 is refused, a byte order mark is not', () => {
+  assert.match(refusal({ toml: Buffer.from('[smtp]\n# \xff', 'latin1') }), /is not UTF-8 text$/)
+  assert.is(load({ toml: '\uFEFF[smtp]\nport = 26' }).smtp.port, 26)
+})
+
+test('a named file must exist, sealpost.toml need not', () => {
+  assert.match(refusal({ file: 'missing.toml' }), /^There is no configuration file \/nowhere\/missing\.toml$/)
+  assert.match(refusal({ file: directoryWith() }), /cannot be read: EISDIR/)
+})
+
+test('two listeners on one port are refused by name, on different addresses they are not', () => {
+  assert.is(
+    refusal({ toml: '[smtp]\nport = 2110' }),
+    'smtp.port and pop3.port are both 2110: each listener needs a port of its own',
+  )
+  assert.is(load({ toml: '[smtp]\nhost = "192.0.2.1"\nport = 8450' }).smtp.port, 8450)
+  assert.is(
+    load({ toml: '[smtp]\nport = 0\n[pop3]\nport = 0\n[pop3s]\nport = "off"\n[admin]\nport = "off"' }).pop3.port,
+    0,
+  )
+})
+
+/** Configurations that somebody may write. */
+const written = fc.record(
+  {
+    SEALPOST_GATEWAY_DOMAIN: fc.domain(),
+    SEALPOST_GATEWAY_DATA: fc
+      .string({ unit: 'grapheme', minLength: 1 })
+      .filter((path) => /^[^\0]*$/.test(path) && path.trim() !== ''),
+    SEALPOST_SMTP_HOST: fc.oneof(fc.ipV4(), fc.ipV6()),
+    SEALPOST_SMTP_TLS_PORT: fc.constantFrom('off', '0', '465'),
+    SEALPOST_SMTP_POSTMASTER: fc.stringMatching(/^mbx-[0-9a-f]{32}$/),
+    SEALPOST_LIMITS_MESSAGE_SIZE: fc.integer({ min: 65_536, max: 2 ** 31 }).map(String),
+    SEALPOST_LIMITS_SMTP_IDLE: fc.oneof(fc.integer({ min: 1, max: 86_400 }).map(String), fc.constantFrom('1d', '90m')),
+  },
+  { requiredKeys: [] },
+)
+
+test('the described configuration, loaded again, is the same configuration with the same digest', () => {
+  const directory = directoryWith()
+  fc.assert(
+    fc.property(written, (env) => {
+      const config = loadConfig({ cwd: '/nowhere', env: definedIn(env) }, machine)
+      writeFileSync(join(directory, 'sealpost.toml'), describeConfig(config))
+      const again = loadConfig({ cwd: directory, env: {} }, { hostname: 'elsewhere', hasIpv6: false })
+      assert.equal(again, config)
+      assert.is(configSha256(again), configSha256(config))
+    }),
+    { numRuns: 100 },
+  )
+})
+
+const definedIn = (env: Readonly<Record<string, string | undefined>>) =>
+  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
+
+test('another value gives another digest', () => {
+  const digests = [{}, { SEALPOST_SMTP_PORT: '26' }, { SEALPOST_SMTP_TLS_PORT: '26' }].map((env) =>
+    configSha256(load({ env })),
+  )
+  assert.is(new Set(digests).size, 3)
+  assert.match(digests[0] ?? '', /^[0-9a-f]{64}$/)
+})
+
+test('every key is described with its variable, default and reason', () => {
+  const described = describeSettings(machine)
+  assert.is(described.length, rows.length)
+  const idle = described.find(({ name }) => name === 'limits.smtpIdle')
+  assert.is(idle?.variable, 'SEALPOST_LIMITS_SMTP_IDLE')
+  assert.is(idle?.default, '5m')
+  assert.ok(described.every(({ reason }) => reason.endsWith('.')))
+})
+
+test.run()

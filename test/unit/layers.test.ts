@@ -1,0 +1,167 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import ts from 'typescript'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+
+const root = join(import.meta.dirname, '../..')
+const useCases = ['archive', 'retrieve', 'mailboxes', 'maildrop', 'openMessage', 'login', 'sessions', 'refusals']
+const shells = ['smtp', 'pop3', 'http']
+
+/** A room and the rooms of ours that it may import from; itself always. Type-only imports of an argument's shape are free. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  seal: ['core'],
+  wire: ['core'],
+  actors: ['core'],
+  projections: ['core'],
+  log: ['core', 'seal'],
+  vault: ['core', 'seal'],
+  keys: ['core', 'seal'],
+  tls: ['core', 'seal'],
+  archive: ['core', 'seal', 'wire'],
+  retrieve: ['core', 'seal'],
+  mailboxes: ['core', 'seal', 'actors'],
+  maildrop: ['core'],
+  login: ['core'],
+  openMessage: ['core'],
+  allEvents: ['core'],
+  version: [],
+  sessions: ['core'],
+  refusals: ['core'],
+  config: ['core'],
+  logger: ['core'],
+  dataDirectory: ['core'],
+  storage: ['core', 'seal', 'log', 'vault', 'keys', 'projections', 'archive', 'retrieve'],
+  smtp: ['core', 'wire', 'actors', 'projections', ...useCases],
+  pop3: ['core', 'wire', 'actors', 'projections', ...useCases],
+  http: ['core', 'wire', 'actors', 'projections', ...useCases],
+  offline: ['core', 'log', 'vault', 'keys', 'retrieve', 'allEvents', 'dataDirectory'],
+  fsck: ['core', 'log', 'vault', 'keys', 'allEvents', 'dataDirectory'],
+  commands: ['core', 'config', 'logger', 'gateway', 'offline', 'fsck', 'dataDirectory', 'version'],
+  main: ['commands'],
+}
+
+/** The one room in which an outside library may be imported. */
+const libraryHome: Readonly<Record<string, readonly string[]>> = {
+  xstate: ['actors'],
+  'smtp-server': ['smtp'],
+  '@peculiar/webcrypto': ['seal'],
+  '@peculiar/x509': ['tls'],
+  'reflect-metadata': ['tls'],
+  '@scure/base': ['seal'],
+  fastify: ['http'],
+  '@fastify/swagger': ['http'],
+  '@fastify/type-provider-typebox': ['http'],
+  typebox: ['http'],
+  pino: ['logger'],
+  'smol-toml': ['config'],
+  uuid: ['core'],
+}
+
+const sources = ['src', 'actors', 'projections'].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name)),
+)
+
+/** `src/smtp/trace.ts` → `smtp`, `src/archive.ts` → `archive`, `actors/…` → `actors`. */
+const roomOf = (path: string) =>
+  path
+    .replace(/^src\//, '')
+    .replace(/\.ts$/, '')
+    .split('/')[0] ?? ''
+
+type Import = { readonly from: string; readonly what: string; readonly typeOnly: boolean }
+
+const importsOf = (path: string): readonly Import[] =>
+  ts
+    .createSourceFile(path, readFileSync(join(root, path), 'utf8'), ts.ScriptTarget.ESNext)
+    .statements.filter((one) => ts.isImportDeclaration(one) || ts.isExportDeclaration(one))
+    .flatMap((one) =>
+      one.moduleSpecifier && ts.isStringLiteral(one.moduleSpecifier)
+        ? [{ from: path, what: one.moduleSpecifier.text, typeOnly: isTypeOnly(one) }]
+        : [],
+    )
+
+const isTypeOnly = (one: ts.ImportDeclaration | ts.ExportDeclaration): boolean => {
+  if (ts.isExportDeclaration(one)) return one.isTypeOnly
+  const names = one.importClause?.namedBindings
+  if (one.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword) return true
+  return names !== undefined && ts.isNamedImports(names) && names.elements.every(({ isTypeOnly }) => isTypeOnly)
+}
+
+const imports = sources.flatMap(importsOf)
+const ours = imports.filter(({ what }) => what.startsWith('.') && what.endsWith('.ts'))
+const outside = imports.filter(({ what }) => !what.startsWith('.') && !what.startsWith('node:'))
+const targetOf = ({ from, what }: Import) => relative(root, join(root, dirname(from), what))
+
+test('every room imports only from the rooms below it', () => {
+  const wrong = ours
+    .filter(({ typeOnly }) => !typeOnly)
+    .map((one) => ({ from: roomOf(one.from), to: roomOf(targetOf(one)), text: `${one.from} → ${targetOf(one)}` }))
+    .filter(({ from, to }) => from !== to && from !== 'gateway' && !(mayImport[from] ?? []).includes(to))
+  assert.equal(
+    wrong.map(({ text }) => text),
+    [],
+  )
+})
+
+test('core imports nothing of ours, not even a type', () => {
+  assert.equal(
+    ours.filter((one) => roomOf(one.from) === 'core' && roomOf(targetOf(one)) !== 'core').map(({ what }) => what),
+    [],
+  )
+})
+
+test('every room is known to this test', () => {
+  const rooms = new Set(sources.map(roomOf))
+  assert.equal(
+    [...rooms].filter((room) => room !== 'gateway' && !(room in mayImport)),
+    [],
+  )
+})
+
+test('only the command line imports the composition root', () => {
+  const importers = ours.filter((one) => targetOf(one) === 'src/gateway.ts').map(({ from }) => roomOf(from))
+  assert.equal(
+    [...new Set(importers)].filter((room) => room !== 'commands'),
+    [],
+  )
+})
+
+test('each outside library is imported in one room only', () => {
+  const wrong = outside.filter(({ from, what }) => !(libraryHome[packageOf(what)] ?? []).includes(roomOf(from)))
+  assert.equal(
+    wrong.map(({ from, what }) => `${from} → ${what}`),
+    [],
+  )
+})
+
+test('no shell imports another shell', () => {
+  const wrong = ours.filter(
+    (one) =>
+      shells.includes(roomOf(one.from)) &&
+      shells.includes(roomOf(targetOf(one))) &&
+      roomOf(one.from) !== roomOf(targetOf(one)),
+  )
+  assert.equal(
+    wrong.map(({ from, what }) => `${from} → ${what}`),
+    [],
+  )
+})
+
+test('every test file runs its tests', () => {
+  const silent = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .filter((name) => !readFileSync(join(root, 'test', name), 'utf8').includes('.run()'))
+  assert.equal(silent, [])
+})
+
+const packageOf = (what: string) =>
+  what
+    .split('/')
+    .slice(0, what.startsWith('@') ? 2 : 1)
+    .join('/')
+
+test.run()

@@ -1,0 +1,350 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { MailboxState } from '../../actors/mailbox.ts'
+import { GatewayError } from '../../src/core/errors.ts'
+import { type Fact, stamper } from '../../src/core/events.ts'
+import { isMailboxId, type MailboxId, origin, type Position } from '../../src/core/ids.ts'
+import type { Append, EventLog } from '../../src/core/ports.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { memoryLog } from '../../src/log/memory.ts'
+import {
+  createMailboxes,
+  type Decision,
+  decide,
+  evolve,
+  type MailboxCommand,
+  type Mailboxes,
+} from '../../src/mailboxes.ts'
+import { created, released, reserved, resumed, suspended } from './projectionsFacts.ts'
+import { append, byTest, type Given, mailboxId, recorded, steppingClock } from './projectionsGiven.ts'
+
+type Deed = string
+type World = {
+  readonly mailboxes: Mailboxes
+  readonly log: EventLog
+  /** What was done, in order: identities made, appends by event type, waits for the views. */
+  readonly deeds: readonly Deed[]
+  /** Types and who they are about, of everything after what was given. */
+  readonly facts: () => Promise<readonly Fact[]>
+}
+
+type Setting = {
+  readonly given?: readonly Given[]
+  /** Stands before the log's append: may write first, or throw. */
+  readonly beforeAppend?: (append: Append, log: EventLog) => Promise<void>
+  readonly visible?: (position: Position) => Promise<void>
+}
+
+const world = async ({ given = [], beforeAppend, visible }: Setting = {}): Promise<World> => {
+  const log = memoryLog({ clock: steppingClock() })
+  await append(log, given)
+  const start = await log.head()
+  const deeds: Deed[] = []
+  const watched = {
+    ...log,
+    append: async (one: Append) => {
+      await beforeAppend?.(one, log)
+      deeds.push(`append ${one.events.map(({ type }) => type).join()}`)
+      return log.append(one)
+    },
+  }
+  const mailboxes = createMailboxes({
+    log: watched,
+    stamp: stamper('test', () => new Date(0)),
+    keys: {
+      createIdentity: ({ generation }) => {
+        deeds.push(`identity ${generation}`)
+        const identity = { recipient: 'age1made', password: new Secret('secret'), identitySha256: 'ef'.repeat(32) }
+        return Promise.resolve(identity)
+      },
+    },
+    views: {
+      visible: async (position) => {
+        deeds.push(`visible ${position}`)
+        await visible?.(position)
+      },
+    },
+    domain: 'gateway.example',
+  })
+  const facts = async () => (await log.readAll(start, 1000)).map(({ type, data }) => ({ type, data }) as Fact)
+  return { mailboxes, log, deeds, facts }
+}
+
+const codeOf = async (work: Promise<unknown>) => {
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  assert.instance(error, GatewayError)
+  return error as GatewayError
+}
+
+const wish = (...aliases: readonly string[]) => ({ name: 'Archive', aliases, cause: byTest })
+
+// decide and evolve
+
+const data = created(1)[1]?.data as Extract<MailboxCommand, { type: 'create' }>['data']
+const create: MailboxCommand = { type: 'create', data }
+const suspend: MailboxCommand = { type: 'suspend', data: { mailboxId: mailboxId(1), reason: 'audit' } }
+const resume: MailboxCommand = { type: 'resume', data: { mailboxId: mailboxId(1) } }
+
+const decided = async (given: readonly Given[], command: MailboxCommand): Promise<Decision> =>
+  decide(command, (await recorded(...given)).reduce(evolve, 'absent'))
+
+test('a command that the mailbox allows becomes its fact', async () => {
+  assert.equal(await decided([], create), { facts: [{ type: 'MailboxCreated', data: create.data }] })
+  assert.equal(await decided([created(1)], suspend), { facts: [{ type: 'MailboxSuspended', data: suspend.data }] })
+  assert.equal(await decided([created(1), suspended(1)], resume), {
+    facts: [{ type: 'MailboxResumed', data: resume.data }],
+  })
+})
+
+test('a mailbox that does not exist is unknown to suspend and to resume', async () => {
+  assert.equal(await decided([], suspend), { refusal: 'mailbox-unknown' })
+  assert.equal(await decided([], resume), { refusal: 'mailbox-unknown' })
+})
+
+test('a mailbox is not created, suspended or resumed twice', async () => {
+  assert.equal(await decided([created(1)], create), { refusal: 'mailbox-conflict' })
+  assert.equal(await decided([created(1), suspended(1)], suspend), { refusal: 'mailbox-conflict' })
+  assert.equal(await decided([created(1), suspended(1), resumed(1)], resume), { refusal: 'mailbox-conflict' })
+})
+
+test('a stream that tells the impossible is not believed', async () => {
+  const events = await recorded(created(1), resumed(1))
+  assert.throws(
+    () => events.reduce<MailboxState>(evolve, 'absent'),
+    (error: unknown) => error instanceof GatewayError && error.code === 'event-unreadable',
+  )
+})
+
+// create
+
+test('creation makes the identity durable, then reserves the aliases, then creates, then waits to be seen', async () => {
+  const { mailboxes, deeds, facts } = await world()
+  const made = await mailboxes.create(wish('A@Example.org', 'b@example.org'))
+  assert.ok(isMailboxId(made.mailboxId))
+  assert.is(made.address, `${made.mailboxId}@gateway.example`)
+  assert.is(made.password.reveal(), 'secret')
+  assert.equal(deeds, [
+    `visible ${origin}`,
+    'identity 1',
+    'append AliasReserved',
+    'append AliasReserved',
+    'append MailboxCreated',
+    'visible 0000000000000003',
+  ])
+  const aliases = ['a@example.org', 'b@example.org']
+  assert.equal(await facts(), [
+    ...aliases.map((alias) => ({ type: 'AliasReserved', data: { mailboxId: made.mailboxId, alias } })),
+    {
+      type: 'MailboxCreated',
+      data: {
+        mailboxId: made.mailboxId,
+        name: 'Archive',
+        aliases,
+        recipient: 'age1made',
+        generation: 1,
+        identitySha256: 'ef'.repeat(32),
+      },
+    },
+  ])
+})
+
+test('an alias that belongs to another mailbox is refused before anything is made', async () => {
+  const { mailboxes, deeds, facts } = await world({ given: [reserved('a@example.org', 1), created(1)] })
+  const error = await codeOf(mailboxes.create(wish('b@example.org', 'A@example.org')))
+  assert.is(error.code, 'alias-taken')
+  assert.match(error.message, 'a@example.org')
+  assert.equal(await facts(), [])
+  assert.not.ok(deeds.includes('identity 1'))
+})
+
+test('an alias that was released, or reserved by a mailbox that never came to exist, can be had', async () => {
+  const { mailboxes } = await world({
+    given: [reserved('a@example.org', 1), created(1), released('a@example.org', 1), reserved('b@example.org', 2)],
+  })
+  assert.ok((await mailboxes.create(wish('a@example.org', 'b@example.org'))).mailboxId)
+})
+
+test('of two creations that want one address at once, one gets it and the other leaves nothing reserved', async () => {
+  const { mailboxes, facts } = await world()
+  const outcomes = await Promise.allSettled([
+    mailboxes.create(wish('own1@example.org', 'shared@example.org')),
+    mailboxes.create(wish('own2@example.org', 'shared@example.org')),
+  ])
+  assert.equal(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected'],
+  )
+  assert.is(((outcomes[1] as PromiseRejectedResult).reason as GatewayError).code, 'alias-taken')
+  const held = new Map<string, MailboxId>()
+  for (const { type, data } of await facts()) {
+    if (type === 'AliasReserved') held.set(data.alias, data.mailboxId)
+    if (type === 'AliasReleased') held.delete(data.alias)
+  }
+  assert.equal([...held.keys()].sort(), ['own1@example.org', 'shared@example.org'])
+})
+
+test('an address that another writer takes in the middle of a creation stays that writer’s', async () => {
+  let raced = false
+  const { mailboxes, facts } = await world({
+    beforeAppend: async ({ events }, log) => {
+      if (raced || events[0]?.type !== 'AliasReserved' || events[0].data.alias !== 'b@example.org') return
+      raced = true
+      await append(log, [reserved('b@example.org', 7), created(7)])
+    },
+  })
+  assert.is((await codeOf(mailboxes.create(wish('a@example.org', 'b@example.org')))).code, 'alias-taken')
+  const told = (await facts()).map(({ type }) => type)
+  assert.equal(told, ['AliasReserved', 'AliasReserved', 'MailboxCreated', 'AliasReleased'])
+})
+
+test('a creation that the log refuses gives its aliases back and shows no mailbox', async () => {
+  const { mailboxes, facts } = await world({
+    beforeAppend: ({ events }) =>
+      events[0]?.type === 'MailboxCreated' ? Promise.reject(new GatewayError('storage-full')) : Promise.resolve(),
+  })
+  assert.is((await codeOf(mailboxes.create(wish('a@example.org')))).code, 'storage-full')
+  assert.equal(
+    (await facts()).map(({ type }) => type),
+    ['AliasReserved', 'AliasReleased'],
+  )
+})
+
+test('a creation of unknown outcome is asked again as the same command, and happens once', async () => {
+  let lost = 2
+  const { mailboxes, facts } = await world({
+    beforeAppend: async (one, log) => {
+      if (one.events[0]?.type !== 'MailboxCreated' || lost-- <= 0) return
+      await log.append(one)
+      throw new GatewayError('outcome-unknown')
+    },
+  })
+  await mailboxes.create(wish())
+  assert.equal(
+    (await facts()).map(({ type }) => type),
+    ['MailboxCreated'],
+  )
+})
+
+test('when it stays unknown whether a mailbox exists, its aliases stay reserved', async () => {
+  const { mailboxes, facts } = await world({
+    beforeAppend: ({ events }) =>
+      events[0]?.type === 'MailboxCreated' ? Promise.reject(new GatewayError('outcome-unknown')) : Promise.resolve(),
+  })
+  assert.is((await codeOf(mailboxes.create(wish('a@example.org')))).code, 'outcome-unknown')
+  assert.equal(
+    (await facts()).map(({ type }) => type),
+    ['AliasReserved'],
+  )
+})
+
+test('nothing is created while the views are not at work', async () => {
+  const { mailboxes, facts } = await world({ visible: () => Promise.reject(new GatewayError('storage-failed')) })
+  assert.is((await codeOf(mailboxes.create(wish()))).code, 'storage-failed')
+  assert.equal(await facts(), [])
+})
+
+test('the password of a mailbox that exists is handed over even if the views stop just then', async () => {
+  const { mailboxes } = await world({
+    visible: (position) =>
+      position === origin ? Promise.resolve() : Promise.reject(new GatewayError('storage-failed')),
+  })
+  assert.is((await mailboxes.create(wish())).password.reveal(), 'secret')
+})
+
+const badNames = {
+  empty: '',
+  blank: '   ',
+  long: 'x'.repeat(201),
+  control: 'a\u0007b',
+  line: 'a\nb',
+  turned: 'a\u202Eb',
+}
+for (const [kind, name] of Object.entries(badNames)) {
+  test(`a name that is bad (${kind}) is refused, and the field named`, async () => {
+    const { mailboxes, deeds } = await world()
+    const error = await codeOf(mailboxes.create({ ...wish(), name }))
+    assert.is(error.code, 'request-invalid')
+    assert.match(error.message, /^name /)
+    assert.equal(deeds, [])
+  })
+}
+
+test('a name of 200 characters beyond the basic plane is accepted', async () => {
+  const { mailboxes } = await world()
+  assert.ok(await mailboxes.create({ ...wish(), name: '📬'.repeat(200) }))
+})
+
+const badAliases = {
+  'no address': ['nobody'],
+  'a percent sign': ['a%b@example.org'],
+  'a mailbox id': [`${mailboxId(1)}@example.org`],
+  'a mailbox id in capitals and quotes': [`"${mailboxId(1).toUpperCase()}"@example.org`],
+  'the same twice': ['a@example.org', 'A@EXAMPLE.org'],
+  'too many': Array.from({ length: 101 }, (_, n) => `a${n}@example.org`),
+}
+for (const [kind, aliases] of Object.entries(badAliases)) {
+  test(`aliases that are bad (${kind}) are refused, and the field named`, async () => {
+    const { mailboxes, deeds } = await world()
+    const error = await codeOf(mailboxes.create(wish(...aliases)))
+    assert.is(error.code, 'request-invalid')
+    assert.match(error.message, /^aliases /)
+    assert.equal(deeds, [])
+  })
+}
+
+// suspend and resume
+
+test('a suspension is in the log with its reason, and seen before it is answered', async () => {
+  const { mailboxes, deeds, facts } = await world({ given: [created(1)] })
+  await mailboxes.suspend(mailboxId(1), 'audit', byTest)
+  assert.equal(await facts(), [{ type: 'MailboxSuspended', data: { mailboxId: mailboxId(1), reason: 'audit' } }])
+  assert.equal(deeds, ['append MailboxSuspended', 'visible 0000000000000002'])
+})
+
+test('a mailbox goes through suspension and back', async () => {
+  const { mailboxes, facts } = await world({ given: [created(1)] })
+  await mailboxes.suspend(mailboxId(1), 'audit', byTest)
+  await mailboxes.resume(mailboxId(1), byTest)
+  assert.equal(
+    (await facts()).map(({ type }) => type),
+    ['MailboxSuspended', 'MailboxResumed'],
+  )
+})
+
+test('a refused suspension writes nothing', async () => {
+  const { mailboxes, facts } = await world({ given: [created(1), suspended(1)] })
+  assert.is((await codeOf(mailboxes.suspend(mailboxId(1), 'audit', byTest))).code, 'mailbox-conflict')
+  assert.is((await codeOf(mailboxes.suspend(mailboxId(2), 'audit', byTest))).code, 'mailbox-unknown')
+  assert.is((await codeOf(mailboxes.resume(mailboxId(2), byTest))).code, 'mailbox-unknown')
+  assert.is((await codeOf(mailboxes.suspend(mailboxId(1), '', byTest))).code, 'request-invalid')
+  assert.equal(await facts(), [])
+})
+
+test('whoever loses a race decides again on what the winner left', async () => {
+  let races = 1
+  const { mailboxes } = await world({
+    given: [created(1)],
+    beforeAppend: async (_, log) => {
+      if (races-- > 0) await append(log, [suspended(1)])
+    },
+  })
+  assert.is((await codeOf(mailboxes.suspend(mailboxId(1), 'audit', byTest))).code, 'mailbox-conflict')
+})
+
+test('a race that is lost again and again ends with a conflict', async () => {
+  let tries = 0
+  const { mailboxes } = await world({
+    given: [created(1)],
+    beforeAppend: () => {
+      tries++
+      return Promise.reject(new GatewayError('revision-conflict'))
+    },
+  })
+  assert.is((await codeOf(mailboxes.suspend(mailboxId(1), 'audit', byTest))).code, 'revision-conflict')
+  assert.is(tries, 5)
+})
+
+test.run()

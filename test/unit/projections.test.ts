@@ -1,0 +1,214 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { countMaildrop, maildropOf, type RetrievableMessage } from '../../projections/maildrops.ts'
+import { listMailboxes, mailboxByAddress, mailboxOf } from '../../projections/mailboxes.ts'
+import { listMessages, messageOf } from '../../projections/messages.ts'
+import { type Page, viewReader } from '../../projections/projection.ts'
+import { projections } from '../../projections/projections.ts'
+import { fold } from '../../projections/runner.ts'
+import { listSessions, sessionOf } from '../../projections/sessions.ts'
+import { vaultKey } from '../../src/core/ids.ts'
+import type { MaildropEntry } from '../../src/maildrop.ts'
+import {
+  arrived,
+  closed,
+  created,
+  loggedIn,
+  opened,
+  received,
+  released,
+  reserved,
+  resumed,
+  retrieved,
+  sealed,
+  suspended,
+  updated,
+} from './projectionsFacts.ts'
+import { emptyViews, mailboxId, messageId, recorded, sessionId, tls, viewsAfter } from './projectionsGiven.ts'
+
+const ids = (page: Page<{ readonly messageId: string }>) => page.items.map((item) => item.messageId)
+
+test('a created mailbox is active, under the name, recipient and generation of its event', async () => {
+  const views = await viewsAfter(reserved('a@example.org', 1), created(1, 'Archive'))
+  assert.equal(mailboxOf(views, mailboxId(1)), {
+    mailboxId: mailboxId(1),
+    name: 'Archive',
+    state: 'active',
+    aliases: ['a@example.org'],
+    recipient: 'age11',
+    generation: 1,
+    createdAt: '2026-01-01T12:00:02.000Z',
+    revision: 0,
+  })
+})
+
+test('a mailbox that was never created is unknown', async () => {
+  const views = await viewsAfter(created(1))
+  assert.is(mailboxOf(views, mailboxId(2)), undefined)
+})
+
+test('a mailbox follows its suspensions and resumptions, and its revision with them', async () => {
+  const paused = mailboxOf(await viewsAfter(created(1), suspended(1)), mailboxId(1))
+  assert.equal([paused?.state, paused?.revision], ['suspended', 1])
+  const again = mailboxOf(await viewsAfter(created(1), suspended(1), resumed(1)), mailboxId(1))
+  assert.equal([again?.state, again?.revision], ['active', 2])
+})
+
+test('an address leads to the mailbox that reserved it, and to none once it was released', async () => {
+  const held = await viewsAfter(created(1), reserved('a@example.org', 1))
+  assert.is(mailboxByAddress(held, 'a@example.org')?.mailboxId, mailboxId(1))
+  assert.is(mailboxByAddress(held, 'b@example.org'), undefined)
+  const given = await viewsAfter(created(1), reserved('a@example.org', 1), released('a@example.org', 1))
+  assert.is(mailboxByAddress(given, 'a@example.org'), undefined)
+})
+
+test('an address that a mailbox which never came to exist holds leads nowhere, until another takes it over', async () => {
+  const orphaned = await viewsAfter(reserved('a@example.org', 1))
+  assert.is(mailboxByAddress(orphaned, 'a@example.org'), undefined)
+  const taken = await viewsAfter(reserved('a@example.org', 1), reserved('a@example.org', 2), created(2))
+  assert.is(mailboxByAddress(taken, 'a@example.org')?.mailboxId, mailboxId(2))
+})
+
+test('a late release by an earlier holder does not take the address from the present one', async () => {
+  const views = await viewsAfter(
+    reserved('a@example.org', 1),
+    reserved('a@example.org', 2),
+    released('a@example.org', 1),
+    created(2),
+  )
+  assert.is(mailboxByAddress(views, 'a@example.org')?.mailboxId, mailboxId(2))
+})
+
+test('mailboxes are listed in the order of their creation, page by page', async () => {
+  const views = await viewsAfter(created(3), created(1), created(2))
+  const first = listMailboxes(views, { limit: 2 })
+  assert.equal(
+    first.items.map((mailbox) => mailbox.mailboxId),
+    [mailboxId(3), mailboxId(1)],
+  )
+  const second = listMailboxes(views, { after: first.next, limit: 2 })
+  assert.equal(
+    second.items.map((mailbox) => mailbox.mailboxId),
+    [mailboxId(2)],
+  )
+  assert.is(second.next, undefined)
+})
+
+test('a message shows what its two events say of it', async () => {
+  const views = await viewsAfter(arrived(7, 1))
+  assert.equal(messageOf(views, messageId(7)), {
+    messageId: messageId(7),
+    mailboxId: mailboxId(1),
+    size: 1007,
+    wireSize: 1017,
+    source: 'journal',
+    sessionId: sessionId(7),
+    receivedAt: '2026-01-01T12:00:01.000Z',
+    object: vaultKey(messageId(7)),
+    generation: 1,
+    sealedSize: 1207,
+    sealedSha256: 'cd'.repeat(32),
+    retrievals: 0,
+    lastRetrievedAt: undefined,
+    deletedAt: undefined,
+  })
+})
+
+test('a message that is received and not sealed is neither shown nor retrievable', async () => {
+  const views = await viewsAfter(received(1, 1))
+  assert.is(messageOf(views, messageId(1)), undefined)
+  assert.equal(ids(listMessages(views, { mailboxId: mailboxId(1), limit: 9 })), [])
+  assert.is(countMaildrop(views, mailboxId(1)), 0)
+})
+
+test('a message counts its retrievals and remembers the last, and its first deletion', async () => {
+  const views = await viewsAfter(arrived(1, 1), retrieved(1, 1), retrieved(1, 1), updated(1, 1), updated(1, 1))
+  const message = messageOf(views, messageId(1))
+  assert.is(message?.retrievals, 2)
+  assert.is(message?.lastRetrievedAt, '2026-01-01T12:00:04.000Z')
+  assert.is(message?.deletedAt, '2026-01-01T12:00:05.000Z')
+})
+
+test("a mailbox's messages are listed alone, in the order of the log, the deleted ones too", async () => {
+  const views = await viewsAfter(arrived(3, 1), arrived(9, 2), arrived(1, 1), arrived(2, 1), updated(1, 1))
+  const first = listMessages(views, { mailboxId: mailboxId(1), limit: 2 })
+  assert.equal(ids(first), [messageId(3), messageId(1)])
+  assert.equal(ids(listMessages(views, { mailboxId: mailboxId(1), after: first.next, limit: 2 })), [messageId(2)])
+})
+
+test('what arrives between two pages is neither skipped nor shown twice', async () => {
+  const db = emptyViews()
+  const events = await recorded(arrived(5, 1), arrived(4, 1), arrived(3, 1), arrived(2, 1), updated(1, 5))
+  const views = viewReader(db)
+  fold(db, projections, events.slice(0, 6))
+  const of = { mailboxId: mailboxId(1), limit: 2 }
+  const list = listMessages(views, of)
+  const drop = maildropOf(views, mailboxId(1), of)
+  fold(db, projections, events)
+  assert.equal([...ids(list), ...ids(listMessages(views, { ...of, after: list.next }))], [5, 4, 3, 2].map(messageId))
+  assert.equal(
+    [...ids(drop), ...ids(maildropOf(views, mailboxId(1), { ...of, after: drop.next }))],
+    [5, 4, 3, 2].map(messageId),
+  )
+})
+
+test('a maildrop holds the retrievable messages of its mailbox in the order in which they became so', async () => {
+  const views = await viewsAfter(received(1, 1), arrived(2, 1), arrived(8, 2), sealed(1, 1))
+  const maildrop: readonly MaildropEntry[] = maildropOf(views, mailboxId(1), { limit: 9 }).items
+  const entry = (n: number): RetrievableMessage => ({
+    messageId: messageId(n),
+    size: 1000 + n,
+    wireSize: 1010 + n,
+    object: vaultKey(messageId(n)),
+    generation: 1,
+    sealedSize: 1200 + n,
+    sealedSha256: 'cd'.repeat(32),
+  })
+  assert.equal(maildrop, [entry(2), entry(1)])
+  assert.is(countMaildrop(views, mailboxId(1)), 2)
+})
+
+test('what a QUIT deletes leaves the maildrop, and nothing else does', async () => {
+  const views = await viewsAfter(arrived(1, 1), arrived(2, 1), arrived(3, 1), retrieved(2, 1), updated(1, 1, 3))
+  assert.equal(ids(maildropOf(views, mailboxId(1), { limit: 9 })), [messageId(2)])
+})
+
+test("a QUIT deletes nothing of another mailbox's", async () => {
+  const views = await viewsAfter(arrived(1, 1), arrived(2, 2), updated(2, 1, 2))
+  assert.equal(ids(maildropOf(views, mailboxId(1), { limit: 9 })), [messageId(1)])
+  assert.is(messageOf(views, messageId(1))?.deletedAt, undefined)
+})
+
+test('a session shows its peer, its login and its end', async () => {
+  const views = await viewsAfter(opened(1), loggedIn(1, 4), closed(1))
+  assert.equal(sessionOf(views, sessionId(1)), {
+    sessionId: sessionId(1),
+    protocol: 'pop3',
+    remoteAddress: '192.0.2.1',
+    tls,
+    openedAt: '2026-01-01T12:00:01.000Z',
+    mailboxId: mailboxId(4),
+    closedAt: '2026-01-01T12:00:03.000Z',
+    outcome: 'quit',
+    octetsIn: 10,
+    octetsOut: 20,
+  })
+})
+
+test('a session is the same in whatever order its opening and its login were recorded', async () => {
+  const usual = sessionOf(await viewsAfter(opened(1), loggedIn(1, 4)), sessionId(1))
+  const swapped = sessionOf(await viewsAfter(loggedIn(1, 4), opened(1)), sessionId(1))
+  assert.equal({ ...swapped, openedAt: '' }, { ...usual, openedAt: '' })
+})
+
+test('sessions are listed in the order of the log, page by page', async () => {
+  const views = await viewsAfter(opened(2), opened(1), closed(2), opened(3))
+  const first = listSessions(views, { limit: 2 })
+  const second = listSessions(views, { after: first.next, limit: 2 })
+  assert.equal(
+    [...first.items, ...second.items].map((session) => session.sessionId),
+    [2, 1, 3].map(sessionId),
+  )
+})
+
+test.run()

@@ -1,0 +1,98 @@
+import { vaultKey } from '../../src/core/ids.ts'
+import { aliasStream, maildropStream, mailboxStream, messageStream, sessionStream } from '../../src/core/streams.ts'
+import { type Given, mailboxId, messageId, sessionId, tls } from './projectionsGiven.ts'
+
+// Groups of facts as the use cases append them; `n` numbers mailboxes, messages and sessions.
+
+export const created = (n: number, name = `Mailbox ${n}`): Given => [
+  mailboxStream(mailboxId(n)),
+  {
+    type: 'MailboxCreated',
+    data: {
+      mailboxId: mailboxId(n),
+      name,
+      aliases: [],
+      recipient: `age1${n}`,
+      generation: 1,
+      identitySha256: 'ab'.repeat(32),
+    },
+  },
+]
+export const suspended = (n: number): Given => [
+  mailboxStream(mailboxId(n)),
+  { type: 'MailboxSuspended', data: { mailboxId: mailboxId(n), reason: 'audit' } },
+]
+export const resumed = (n: number): Given => [
+  mailboxStream(mailboxId(n)),
+  { type: 'MailboxResumed', data: { mailboxId: mailboxId(n) } },
+]
+export const reserved = (alias: string, n: number): Given => [
+  aliasStream(alias),
+  { type: 'AliasReserved', data: { mailboxId: mailboxId(n), alias } },
+]
+export const released = (alias: string, n: number): Given => [
+  aliasStream(alias),
+  { type: 'AliasReleased', data: { mailboxId: mailboxId(n), alias } },
+]
+
+const receivedFact = (n: number, mailbox: number) =>
+  ({
+    type: 'MessageReceived',
+    data: {
+      messageId: messageId(n),
+      mailboxId: mailboxId(mailbox),
+      size: 1000 + n,
+      wireSize: 1010 + n,
+      source: 'journal',
+      sessionId: sessionId(n),
+      tls,
+    },
+  }) as const
+const sealedFact = (n: number, mailbox: number) =>
+  ({
+    type: 'MessageSealed',
+    data: {
+      messageId: messageId(n),
+      mailboxId: mailboxId(mailbox),
+      object: vaultKey(messageId(n)),
+      generation: 1,
+      sealedSize: 1200 + n,
+      sealedSha256: 'cd'.repeat(32),
+    },
+  }) as const
+
+export const arrived = (n: number, mailbox: number): Given => [
+  messageStream(messageId(n)),
+  receivedFact(n, mailbox),
+  sealedFact(n, mailbox),
+]
+export const received = (n: number, mailbox: number): Given => [messageStream(messageId(n)), receivedFact(n, mailbox)]
+export const sealed = (n: number, mailbox: number): Given => [messageStream(messageId(n)), sealedFact(n, mailbox)]
+
+export const retrieved = (n: number, mailbox: number): Given => [
+  messageStream(messageId(n)),
+  {
+    type: 'MessageRetrieved',
+    data: { messageId: messageId(n), mailboxId: mailboxId(mailbox), sessionId: sessionId(0) },
+  },
+]
+export const updated = (mailbox: number, ...deleted: readonly number[]): Given => [
+  maildropStream(mailboxId(mailbox)),
+  {
+    type: 'MaildropUpdated',
+    data: { mailboxId: mailboxId(mailbox), sessionId: sessionId(0), deleted: deleted.map(messageId) },
+  },
+]
+
+export const opened = (n: number): Given => [
+  sessionStream(sessionId(n)),
+  { type: 'SessionOpened', data: { protocol: 'pop3', remoteAddress: '192.0.2.1', tls: null } },
+]
+export const loggedIn = (n: number, mailbox: number): Given => [
+  sessionStream(sessionId(n)),
+  { type: 'LoginAccepted', data: { mailboxId: mailboxId(mailbox), tls } },
+]
+export const closed = (n: number): Given => [
+  sessionStream(sessionId(n)),
+  { type: 'SessionClosed', data: { outcome: 'quit', octetsIn: 10, octetsOut: 20 } },
+]

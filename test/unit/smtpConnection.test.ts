@@ -1,0 +1,95 @@
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { SMTPServer } from 'smtp-server'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { smtpSession } from '../../actors/smtpSession.ts'
+import { systemClock } from '../../src/core/ports.ts'
+import { JournalConnection } from '../../src/smtp/connection.ts'
+
+const nothing = () => {}
+const limits = { messageSize: 1000, recipients: 1, smtpSessions: 1, smtpIdle: 300, badCommands: 10 }
+
+/** A peer that sends commands as long as it is read, and takes what it is told or does not. */
+const peer = (listens: boolean) => {
+  const counts = { sent: 0, heard: 0 }
+  const commands = Buffer.from('HELP\r\n'.repeat(1000))
+  const socket = new Duplex({
+    read() {
+      counts.sent += 1000
+      this.push(counts.sent <= 100_000 ? commands : null)
+    },
+    write(chunk: Buffer, _encoding, next) {
+      counts.heard += chunk.length
+      if (listens) next()
+    },
+  })
+  return { counts, socket: Object.assign(socket, { setTimeout: nothing, setNoDelay: nothing }) as unknown as Socket }
+}
+
+const connectTo = (socket: Socket, machine = smtpSession) => {
+  const shared = {
+    domain: 'gateway.example',
+    postmaster: undefined,
+    resolve: nothing as () => undefined,
+    machine,
+    archive: { receive: () => Promise.reject(new Error('no message is sent here')) },
+    sessions: { opened: nothing, happened: nothing, closed: nothing },
+    refused: nothing,
+    limits,
+    logger: { info: nothing, warn: nothing, error: nothing },
+    clock: systemClock,
+    running: new Map(),
+    open: new Set<JournalConnection>(),
+  }
+  const server = new SMTPServer({ logger: false })
+  const connection = new JournalConnection(server, socket, shared, { protocol: 'smtp', socketOptions: null })
+  connection.init()
+  return connection
+}
+
+const turns = async (count: number) => {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+}
+
+test('a peer that never reads its answers is soon not read either', async () => {
+  const { socket, counts } = peer(false)
+  connectTo(socket)
+  await turns(300)
+  const sent = counts.sent
+  assert.ok(sent < 50_000, `${sent} commands were read`)
+  await turns(300)
+  assert.is(counts.sent, sent)
+  socket.destroy()
+})
+
+test('a peer that reads its answers is served to its end, whatever it pipelines', async () => {
+  const { socket, counts } = peer(true)
+  await connectTo(socket).gone
+  assert.ok(counts.heard > 100_000 * 'This is an archive'.length)
+})
+
+test('a defect in the machine ends its session with 421, and nothing else', async () => {
+  const broken = smtpSession.provide({
+    actions: {
+      welcome: () => {
+        throw new Error('a defect')
+      },
+    },
+  })
+  const told: string[] = []
+  const socket = new Duplex({
+    read: nothing,
+    write(chunk: Buffer, _encoding, next) {
+      told.push(chunk.toString())
+      next()
+    },
+  })
+  const connection = connectTo(Object.assign(socket, { setTimeout: nothing }) as unknown as Socket, broken)
+  socket.push('EHLO client.example\r\nNOOP\r\n')
+  socket.push(null)
+  await connection.gone
+  assert.equal(told, ['220 gateway.example ESMTP Sealpost\r\n', '421 4.3.0 Internal error, try again later\r\n'])
+})
+
+test.run()

@@ -1,0 +1,324 @@
+import type { InjectOptions } from 'fastify'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { newMessageId } from '../../src/core/ids.ts'
+import { type App, buildApp } from '../../src/http/buildApp.ts'
+import { doubles, mailboxId, password, token } from './httpDoubles.ts'
+
+const test = suite('http')
+const world = doubles()
+const app = await buildApp(world.api)
+test.before.each(() => world.reset())
+test.after(async () => {
+  await app.close()
+  world.close()
+})
+
+const { calls, said, viewsAre, mailboxExists, messageExists } = world
+const ask = (method: 'GET' | 'POST', url: string, { headers, ...options }: InjectOptions = {}) =>
+  app.inject({ method, url, headers: { authorization: `Bearer ${token}`, ...headers }, ...options })
+
+type Answer = Awaited<ReturnType<App['inject']>>
+const isProblem = (answer: Answer, status: number, code: string) => {
+  assert.is(answer.statusCode, status, answer.body)
+  assert.match(String(answer.headers['content-type']), /^application\/problem\+json/)
+  const problem: Record<string, unknown> = answer.json()
+  assert.equal(Object.keys(problem).sort(), ['code', 'detail', 'retry', 'status', 'title', 'type'])
+  assert.is(problem['status'], status)
+  assert.is(problem['code'], code)
+  return String(problem['detail'])
+}
+
+const id = newMessageId()
+/** Every route, with a request that it takes. */
+const routes: readonly (readonly ['GET' | 'POST', string, string, object?])[] = [
+  ['GET', '/v1/openapi.json', '/v1/openapi.json'],
+  ['GET', '/v1/mailboxes', '/v1/mailboxes'],
+  ['POST', '/v1/mailboxes', '/v1/mailboxes', { name: 'Finance' }],
+  ['GET', '/v1/mailboxes/{id}', `/v1/mailboxes/${mailboxId}`],
+  ['POST', '/v1/mailboxes/{id}/suspend', `/v1/mailboxes/${mailboxId}/suspend`, { reason: 'left' }],
+  ['POST', '/v1/mailboxes/{id}/resume', `/v1/mailboxes/${mailboxId}/resume`],
+  ['GET', '/v1/mailboxes/{id}/identity', `/v1/mailboxes/${mailboxId}/identity`],
+  ['GET', '/v1/messages', `/v1/messages?mailbox=${mailboxId}`],
+  ['GET', '/v1/messages/{id}', `/v1/messages/${id}`],
+  ['GET', '/v1/messages/{id}/sealed', `/v1/messages/${id}/sealed`],
+  ['POST', '/v1/messages/{id}/open', `/v1/messages/${id}/open`, { password }],
+  ['GET', '/v1/events', '/v1/events'],
+]
+
+for (const [method, route, url, payload] of routes)
+  test(`${method} ${route} without the token is refused and counted`, async () => {
+    for (const authorization of [
+      undefined,
+      `Bearer ${token}x`,
+      `Basic ${token}`,
+      'Bearer',
+      `Bearer ${token} ${token}`,
+    ]) {
+      const answer = await app.inject({
+        method,
+        url,
+        headers: authorization === undefined ? {} : { authorization },
+        ...(payload && { payload }),
+      })
+      isProblem(answer, 401, 'not-authorized')
+      assert.is(answer.headers['www-authenticate'], 'Bearer realm="Sealpost"')
+    }
+    assert.equal(calls, Array(5).fill(['refused', '127.0.0.1', 'api-token']))
+  })
+
+test('the OpenAPI document describes every route but itself, and no other', async () => {
+  const document: { openapi: string; paths: Record<string, Record<string, { responses: object }>> } = (
+    await ask('GET', '/v1/openapi.json')
+  ).json()
+  assert.match(document.openapi, /^3\.1\./)
+  const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/(?<=.)\/$/, '')}`),
+  )
+  const expected = routes.map(([method, route]) => `${method} ${route}`).filter((route) => !route.includes('openapi'))
+  assert.equal(described.sort(), [...expected, 'GET /healthz'].sort())
+  const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods))
+  assert.ok(operations.every(({ responses }) => Object.keys(responses).some((status) => status.startsWith('2'))))
+})
+
+test('the OpenAPI document is what the app itself answers with: the health path needs no token there either', async () => {
+  const { paths, security } = (await ask('GET', '/v1/openapi.json')).json<{
+    paths: Record<string, { get: { security: unknown } }>
+    security: unknown
+  }>()
+  assert.equal(paths['/healthz']?.get.security, [])
+  assert.equal(security, [{ token: [] }])
+})
+
+test('health needs no token and says no more than whether all is well', async () => {
+  const well = await app.inject({ url: '/healthz' })
+  assert.equal([well.statusCode, well.json()], [200, { status: 'ok' }])
+  viewsAre('stalled')
+  const ill = await app.inject({ url: '/healthz' })
+  assert.equal([ill.statusCode, ill.json()], [503, { status: 'degraded' }])
+  assert.equal(calls, [])
+})
+
+test('a path that does not exist is a 404 for whoever has the token, and a 401 for others', async () => {
+  isProblem(await ask('GET', '/v1/nothing'), 404, 'request-invalid')
+  isProblem(await ask('POST', '/v1/events'), 404, 'request-invalid')
+  isProblem(await app.inject({ url: '/v1/nothing' }), 401, 'not-authorized')
+})
+
+test('no answer is to be kept by a cache', async () => {
+  for (const [method, , url, payload] of routes)
+    assert.is((await ask(method, url, payload && { payload })).headers['cache-control'], 'no-store')
+})
+
+test('a mailbox is created with a password that is told once', async () => {
+  const payload = { name: 'Finance', aliases: ['finance@example.com'] }
+  const answer = await ask('POST', '/v1/mailboxes', { payload, headers: { 'sealpost-user': 'alice' } })
+  assert.is(answer.statusCode, 201)
+  assert.equal(answer.json(), { mailboxId, address: `${mailboxId}@archive.example.com`, password })
+  assert.equal(calls, [['create', 'Finance', ['finance@example.com'], 'administrator:alice']])
+})
+
+test('the user that the command line names is a principal of plain characters, bounded, never empty', async () => {
+  for (const user of ['a b:c\tü', 'x'.repeat(100), ''])
+    await ask('POST', '/v1/mailboxes', { payload: { name: 'n' }, headers: { 'sealpost-user': user } })
+  await ask('POST', '/v1/mailboxes', { payload: { name: 'n' } })
+  assert.equal(
+    calls.map((call) => call[3]),
+    ['administrator:a_b_c__', `administrator:${'x'.repeat(64)}`, 'administrator:unnamed', 'administrator:unnamed'],
+  )
+})
+
+const badRequests: readonly (readonly [string, 'GET' | 'POST', string, InjectOptions])[] = [
+  ['a body without a name', 'POST', '/v1/mailboxes', { payload: {} }],
+  ['an empty name', 'POST', '/v1/mailboxes', { payload: { name: '' } }],
+  ['a name that is a number', 'POST', '/v1/mailboxes', { payload: { name: 1 } }],
+  ['a name that is too long', 'POST', '/v1/mailboxes', { payload: { name: 'x'.repeat(201) } }],
+  ['an unknown property', 'POST', '/v1/mailboxes', { payload: { name: 'n', admin: true } }],
+  ['aliases that are no list', 'POST', '/v1/mailboxes', { payload: { name: 'n', aliases: 'a@b' } }],
+  ['too many aliases', 'POST', '/v1/mailboxes', { payload: { name: 'n', aliases: Array(101).fill('a@b') } }],
+  ['a body that is no object', 'POST', '/v1/mailboxes', { payload: [] }],
+  ['no body', 'POST', '/v1/mailboxes', {}],
+  ['a suspension without a reason', 'POST', `/v1/mailboxes/${mailboxId}/suspend`, { payload: {} }],
+  ['an unknown query parameter', 'GET', '/v1/mailboxes?limits=1', {}],
+  ['a limit of none', 'GET', '/v1/mailboxes?limit=0', {}],
+  ['a limit beyond the bound', 'GET', '/v1/mailboxes?limit=1001', {}],
+  ['a limit that is no number', 'GET', '/v1/events?limit=many', {}],
+  ['a limit said twice', 'GET', '/v1/events?limit=1&limit=2', {}],
+  ['messages of no mailbox', 'GET', '/v1/messages', {}],
+  ['a stream of no kind', 'GET', '/v1/events?stream=mailbox', {}],
+  ['an event type that does not exist', 'GET', '/v1/events?type=__proto__', {}],
+  ['a time that is none', 'GET', '/v1/events?since=yesterday', {}],
+  ['a day that does not exist', 'GET', '/v1/events?until=2026-02-30', {}],
+  ['a cursor that no page has given', 'GET', `/v1/events?stream=mailbox-${mailboxId}&after=-1`, {}],
+  ['an opening without a password', 'POST', `/v1/messages/${id}/open`, { payload: {} }],
+  ['a password that is too long', 'POST', `/v1/messages/${id}/open`, { payload: { password: 'x'.repeat(1025) } }],
+  ['a path that cannot be decoded', 'GET', '/v1/mailboxes/%ff', {}],
+]
+for (const [what, method, url, options] of badRequests)
+  test(`${what} is a 400 that says so`, async () => {
+    assert.ok(isProblem(await ask(method, url, options), 400, 'request-invalid').length > 10)
+    assert.equal(calls, [])
+    assert.equal(said, [])
+  })
+
+test('broken JSON is a 400, another type of body a 415, a large one a 413', async () => {
+  const send = (type: string, payload: string) =>
+    ask('POST', '/v1/mailboxes', { payload, headers: { 'content-type': type } })
+  isProblem(await send('application/json', '{"name":'), 400, 'request-invalid')
+  isProblem(await send('application/json', '{"__proto__":{}}'), 400, 'request-invalid')
+  isProblem(await send('text/plain', 'name=n'), 415, 'request-invalid')
+  isProblem(await send('application/json', JSON.stringify({ name: 'x'.repeat(70_000) })), 413, 'request-invalid')
+})
+
+test('a refused value is not repeated in the answer', async () => {
+  const payload = { password: ['hunter2'], other: 'hunter2' }
+  assert.not.match((await ask('POST', `/v1/messages/${id}/open`, { payload })).body, /hunter2/)
+})
+
+test('a use case that refuses is answered with the code and status of the error table', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  const payload = { name: 'n', aliases: ['taken@example.com'] }
+  isProblem(await ask('POST', '/v1/mailboxes', { payload }), 409, 'alias-taken')
+  isProblem(await ask('POST', `/v1/mailboxes/${mailboxId}/resume`), 409, 'mailbox-conflict')
+})
+
+test('a failure that nobody foresaw is a 500 without its text, and the log has it', async () => {
+  const sealed = () => {
+    throw new Error('the secret cause')
+  }
+  mailboxExists(mailboxId, 'Finance')
+  const failing = await buildApp({ ...world.api, sealed })
+  const headers = { authorization: `Bearer ${token}` }
+  const answer = await failing.inject({ url: `/v1/messages/${messageExists()}/sealed`, headers })
+  await failing.close()
+  assert.is(isProblem(answer, 500, 'internal'), 'Internal error, try again later')
+  assert.equal(said, ['Request failed'])
+})
+
+test('a mailbox is found by id, address and alias, however they are written, and shown with its count', async () => {
+  mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
+  messageExists()
+  messageExists()
+  const names = [
+    mailboxId,
+    `${mailboxId}@archive.example.com`,
+    `${mailboxId}@ARCHIVE.example.com`,
+    'Finance@Archive.Example.com',
+    'finance',
+  ]
+  for (const name of names) {
+    const answer = await ask('GET', `/v1/mailboxes/${encodeURIComponent(name)}`)
+    assert.equal(answer.json(), {
+      mailboxId,
+      name: 'Finance',
+      address: `${mailboxId}@archive.example.com`,
+      aliases: ['finance@archive.example.com'],
+      state: 'active',
+      recipient: 'age1recipient',
+      generation: 1,
+      createdAt: '2026-03-01T10:00:00.000Z',
+      messages: 2,
+    })
+  }
+})
+
+test('an unknown mailbox is a 404, or a 503 while the views may be behind', async () => {
+  for (const url of [`/v1/mailboxes/${mailboxId}`, '/v1/mailboxes/a%00b', '/v1/messages?mailbox=nobody'])
+    isProblem(await ask('GET', url), 404, 'mailbox-unknown')
+  viewsAre('stalled')
+  isProblem(await ask('GET', `/v1/mailboxes/${mailboxId}`), 503, 'storage-failed')
+})
+
+test('mailboxes are listed in pages', async () => {
+  for (let number = 1; number <= 5; number++)
+    mailboxExists(`mbx-${String(number).padStart(32, '0')}` as never, `box ${number}`)
+  type Page = { mailboxes: { name: string }[]; next: string | null }
+  const names: string[] = []
+  let next: string | null = ''
+  for (let pages = 0; next !== null && pages < 4; pages++) {
+    const page: Page = (await ask('GET', `/v1/mailboxes?limit=2&after=${next}`)).json()
+    names.push(...page.mailboxes.map(({ name }) => name))
+    next = page.next
+  }
+  assert.equal([names, next], [['box 1', 'box 2', 'box 3', 'box 4', 'box 5'], null])
+})
+
+test('suspending needs a mailbox and a reason, and is done in the name of the user', async () => {
+  mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
+  const headers = { 'sealpost-user': 'alice' }
+  const answer = await ask('POST', '/v1/mailboxes/finance/suspend', { payload: { reason: 'left' }, headers })
+  assert.equal([answer.statusCode, answer.body], [204, ''])
+  assert.equal(calls, [['suspend', mailboxId, 'left', 'administrator:alice']])
+})
+
+test('the identity is the octets of its file', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  const answer = await ask('GET', `/v1/mailboxes/${mailboxId}/identity`)
+  assert.is(answer.body, 'identity of generation 1')
+  assert.is(answer.headers['content-type'], 'application/octet-stream')
+})
+
+test('messages are listed in pages, without the name of their object', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  const ids = [messageExists(), messageExists(), messageExists()]
+  type Page = { messages: Record<string, unknown>[]; next: string | null }
+  const first: Page = (await ask('GET', `/v1/messages?mailbox=${mailboxId}&limit=2`)).json()
+  const second: Page = (await ask('GET', `/v1/messages?mailbox=${mailboxId}&limit=2&after=${first.next ?? ''}`)).json()
+  assert.equal(
+    [...first.messages, ...second.messages].map(({ messageId }) => messageId),
+    ids,
+  )
+  assert.is(second.next, null)
+  assert.equal(first.messages[0], {
+    messageId: ids[0],
+    mailboxId,
+    size: 1000,
+    wireSize: 1010,
+    source: 'journal',
+    sessionId: 's',
+    receivedAt: '2026-03-01T10:00:00.000Z',
+    generation: 1,
+    sealedSize: 1200,
+    sealedSha256: 'ab',
+    retrievals: 0,
+    lastRetrievedAt: null,
+    deletedAt: null,
+  })
+})
+
+test('one message is shown as the list shows it', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  const messageId = messageExists()
+  const { messages }: { messages: unknown[] } = (await ask('GET', `/v1/messages?mailbox=${mailboxId}`)).json()
+  assert.equal((await ask('GET', `/v1/messages/${messageId}`)).json(), messages[0])
+})
+
+test('an unknown message is a 404, or a 503 while the views may be behind', async () => {
+  for (const path of [id, 'x', `${id}/sealed`])
+    isProblem(await ask('GET', `/v1/messages/${path}`), 404, 'message-unknown')
+  isProblem(await ask('POST', `/v1/messages/${id}/open`, { payload: { password } }), 404, 'message-unknown')
+  viewsAre('stopped')
+  isProblem(await ask('GET', `/v1/messages/${id}`), 503, 'storage-failed')
+})
+
+test('the sealed message is streamed as an age file', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  const messageId = messageExists()
+  const answer = await ask('GET', `/v1/messages/${messageId}/sealed`)
+  assert.is(answer.body, 'age-encryption.org/v1\nsealed')
+  assert.is(answer.headers['content-disposition'], `attachment; filename="${messageId}.age"`)
+})
+
+test('an opened message is its octets; a wrong password is a 403 before any of them', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  const messageId = messageExists()
+  const headers = { 'sealpost-user': 'alice' }
+  const right = await ask('POST', `/v1/messages/${messageId}/open`, { payload: { password }, headers })
+  assert.equal([right.statusCode, right.body], [200, 'Subject: test\r\n\r\nbody\r\n'])
+  assert.is(right.headers['content-type'], 'message/rfc822')
+  const wrong = await ask('POST', `/v1/messages/${messageId}/open`, { payload: { password: 'guess' }, headers })
+  isProblem(wrong, 403, 'password-wrong')
+  assert.equal(calls[0], ['open', messageId, '127.0.0.1', 'administrator:alice'])
+})
+
+test.run()

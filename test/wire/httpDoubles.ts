@@ -1,0 +1,139 @@
+import { DatabaseSync } from 'node:sqlite'
+import { projections } from '../../projections/projections.ts'
+import { viewWriter } from '../../projections/projection.ts'
+import { GatewayError } from '../../src/core/errors.ts'
+import { type Cause, type Fact, type Recorded, stamper } from '../../src/core/events.ts'
+import { type MailboxId, newMessageId, type Position, vaultKey } from '../../src/core/ids.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { aliasStream, mailboxStream, messageStream, type StreamName } from '../../src/core/streams.ts'
+import type { AdminApi, Opening } from '../../src/http/buildApp.ts'
+
+export const token = 'correct-horse-battery-staple'
+export const password = 'abcd-efgh-ijkl'
+export const mailboxId = 'mbx-00000000000000000000000000000001' as MailboxId
+const created = new Date('2026-03-01T10:00:00.000Z')
+const cause: Cause = { principal: 'system', correlationId: 'c', causationId: 'c' }
+
+/** A log and its views in memory, and use cases that note what they were asked for. */
+export const doubles = () => {
+  const db = new DatabaseSync(':memory:')
+  const views = viewWriter(db)
+  for (const { tables } of projections) db.exec(tables)
+  const events: Recorded[] = []
+  const calls: unknown[][] = []
+  const said: string[] = []
+  let state = 'live'
+
+  const happened = (stream: StreamName, fact: Fact, at = created) => {
+    const position = String(events.length + 1).padStart(16, '0') as Position
+    const revision = events.filter((event) => event.stream === stream).length
+    const { metadata } = stamper('one', () => at)(fact, cause)
+    const id = `event-${events.length + 1}`
+    const event = { ...fact, id, stream, revision, position, recordedAt: at.toISOString(), metadata } as Recorded
+    events.push(event)
+    // Each handler gets the events of its own type.
+    for (const { on } of projections) on[event.type]?.(views, event as never)
+  }
+
+  const mailboxExists = (id: MailboxId, name: string, aliases: readonly string[] = []) => {
+    for (const alias of aliases) happened(aliasStream(alias), { type: 'AliasReserved', data: { mailboxId: id, alias } })
+    const recipient = 'age1recipient'
+    happened(mailboxStream(id), {
+      type: 'MailboxCreated',
+      data: { mailboxId: id, name, aliases, recipient, generation: 1, identitySha256: '00' },
+    })
+  }
+
+  const messageExists = (id = mailboxId) => {
+    const messageId = newMessageId()
+    const about = { messageId, mailboxId: id }
+    const received = {
+      ...about,
+      size: 1000,
+      wireSize: 1010,
+      source: 'journal',
+      sessionId: 's' as never,
+      tls: null,
+    } as const
+    happened(messageStream(messageId), { type: 'MessageReceived', data: received })
+    const sealed = {
+      ...about,
+      object: vaultKey(messageId),
+      generation: 1,
+      sealedSize: 1200,
+      sealedSha256: 'ab',
+    }
+    happened(messageStream(messageId), { type: 'MessageSealed', data: sealed })
+    return messageId
+  }
+
+  const note = (name: string, ...details: unknown[]) => void calls.push([name, ...details])
+  const say = (_: object, text: string) => void said.push(text)
+  const api: AdminApi = {
+    version: '1.2.3',
+    domain: 'archive.example.com',
+    token: new Secret(token),
+    mailboxes: {
+      create: ({ name, aliases, cause: { principal } }) => {
+        note('create', name, aliases, principal)
+        if (aliases.includes('taken@example.com')) return Promise.reject(new GatewayError('alias-taken'))
+        const address = `${mailboxId}@archive.example.com`
+        return Promise.resolve({ mailboxId, address, password: new Secret(password) })
+      },
+      suspend: (id, reason, { principal }) => {
+        note('suspend', id, reason, principal)
+        return Promise.resolve()
+      },
+      resume: (id, { principal }) => {
+        note('resume', id, principal)
+        return Promise.reject(new GatewayError('mailbox-conflict'))
+      },
+    },
+    views: { reader: views, status: () => ({ state }) },
+    log: {
+      readAll: (position, limit) =>
+        Promise.resolve(events.filter((event) => event.position > position).slice(0, limit)),
+      readStream: (stream, revision, limit) =>
+        Promise.resolve(
+          events.filter((event) => event.stream === stream && event.revision >= revision).slice(0, limit),
+        ),
+    },
+    identityFile: ({ generation }) => Promise.resolve(Buffer.from(`identity of generation ${generation}`)),
+    sealed: () => chunks('age-encryption.org/v1\n', 'sealed'),
+    open: (opening) => {
+      note('open', opening.message.messageId, opening.remoteAddress, opening.cause.principal)
+      return opened(opening)
+    },
+    refused: (source, kind) => note('refused', source, kind),
+    logger: { info: say, warn: say, error: say },
+  }
+  const reset = () => {
+    for (const list of [events, calls, said]) list.length = 0
+    state = 'live'
+    for (const { name } of views.all("select name from sqlite_schema where type = 'table'"))
+      db.exec(`delete from ${String(name)}`)
+  }
+
+  return {
+    api,
+    reset,
+    calls,
+    said,
+    happened,
+    mailboxExists,
+    messageExists,
+    viewsAre: (next: string) => (state = next),
+    close: () => db.close(),
+  }
+}
+
+// The ports are asynchronous, these doubles are not.
+/* eslint-disable @typescript-eslint/require-await */
+export async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text)
+}
+
+async function* opened({ password: given }: Opening): AsyncGenerator<Uint8Array> {
+  if (given.reveal() !== password) throw new GatewayError('password-wrong')
+  yield* chunks('Subject: test\r\n', '\r\n', 'body\r\n')
+}

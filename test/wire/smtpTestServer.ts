@@ -1,0 +1,195 @@
+import type { Delivery, Receipt } from '../../src/archive.ts'
+import type { Limits } from '../../src/config.ts'
+import type { MailboxId, Position } from '../../src/core/ids.ts'
+import { systemClock } from '../../src/core/ports.ts'
+import type { SessionEnd } from '../../src/sessions.ts'
+import type { Mailbox } from '../../src/smtp/recipient.ts'
+import { type SmtpDeps, startSmtp } from '../../src/smtp/smtpServer.ts'
+import { openWire, type Wire } from '../support/wire.ts'
+import { testCertificate } from './testCertificate.ts'
+
+export const mailboxId = `mbx-${'1'.repeat(32)}` as MailboxId
+export const address = `${mailboxId}@gateway.example`
+const other = `mbx-${'2'.repeat(32)}` as MailboxId
+export const otherAddress = `${other}@gateway.example`
+const stopped = `mbx-${'3'.repeat(32)}` as MailboxId
+export const suspendedAddress = `${stopped}@gateway.example`
+
+const mailbox = (id: MailboxId, suspended = false): Mailbox => ({
+  mailboxId: id,
+  recipient: 'age1recipient',
+  generation: 1,
+  suspended,
+})
+
+/** Addresses as a gateway would resolve them: mailbox ids, and aliases of any domain. */
+export const addressBook: ReadonlyMap<string, Mailbox> = new Map([
+  [address, mailbox(mailboxId)],
+  [otherAddress, mailbox(other)],
+  [suspendedAddress, mailbox(stopped, true)],
+  ['journal@customer.example', mailbox(mailboxId)],
+  ['"of the firm"@customer.example', mailbox(mailboxId)],
+  ['archive@[192.0.2.7]', mailbox(mailboxId)],
+  ['archive@[ipv6:2001:db8::7]', mailbox(mailboxId)],
+  ['archiv@xn--mnchen-3ya.example', mailbox(mailboxId)],
+])
+
+export type Mail = { readonly delivery: Delivery; readonly trace: string; readonly body: Buffer }
+
+export const limits: Limits = {
+  messageSize: 100_000,
+  recipients: 3,
+  smtpSessions: 50,
+  pop3Sessions: 50,
+  smtpIdle: 300,
+  pop3Idle: 600,
+  badCommands: 10,
+}
+
+type Wish = Partial<Omit<SmtpDeps, 'limits'>> & {
+  readonly limits?: Partial<Limits>
+  /** In place of reading the whole body and being content with it. */
+  readonly onMail?: (delivery: Delivery, body: AsyncIterable<Uint8Array>) => Promise<void>
+}
+
+/** The SMTP side alone, with an archive that remembers what it received. */
+export const startTestSmtp = async (wish: Wish = {}) => {
+  const { onMail, limits: wishedLimits, ...changed } = wish
+  const certificate = await testCertificate()
+  const mails: Mail[] = []
+  const refusals: string[] = []
+  const sessions: string[] = []
+  const ends: SessionEnd[] = []
+  const logged: unknown[] = []
+  const keep = async (delivery: Delivery, body: AsyncIterable<Uint8Array>) => {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of body) chunks.push(chunk)
+    mails.push({ delivery, trace: Buffer.from(delivery.trace).toString(), body: Buffer.concat(chunks) })
+  }
+  const record = (...entry: unknown[]) => void logged.push(...entry)
+  const smtp = await startSmtp({
+    listeners: [
+      { protocol: 'smtp', host: '127.0.0.1', port: 0 },
+      { protocol: 'smtps', host: '127.0.0.1', port: 0 },
+    ],
+    domain: 'gateway.example',
+    postmaster: mailboxId,
+    tls: () => certificate,
+    resolve: (wanted) => addressBook.get(wanted),
+    archive: {
+      receive: async (delivery, body): Promise<Receipt> => {
+        await (onMail ?? keep)(delivery, body)
+        return { messageId: delivery.messageId, size: 0, wireSize: 0, position: '1' as Position }
+      },
+    },
+    sessions: {
+      opened: ({ protocol, tls }) => void sessions.push(`opened ${protocol}${tls === null ? '' : ` ${tls.version}`}`),
+      happened: (_, { type }) => void sessions.push(type),
+      closed: (_, end) => {
+        sessions.push(`closed ${end.outcome}`)
+        ends.push(end)
+      },
+    },
+    refused: (source, kind) => void refusals.push(`${source} ${kind}`),
+    logger: { info: record, warn: record, error: record },
+    clock: systemClock,
+    ...changed,
+    limits: { ...limits, ...wishedLimits },
+  })
+  const [plain, secure] = smtp.addresses
+  return {
+    smtp,
+    port: plain?.port ?? 0,
+    tlsPort: secure?.port ?? 0,
+    mails,
+    refusals,
+    sessions,
+    ends,
+    logged,
+    close: () => smtp.close(0),
+  }
+}
+
+export type TestSmtp = Awaited<ReturnType<typeof startTestSmtp>>
+
+/**
+ * Plays a transcript: `C:` lines are sent, neighbours in one segment; each `S:` line must be what comes next, where `*`
+ * stands for anything.
+ */
+export const talk = async (wire: Wire, transcript: string): Promise<void> => {
+  const lines = transcript.split('\n').map((line) => line.trim()).filter((line) => line !== '') // prettier-ignore
+  let unsent = ''
+  const flush = () => {
+    if (unsent !== '') wire.send(unsent)
+    unsent = ''
+  }
+  for (const line of lines) {
+    const text = line.slice(3)
+    if (line.startsWith('C:')) unsent += `${text}\r\n`
+    else {
+      flush()
+      const heard = await wire.line()
+      if (!matches(heard, text)) throw new Error(`expected ${text}, heard ${heard}`)
+    }
+  }
+  flush()
+}
+
+const matches = (heard: string, wanted: string) => {
+  const [start = '', end] = wanted.split('*')
+  return end === undefined ? heard === wanted : heard.startsWith(start) && heard.endsWith(end)
+}
+
+/** Runs a test against a server of its own and leaves nothing open. */
+export const withSmtp =
+  (wish: Wish, run: (server: TestSmtp, wire: Wire) => Promise<void>, tls = false) =>
+  async () => {
+    const server = await startTestSmtp(wish)
+    const wire = await openWire(tls ? server.tlsPort : server.port, { tls })
+    try {
+      await run(server, wire)
+    } finally {
+      wire.destroy()
+      await server.close()
+    }
+  }
+
+export const greeting = `
+  S: 220 gateway.example ESMTP Sealpost
+  C: EHLO client.example
+  S: 250-gateway.example
+  S: 250-PIPELINING
+  S: 250-SIZE 100000
+  S: 250-STARTTLS
+  S: 250-8BITMIME
+  S: 250-SMTPUTF8
+  S: 250 ENHANCEDSTATUSCODES`
+
+export const transaction = `
+  C: MAIL FROM:<sender@example.com>
+  S: 250 2.1.0 Sender OK
+  C: RCPT TO:<${address}>
+  S: 250 2.1.5 Recipient OK
+  C: DATA
+  S: 354 End data with <CRLF>.<CRLF>`
+
+export const first = (mails: readonly Mail[]): Mail => {
+  const [mail] = mails
+  if (mail === undefined) throw new Error('no mail was received')
+  return mail
+}
+
+/** Reads a body to its end; gives its octets. */
+export const drain = async (body: AsyncIterable<Uint8Array>): Promise<number> => {
+  let octets = 0
+  for await (const { length } of body) octets += length
+  return octets
+}
+
+/** Waits until something is so, for a moment. */
+export const until = async (so: () => boolean) => {
+  for (let tries = 0; !so(); tries += 1) {
+    if (tries > 400) throw new Error('it never came to be')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
