@@ -63,8 +63,6 @@ export type ScratchOptions = {
   readonly ports?: Ports
   /** Further configuration, as SEALPOST_… variables. */
   readonly env?: Readonly<Record<string, string>>
-  /** Arguments of Node's own. */
-  readonly nodeArgs?: readonly string[]
   /** Milliseconds to wait until it serves. */
   readonly within?: number
 }
@@ -82,13 +80,20 @@ export const scratchEnv = (data: string, ports: Ports): Record<string, string> =
   SEALPOST_ADMIN_PORT: String(ports.admin),
 })
 
+/** As `npm start` runs it. */
+const nodeArgs = ['--max-semi-space-size=2']
+
+/** This process's, without settings that are meant for another gateway or for the tests. */
+export const environment = () =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SEALPOST_')))
+
 /** Starts it and resolves once it serves; rejects with its output if it does not. */
 export const startScratchGateway = async (options: ScratchOptions = {}): Promise<ScratchGateway> => {
   const data = options.data ?? mkdtempSync(join(tmpdir(), 'sealpost-'))
   const ports = options.ports ?? (await freePorts())
-  const env = { ...process.env, ...scratchEnv(data, ports), ...options.env }
+  const env = { ...environment(), ...scratchEnv(data, ports), ...options.env }
   const cwd = data
-  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), main, 'serve'], { cwd, env, stdio: 'pipe' })
+  const child = spawn(process.execPath, [...nodeArgs, main, 'serve'], { cwd, env, stdio: 'pipe' })
   let output = ''
   child.stdout.on('data', (text: Buffer) => (output += text.toString()))
   child.stderr.on('data', (text: Buffer) => (output += text.toString()))

@@ -25,7 +25,7 @@ export type Message = {
   readonly generation: number
   readonly sealedSize: number
   readonly sealedSha256: string
-  /** How often it was handed out whole. */
+  /** How often it was opened for somebody, whole or (TOP) its beginning. */
   readonly retrievals: number
   readonly lastRetrievedAt: string | undefined
   /** When a POP3 client's QUIT took it out of the maildrop. */

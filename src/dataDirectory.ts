@@ -50,7 +50,7 @@ export const claimDataDirectory = (data: string): Claim => {
     lock?.close()
     const busy = (error as { readonly errcode?: number }).errcode === 5 // SQLITE_BUSY
     throw busy
-      ? refuse(`Another gateway is running on the data directory ${path}.`, error)
+      ? refuse(`Another gateway is running on the data directory ${path}; stop it first.`, error)
       : refuse(`The data directory ${path} cannot be written to (${messageOf(error)}).`, error)
   }
 }

@@ -71,14 +71,19 @@ export const check = async ({ log, vault, keys, clock, repair, progress }: Check
   const unseen = new Map(told.sealed)
   const orphans: VaultKey[] = []
   let objects = 0
-  for await (const { key } of vault.list('')) {
-    if (++objects % 10_000 === 0) progress(`${objects} objects compared.`)
-    const sealed = unseen.get(key)
-    if (!sealed) orphans.push(key)
-    else problems.push(...(await objectProblems(sealed, vault)))
-    unseen.delete(key)
+  try {
+    for await (const { key } of vault.list('')) {
+      if (++objects % 10_000 === 0) progress(`${objects} objects compared.`)
+      const sealed = unseen.get(key)
+      if (!sealed) orphans.push(key)
+      else problems.push(...(await objectProblems(sealed, vault)))
+      unseen.delete(key)
+    }
+  } catch (error) {
+    problems.push(`The vault cannot be listed to its end (${causeOf(error)}).`)
   }
-  for (const { messageId } of unseen.values()) problems.push(`Message ${messageId}: its sealed object is missing.`)
+  // What was not listed may still be there: a damaged pack hides the days after it.
+  for (const sealed of unseen.values()) problems.push(...(await objectProblems(sealed, vault)))
 
   const old = orphans.filter((key) => mintedAt(messageOfKey(key)) < clock.now().getTime() - maximumAge)
   if (repair) for (const key of old) await vault.remove(key)
@@ -89,6 +94,11 @@ export const check = async ({ log, vault, keys, clock, repair, progress }: Check
     messages: told.sealed.size,
     objects,
   }
+}
+
+const causeOf = (error: unknown) => {
+  const { code, cause } = asGatewayError(error)
+  return cause instanceof Error ? `${code}: ${cause.message}` : code
 }
 
 const leftover = (key: VaultKey, old: boolean, repair: boolean) => {
@@ -140,7 +150,9 @@ const objectProblems = async (sealed: EventData['MessageSealed'], vault: Vault):
     if (found === sealed.sealedSha256) return []
     return [`Message ${sealed.messageId}: its sealed object is not the one that was recorded.`]
   } catch (error) {
-    return [`Message ${sealed.messageId}: its sealed object cannot be read (${asGatewayError(error).code}).`]
+    const { code } = asGatewayError(error)
+    if (code === 'object-missing') return [`Message ${sealed.messageId}: its sealed object is missing.`]
+    return [`Message ${sealed.messageId}: its sealed object cannot be read (${code}).`]
   }
 }
 

@@ -46,6 +46,8 @@ export type Gateway = {
 
 /** Milliseconds that running transactions have when the gateway stops. */
 const grace = 10_000
+/** Milliseconds that a login waits for views that are behind the log. */
+const visibleWithin = 10_000
 /** Entries of a maildrop read at once: the main thread is held for some milliseconds. */
 const entriesAtOnce = 2000
 
@@ -148,7 +150,9 @@ export const startGateway = async ({ config, logger }: GatewayParts): Promise<Ga
       // In the order of the way in: nobody new, what runs comes to its end, then what it needs.
       await Promise.all([smtp.close(grace), pop3.close(grace), admin.close()])
       await refusals.close()
-      await record({ type: 'GatewayStopped', data: { reason } })
+      await record({ type: 'GatewayStopped', data: { reason } }).catch((error: unknown) => {
+        logger.warn({ err: error }, 'GatewayStopped was not recorded')
+      })
       await undo(cleanup)
       over.resolve(undefined)
     }
@@ -191,7 +195,7 @@ const recordGateway = (log: Pick<EventLog, 'append'>, stamp: Stamp, node: string
 
 /** Everything that was acknowledged before the call, in the log's order. */
 const snapshotOf = async (views: Views, log: Pick<EventLog, 'head'>, mailboxId: MailboxId) => {
-  await views.visible(await log.head())
+  await views.visible(await log.head(), AbortSignal.timeout(visibleWithin))
   const entries: MaildropEntry[] = []
   let after: Position | undefined
   do {

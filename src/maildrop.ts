@@ -50,7 +50,10 @@ export type Maildrops = {
    * failures) the peer must not see an end; before the first chunk it may see the error's answer.
    */
   retrieve(maildrop: Maildrop, entry: MaildropEntry, signal: AbortSignal): AsyncIterable<Uint8Array>
-  /** One QUIT: all its deletions, durable when it resolves. */
+  /**
+   * One QUIT: all its deletions, durable when it resolves; one event per 20,000. When it rejects, some of more than
+   * 20,000 may have been deleted.
+   */
   update(maildrop: Maildrop, deleted: readonly MessageId[]): Promise<void>
   /** Forgets the unlocked identity and gives the lock back. Idempotent. */
   release(maildrop: Maildrop): void

@@ -14,8 +14,9 @@ export const serve: Command = {
     // Loaded only here: no other command needs the whole gateway.
     const [{ startGateway }, { createLogger }] = await Promise.all([import('../gateway.ts'), import('../logger.ts')])
     const logger = createLogger(config.gateway.logLevel)
-    const gateway = await startGateway({ config, logger })
-    const forget = stopOnSignals(gateway)
+    const starting = startGateway({ config, logger })
+    const forget = stopOnSignals(starting)
+    const gateway = await starting
     const { addresses, fingerprint } = gateway
     if (given.flag('json')) await writeJson(io.stdout, { addresses, fingerprint, data: config.gateway.data })
     else await write(io.stdout, banner(gateway, config))
@@ -25,12 +26,14 @@ export const serve: Command = {
   },
 }
 
-const stopOnSignals = (gateway: Gateway) => {
+/** A signal that comes while it starts stops it as soon as it has started. */
+const stopOnSignals = (starting: Promise<Gateway>) => {
   let stopping = false
   const stop = (signal: string) => {
     if (stopping) process.exit(1)
     stopping = true
-    void gateway.stop(signal)
+    // A start that fails tells so itself.
+    starting.then((gateway) => gateway.stop(signal)).catch(() => undefined)
   }
   const signals = ['SIGTERM', 'SIGINT'] as const
   for (const signal of signals) process.on(signal, stop)

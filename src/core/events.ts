@@ -51,7 +51,7 @@ export type EventData = {
     readonly sealedSha256: string
   }
   MessageRetrieved: { readonly messageId: MessageId; readonly mailboxId: MailboxId; readonly sessionId: SessionId }
-  /** A sealed object that was asked for was missing or not the one the log names. Nothing of it was released. */
+  /** A sealed object that was asked for was missing or not the one the log names. Its end was not released. */
   MessageUnreadable: {
     readonly messageId: MessageId
     readonly mailboxId: MailboxId

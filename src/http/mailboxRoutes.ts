@@ -73,7 +73,11 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     (request) => shown(found(api, request.params.id)),
   )
 
-  const suspend = { summary: 'Suspend: mail is put off, POP3 too', params: Named, body: Suspension }
+  const suspend = {
+    summary: 'Suspend: new mail is put off with 450; what is there can still be collected',
+    params: Named,
+    body: Suspension,
+  }
   app.post(
     '/:id/suspend',
     { schema: { ...suspend, response: { 204: Nothing, ...problems } } },

@@ -24,7 +24,7 @@ const Message = Type.Object({
   generation: Type.Integer(),
   sealedSize: Type.Integer(),
   sealedSha256: Type.String(),
-  retrievals: Type.Integer({ description: 'How often it was handed out whole.' }),
+  retrievals: Type.Integer({ description: 'How often it was opened for somebody, whole or its beginning.' }),
   lastRetrievedAt: time,
   deletedAt: Type.Union([Type.String(), Type.Null()], { description: 'When it left the maildrop.' }),
 })

@@ -7,15 +7,14 @@ import { Readable } from 'node:stream'
 export const begun = async (chunks: AsyncIterable<Uint8Array>): Promise<Readable> => {
   const iterator = chunks[Symbol.asyncIterator]()
   const first = await iterator.next()
-  return Readable.from(from(first, iterator), { objectMode: false })
+  const stream = Readable.from(from(first, iterator), { objectMode: false })
+  // A client that leaves before the first octet was read: a generator that has not begun does not run its end.
+  stream.once('close', () => void iterator.return?.().catch(() => undefined))
+  return stream
 }
 
 async function* from(first: IteratorResult<Uint8Array, unknown>, iterator: AsyncIterator<Uint8Array, unknown>) {
-  try {
-    for (let next = first; next.done !== true; next = await iterator.next()) yield next.value
-  } finally {
-    await iterator.return?.()
-  }
+  for (let next = first; next.done !== true; next = await iterator.next()) yield next.value
 }
 
 /** A response schema for octets; streams are not serialised by it. */

@@ -186,10 +186,11 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
     session: sessionId,
     upgrade,
     unlock: async () => {
-      if (!recorded) deps.sessions.opened(peer())
-      recorded = true
       const login = { sessionId, remoteAddress: channel.remoteAddress, tls, ...credentials.take() }
       const maildrop = await deps.maildrops.open(login)
+      // Only now: who guesses, or types nonsense, does not make the log grow.
+      deps.sessions.opened(peer())
+      recorded = true
       if (over) {
         deps.maildrops.release(maildrop)
         throw new GatewayError('connection-lost')

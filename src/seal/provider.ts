@@ -13,15 +13,17 @@ import {
   timingSafeEqual,
   type webcrypto as nodeTypes,
 } from 'node:crypto'
-import { Crypto } from '@peculiar/webcrypto'
 
 /*
  * The one home of the primitives. What runs per message is synchronous and straight from node:crypto, what runs per
  * mailbox or certificate goes through `webcrypto`; the numbers are in ops/docs/adr/0001-primitives-on-the-hot-path.md.
  */
 
-/** The one WebCrypto of the gateway. */
-export const webcrypto = new Crypto()
+/** The one WebCrypto of the gateway. Loaded when it is first needed: most threads and most days make no identity. */
+let loading: Promise<nodeTypes.Crypto> | undefined
+export const webcrypto = (): Promise<nodeTypes.Crypto> =>
+  // The library's types are the DOM's; its objects are what Node's types say.
+  (loading ??= import('@peculiar/webcrypto').then(({ Crypto }) => new Crypto() as unknown as nodeTypes.Crypto))
 
 export { type KeyObject, randomBytes, timingSafeEqual }
 
@@ -43,10 +45,9 @@ export const publicBytesOf = (privateKey: KeyObject): Uint8Array =>
 /** The 32 octets of a new X25519 private key. */
 export const generatePrivateKey = async (): Promise<Uint8Array> => {
   // The types know only the single key of symmetric algorithms; X25519 always comes as a pair.
-  const pair = (await webcrypto.subtle.generateKey('X25519', true, [
-    'deriveBits',
-  ])) as unknown as nodeTypes.CryptoKeyPair
-  const { d } = await webcrypto.subtle.exportKey('jwk', pair.privateKey)
+  const { subtle } = await webcrypto()
+  const pair = (await subtle.generateKey('X25519', true, ['deriveBits'])) as unknown as nodeTypes.CryptoKeyPair
+  const { d } = await subtle.exportKey('jwk', pair.privateKey)
   if (d === undefined) throw new Error('the generated key has no private part')
   return Buffer.from(d, 'base64url')
 }

@@ -129,9 +129,14 @@ export class JournalConnection extends SMTPConnection {
   override _onTimeout(): void {
     // The socket is closed on our side already, or it is the peer that waits for us.
     if (this._closing) this._socket.destroy()
-    else if (this.#input()?.held === true && !this._upgrading) this._armTimeout()
+    else if (this.#waitsForUs()) this._armTimeout()
     else this.#send({ type: 'idle' })
     this.#flush()
+  }
+
+  /** Its input is held because we are at work, not because it does not read what we answered. */
+  #waitsForUs(): boolean {
+    return this.#input()?.held === true && !this._upgrading && !this._socket.writableNeedDrain
   }
 
   override _onClose(): void {

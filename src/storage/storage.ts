@@ -1,4 +1,3 @@
-import { Worker } from 'node:worker_threads'
 import type { Archive, Delivery, Receipt } from '../archive.ts'
 import type { Cause } from '../core/events.ts'
 import type { MailboxId, SessionId, VaultKey } from '../core/ids.ts'
@@ -7,6 +6,8 @@ import { Secret } from '../core/secret.ts'
 import type { SealedMessage } from '../retrieve.ts'
 import { type Call, callsTo } from './calls.ts'
 import { nextPiece, type Piece, pieceSize } from './octets.ts'
+import { octetsPassed } from './sweep.ts'
+import { startThread } from './thread.ts'
 import type { StorageMethods, StoragePlace } from './storageThread.ts'
 
 /** The storage thread as the main thread sees it. Every method answers as the port or use case it is named after. */
@@ -36,7 +37,7 @@ export type CreatedIdentity = {
 }
 
 export const startStorage = async (place: StoragePlace): Promise<Storage> => {
-  const worker = new Worker(new URL('./storageThread.ts', import.meta.url), { workerData: place })
+  const worker = startThread(new URL('./storageThread.ts', import.meta.url), place)
   const call = callsTo<StorageMethods>(worker)
   try {
     await call('head', undefined)
@@ -91,6 +92,7 @@ const receive = async (
   await call('receiveBegin', { stream, delivery })
   try {
     for (; ; piece = await nextPiece(chunks, pieceSize)) {
+      octetsPassed(piece.bytes.byteLength)
       await call('receiveMore', { stream, piece: piece.bytes }, [piece.bytes.buffer])
       if (piece.done) return await call('receiveEnd', { stream })
     }
@@ -112,6 +114,7 @@ async function* pieces(call: Call<StorageMethods>, stream: number, begin: () => 
         coming = call('more', { stream })
         coming.catch(() => undefined) // thrown where it is awaited
       }
+      octetsPassed(bytes.byteLength)
       if (bytes.byteLength > 0) yield bytes as Uint8Array
       if (done) return
     }

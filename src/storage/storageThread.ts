@@ -14,6 +14,7 @@ import type { Identity } from '../seal/x25519.ts'
 import { packs } from '../vault/packs.ts'
 import { answerCalls, Transferred } from './calls.ts'
 import { nextPiece, type Piece, pieceSize } from './octets.ts'
+import { octetsPassed } from './sweep.ts'
 
 // The storage thread: owns the log, the vault and the unlocked identities, and runs what needs all of them. The main
 // thread never waits for a disk, and plaintext crosses to it only on its way to the peer.
@@ -59,6 +60,7 @@ export const storageMethods = (place: StoragePlace) => {
     if (!chunks) throw new GatewayError('connection-lost')
     try {
       const piece = await nextPiece(chunks, pieceSize)
+      octetsPassed(piece.bytes.byteLength)
       if (piece.done) outgoing.delete(stream)
       return handedOver(piece)
     } catch (error) {
@@ -99,11 +101,13 @@ export const storageMethods = (place: StoragePlace) => {
     receiveBegin: (q: { stream: number; delivery: Delivery }) => {
       const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
       const receipt = archive.receive(q.delivery, readable)
-      receipt.catch(() => undefined) // its failure is the answer to receiveMore or receiveEnd
+      // Its failure is the answer to receiveMore or receiveEnd. A body that was never read must let go of its writer.
+      receipt.catch((error: unknown) => (readable.locked ? undefined : readable.cancel(error)))
       incoming.set(q.stream, { writer: writable.getWriter(), receipt })
     },
     receiveMore: async (q: { stream: number; piece: Uint8Array }) => {
       const { writer, receipt } = incomingOf(incoming, q.stream)
+      octetsPassed(q.piece.byteLength)
       // If the archive fails, the write fails for that or never settles: the archive's failure is the answer.
       await Promise.race([writer.write(q.piece).catch(() => receipt), receipt])
     },
@@ -116,7 +120,7 @@ export const storageMethods = (place: StoragePlace) => {
     receiveAbort: async (q: { stream: number }) => {
       const aborted = incoming.get(q.stream)
       incoming.delete(q.stream)
-      await aborted?.writer.abort(new GatewayError('connection-lost')).catch(() => undefined)
+      aborted?.writer.abort(new GatewayError('connection-lost')).catch(() => undefined)
       await aborted?.receipt.catch(() => undefined)
     },
 

@@ -1,11 +1,11 @@
 import { DatabaseSync } from 'node:sqlite'
-import { Worker } from 'node:worker_threads'
 import { type ViewReader, viewReader } from '../../projections/projection.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Position } from '../core/ids.ts'
 import type { Logger } from '../core/ports.ts'
 // A whole-statement type import: the other form would run the thread's file in this thread too.
 import type { ProjectorPlace, ProjectorReport } from './projector.ts'
+import { startThread } from './thread.ts'
 import { condemn, isCorrupt } from './viewsFile.ts'
 import { visibility, type Visibility } from './visibility.ts'
 
@@ -57,7 +57,7 @@ export const openViews = async ({ file, logFile, logger }: ViewsParts): Promise<
 }
 
 const attempt = async (place: ProjectorPlace, logger: Logger): Promise<Views | Stop> => {
-  const thread = startThread(place, logger)
+  const thread = startProjector(place, logger)
   const begun = await thread.begun
   try {
     if (begun === 'caughtUp') return viewsOf(thread, place.file, logger)
@@ -77,8 +77,8 @@ type Thread = {
   readonly close: () => Promise<void>
 }
 
-const startThread = (place: ProjectorPlace, logger: Logger): Thread => {
-  const worker = new Worker(new URL('./projector.ts', import.meta.url), { workerData: place })
+const startProjector = (place: ProjectorPlace, logger: Logger): Thread => {
+  const worker = startThread(new URL('./projector.ts', import.meta.url), place)
   const visible = visibility()
   const begun = Promise.withResolvers<'caughtUp' | Stop>()
   const over = Promise.withResolvers<undefined>()

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { freePorts, scratchEnv, startScratchGateway } from '../../ops/scratchGateway.ts'
+import { environment, freePorts, scratchEnv, startScratchGateway } from '../../ops/scratchGateway.ts'
 
 const main = join(import.meta.dirname, '../../src/main.ts')
 const scratch = mkdtempSync(join(tmpdir(), 'sealpost-start-'))
@@ -13,7 +13,7 @@ test.after(() => rmSync(scratch, { recursive: true }))
 
 /** Starts a gateway that should refuse to; gives its exit code and what it said on stderr. */
 const refusal = async (env: Record<string, string>, ...args: readonly string[]) => {
-  const child = spawn(process.execPath, [main, 'serve', ...args], { cwd: scratch, env: { ...process.env, ...env } })
+  const child = spawn(process.execPath, [main, 'serve', ...args], { cwd: scratch, env: { ...environment(), ...env } })
   let stderr = ''
   child.stderr.on('data', (text: Buffer) => (stderr += text.toString()))
   child.stdout.resume()

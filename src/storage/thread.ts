@@ -1,0 +1,11 @@
+import { Worker } from 'node:worker_threads'
+
+/**
+ * MiB of a thread's young generation. Sealing and storing leave little garbage in the heap but much beside it (each
+ * buffer's octets), which is freed only when the heap is swept: the smaller the sooner, and little survives a sweep.
+ */
+const maxYoungGenerationSizeMb = 4
+
+/** Starts a thread of the gateway's. `workerData` is cloned. */
+export const startThread = (file: URL, workerData: unknown): Worker =>
+  new Worker(file, { workerData, resourceLimits: { maxYoungGenerationSizeMb } })
