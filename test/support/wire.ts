@@ -60,7 +60,7 @@ export const openWire = async (port: number, { tls = false, from = '127.0.0.1' }
   listen()
 
   const until = async (end: string) => {
-    for (let searched = 0; ; await change()) {
+    for (let searched = 0; ;) {
       const at = buffered.indexOf(end, Math.max(0, searched - end.length), 'latin1')
       if (at >= 0) {
         const found = buffered.subarray(0, at + end.length)
@@ -70,6 +70,7 @@ export const openWire = async (port: number, { tls = false, from = '127.0.0.1' }
       searched = buffered.length
       if (over)
         throw new Error(`the connection closed after ${JSON.stringify(buffered.toString('latin1').slice(-200))}`)
+      await change()
     }
   }
   return {
