@@ -188,13 +188,13 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
     unlock: async () => {
       const login = { sessionId, remoteAddress: channel.remoteAddress, tls, ...credentials.take() }
       const maildrop = await deps.maildrops.open(login)
-      // Only now: who guesses, or types nonsense, does not make the log grow.
-      deps.sessions.opened(peer())
-      recorded = true
       if (over) {
         deps.maildrops.release(maildrop)
         throw new GatewayError('connection-lost')
       }
+      // Only now: who guesses, or types nonsense, does not make the log grow.
+      deps.sessions.opened(peer())
+      recorded = true
       held = holdMaildrop(deps.maildrops, maildrop, channel)
       deps.sessions.happened(peer(), { type: 'LoginAccepted', data: { mailboxId: maildrop.mailboxId, tls } })
       return held.size

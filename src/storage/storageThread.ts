@@ -102,7 +102,8 @@ export const storageMethods = (place: StoragePlace) => {
       const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
       const receipt = archive.receive(q.delivery, readable)
       // Its failure is the answer to receiveMore or receiveEnd. A body that was never read must let go of its writer.
-      receipt.catch((error: unknown) => (readable.locked ? undefined : readable.cancel(error)))
+      // Cancelling one that has failed already fails too, and says nothing new.
+      receipt.catch((error: unknown) => (readable.locked ? undefined : readable.cancel(error))).catch(() => undefined)
       incoming.set(q.stream, { writer: writable.getWriter(), receipt })
     },
     receiveMore: async (q: { stream: number; piece: Uint8Array }) => {

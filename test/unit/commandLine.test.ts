@@ -7,6 +7,7 @@ import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { environment } from '../../ops/scratchGateway.ts'
 import { commands } from '../../src/commands/all.ts'
 import { banner } from '../../src/commands/banner.ts'
 import { commandLine } from '../../src/commands/commandLine.ts'
@@ -38,7 +39,10 @@ const run = async (words: readonly string[], env: Readonly<Record<string, string
 const main = join(import.meta.dirname, '../../src/main.ts')
 const spawned = async (...words: readonly string[]) => {
   try {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [main, ...words], { cwd: directory })
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [main, ...words], {
+      cwd: directory,
+      env: environment(),
+    })
     return { code: 0, stdout, stderr }
   } catch (error) {
     // What `execFile` rejects with when the program fails.

@@ -1,5 +1,6 @@
 import { connect, createServer } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { setTimeout as delay } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
@@ -252,12 +253,7 @@ test('wrong passwords are refused, and the third closes the connection', async (
     `,
   )
   wire.destroy()
-  assert.is(pop3.seen.opened, 1)
-  assert.equal(pop3.seen.facts, [])
-  assert.equal(
-    pop3.seen.ends.map(({ outcome }) => outcome),
-    ['refused'],
-  )
+  assert.equal([pop3.seen.opened, pop3.seen.facts, pop3.seen.ends], [0, [], []], 'a guesser does not grow the log')
   assert.equal(pop3.seen.logged, [])
 })
 
@@ -458,7 +454,7 @@ test('a peer that leaves while its password is checked leaves no maildrop locked
   const wire = await playTo(pop3, `C: USER alice\nS: +OK …\nC: PASS ${password}`)
   await until(() => letGo !== undefined)
   wire.destroy()
-  await until(() => pop3.seen.ends.length === 1)
+  await delay(100)
   letGo?.()
   await until(() => pop3.done.released === 1)
   assert.not(pop3.isLocked())
