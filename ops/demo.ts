@@ -13,7 +13,7 @@ import { startScratchGateway } from './scratchGateway.ts'
 
 let step = 0
 const tell = (title: string) => console.log(`\n${++step}. ${title}`)
-const show = (text: string) => console.log(text.trimEnd().replace(/^/gm, '   │ '))
+const show = (text: string) => console.log(text.replaceAll('\r', '').trimEnd().replace(/^/gm, '   │ '))
 const mail = (subject: string, text: string) =>
   Buffer.from(
     `From: Anna <anna@example.com>\r\nTo: Ben <ben@example.net>\r\nSubject: ${subject}\r\n` +
