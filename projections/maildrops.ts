@@ -4,7 +4,9 @@ import { type Page, pageOf, type PageRequest, type Row, type ViewReader } from '
 /** A retrievable message: what a POP3 session needs to list it and to fetch it from the vault. */
 export type RetrievableMessage = {
   readonly messageId: MessageId
+  /** Octets of the plaintext. */
   readonly size: number
+  /** Octets on a POP3 wire, dot-stuffing not counted. Equal to `size` when no line end needs changing. */
   readonly wireSize: number
   readonly object: VaultKey
   readonly generation: number

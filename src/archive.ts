@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { asGatewayError } from './core/errors.ts'
+import { asGatewayError, type ErrorCode } from './core/errors.ts'
 import type { Fact, Source, Stamp, TlsFacts } from './core/events.ts'
 import { type MailboxId, type MessageId, newCommandId, type Position, type SessionId, vaultKey } from './core/ids.ts'
 import type { EventLog, Vault, VaultWriter } from './core/ports.ts'
@@ -35,7 +35,7 @@ export type Archive = {
   /**
    * Seals trace and body under the mailbox's recipient, and resolves when the object and then its events are durable.
    * If `body` throws, or anything fails before the append, no object is left and the failure is thrown on.
-   * `outcome-unknown`: the object stays.
+   * When the append may have been written (`outcome-unknown`, or a defect), the object stays.
    */
   receive(delivery: Delivery, body: AsyncIterable<Uint8Array>): Promise<Receipt>
 }
@@ -79,13 +79,16 @@ export const createArchive = ({ log, vault, stamp }: ArchiveParts): Archive => {
         const { position } = await record(delivery, sealed)
         return { messageId: delivery.messageId, size: sealed.size, wireSize: sealed.wireSize, position }
       } catch (error) {
-        // An object without events is garbage; when the events may exist, the object must.
-        if (asGatewayError(error).code !== 'outcome-unknown') await vault.remove(vaultKey(delivery.messageId))
+        // An object without events is garbage, an event without its object a lie: what may be named stays.
+        if (certainlyNotWritten.has(asGatewayError(error).code)) await vault.remove(vaultKey(delivery.messageId))
         throw error
       }
     },
   }
 }
+
+/** The log's answers after which no event names the object. Any other, a defect too, leaves that open. */
+const certainlyNotWritten: ReadonlySet<ErrorCode> = new Set(['not-written', 'storage-full', 'revision-conflict'])
 
 async function* plaintext(trace: Uint8Array, body: AsyncIterable<Uint8Array>) {
   yield trace

@@ -1,6 +1,7 @@
+import type { RetrievableMessage } from '../projections/maildrops.ts'
 import { GatewayError } from './core/errors.ts'
 import type { Stamp, TlsFacts } from './core/events.ts'
-import { type MailboxId, type MessageId, newCommandId, type SessionId, type VaultKey } from './core/ids.ts'
+import { type MailboxId, type MessageId, newCommandId, type SessionId } from './core/ids.ts'
 import type { EventLog } from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
 import { maildropStream } from './core/streams.ts'
@@ -8,17 +9,7 @@ import type { Login } from './login.ts'
 import type { Storage } from './storage/storage.ts'
 
 /** One message as a POP3 session sees it, from the views alone: nothing is opened to know it. */
-export type MaildropEntry = {
-  readonly messageId: MessageId
-  /** Octets of the plaintext. */
-  readonly size: number
-  /** Octets on a POP3 wire, dot-stuffing not counted. Equal to `size` when no line end needs changing. */
-  readonly wireSize: number
-  readonly object: VaultKey
-  readonly generation: number
-  readonly sealedSize: number
-  readonly sealedSha256: string
-}
+export type MaildropEntry = RetrievableMessage
 
 /** A snapshot of a mailbox's retrievable messages, held under an exclusive lock until released. */
 export type Maildrop = {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { MailboxId, MessageId, SessionId } from './ids.ts'
 
 /** What stands before the first `-` of a stream's name. */
-export type StreamCategory = 'mailbox' | 'alias' | 'message' | 'maildrop' | 'session' | 'gateway' | 'access'
+export type StreamCategory = 'mailbox' | 'alias' | 'message' | 'maildrop' | 'session' | 'gateway'
 export type StreamName = `${StreamCategory}-${string}`
 
 export const mailboxStream = (id: MailboxId): StreamName => `mailbox-${id}`
@@ -10,7 +10,6 @@ export const messageStream = (id: MessageId): StreamName => `message-${id}`
 export const maildropStream = (id: MailboxId): StreamName => `maildrop-${id}`
 export const sessionStream = (id: SessionId): StreamName => `session-${id}`
 export const gatewayStream = (node: string): StreamName => `gateway-${node}`
-export const accessStream = (id: string): StreamName => `access-${id}`
 
 /** The stream's single writer is what makes an address belong to one mailbox. Only the digest of the address is named. */
 export const aliasStream = (normalisedAddress: string): StreamName =>

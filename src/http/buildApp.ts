@@ -1,30 +1,19 @@
 import swagger from '@fastify/swagger'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import fastify from 'fastify'
-import type { Message } from '../../projections/messages.ts'
 import type { ViewReader } from '../../projections/projection.ts'
 import { GatewayError } from '../core/errors.ts'
-import type { Cause } from '../core/events.ts'
-import { type MailboxId, newSessionId, type SessionId, type VaultKey } from '../core/ids.ts'
+import { type MailboxId, newSessionId, type VaultKey } from '../core/ids.ts'
 import type { EventLog, Logger } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
+import type { Mailboxes } from '../mailboxes.ts'
+import type { OpenMessage } from '../openMessage.ts'
 import { healthPath, requireToken } from './authentication.ts'
 import { eventRoutes } from './eventRoutes.ts'
 import { healthRoutes } from './healthRoutes.ts'
 import { mailboxRoutes } from './mailboxRoutes.ts'
 import { messageRoutes } from './messageRoutes.ts'
 import { answerProblems, Problem, sendProblem } from './problem.ts'
-
-export type CreatedMailbox = { readonly mailboxId: MailboxId; readonly address: string; readonly password: Secret }
-
-/** A message that an administrator opens: who, and from where. */
-export type Opening = {
-  readonly message: Message
-  readonly password: Secret
-  readonly requestId: SessionId
-  readonly remoteAddress: string
-  readonly cause: Cause
-}
 
 /** Everything that the admin API does. Failures are `GatewayError`s: their codes are what a client sees. */
 export type AdminApi = {
@@ -33,15 +22,7 @@ export type AdminApi = {
   readonly domain: string
   readonly token: Secret
   /** What they have changed is durable and seen in the views when they resolve. */
-  readonly mailboxes: {
-    create(command: {
-      readonly name: string
-      readonly aliases: readonly string[]
-      readonly cause: Cause
-    }): Promise<CreatedMailbox>
-    suspend(mailboxId: MailboxId, reason: string, cause: Cause): Promise<unknown>
-    resume(mailboxId: MailboxId, cause: Cause): Promise<unknown>
-  }
+  readonly mailboxes: Mailboxes
   readonly views: {
     readonly reader: ViewReader
     /** Unless `live` they may be behind the log. */
@@ -53,7 +34,7 @@ export type AdminApi = {
   /** The sealed object as it lies in the vault. */
   sealed(object: VaultKey): AsyncIterable<Uint8Array>
   /** The plaintext. Ends only once the digest was found right and the retrieval recorded; throws otherwise. */
-  open(opening: Opening): AsyncIterable<Uint8Array>
+  readonly open: OpenMessage
   refused(source: string, kind: string): void
   readonly logger: Logger
 }

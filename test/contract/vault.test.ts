@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -11,6 +10,7 @@ import * as assert from 'uvu/assert'
 import type { VaultKey } from '../../src/core/ids.ts'
 import type { Vault } from '../../src/core/ports.ts'
 import { packs } from '../../src/vault/packs.ts'
+import { smallDiskTest } from '../support/peers.ts'
 import { failure, get, keyAt, listed, put, someKey, vaultContract } from './vaultContract.ts'
 
 const scratch = () => mkdtempSync(join(tmpdir(), 'sealpost-vault-'))
@@ -190,75 +190,66 @@ test('a failed flush is fatal: it is reported once, nothing is acknowledged, eve
     await vault.close()
   }))
 
-/** A file system of two MiB, where this user may mount one. */
-const tinyDisk = (): string | undefined => {
-  const dir = scratch()
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', dir], { stdio: 'ignore' })
-    return dir
-  } catch {
-    rmSync(dir, { recursive: true })
-    return undefined
-  }
-}
-
-const onTinyDisk = async (work: (vault: Vault, dir: string) => Promise<void>) => {
-  const disk = tinyDisk()
-  if (disk === undefined) {
-    console.log('not tried: a full disk, because this user may not mount a small one')
-    return
-  }
+const vaultOn = async (disk: string, work: (vault: Vault) => Promise<void>) => {
   const vault = packs({ dir: join(disk, 'vault') })
   try {
-    await work(vault, disk)
+    await work(vault)
   } finally {
     await vault.close()
-    execFileSync('umount', [disk])
-    rmSync(disk, { recursive: true })
   }
 }
 
 for (const size of [20_000, 300_000])
-  test(`a full disk refuses objects of ${size} octets with storage-full, keeps the others, and recovers by itself`, () =>
-    onTinyDisk(async (vault, disk) => {
-      const ballast = join(disk, 'ballast')
-      writeFileSync(ballast, randomBytes(500_000))
-      const kept = new Map<VaultKey, Buffer>()
-      const attempt = async () => {
-        const [key, bytes] = [keyAt('2025-03-01'), randomBytes(size)]
-        const code = await failure(put(vault, key, bytes))
-        if (code === 'none') kept.set(key, bytes)
-        return code
-      }
-      let code = 'none'
-      for (let left = 200; code === 'none' && left > 0; left--) code = await attempt()
-      assert.is(code, 'storage-full')
-      assert.is(await attempt(), 'storage-full')
-      assert.equal(Object.keys(await listed(vault)).toSorted(), [...kept.keys()].toSorted())
-      rmSync(ballast)
-      assert.is(await attempt(), 'none')
-      for (const [key, bytes] of kept) assert.ok((await get(vault, key)).equals(bytes))
-      assert.equal(Object.keys(await listed(vault)).toSorted(), [...kept.keys()].toSorted())
-    }))
-
-test('a disk that is full before the day has a pack refuses, and takes the first object once there is room', () =>
-  onTinyDisk(async (vault, disk) => {
-    const ballast = join(disk, 'ballast')
-    const fillUp = () => {
-      for (let size = 1 << 20; size >= 4096; size >>= 1)
-        try {
-          for (;;) writeFileSync(ballast, Buffer.alloc(size), { flag: 'a' })
-        } catch {
-          continue
+  smallDiskTest(
+    test,
+    2,
+    `a full disk refuses objects of ${size} octets with storage-full, keeps the others, and recovers by itself`,
+    (disk) =>
+      vaultOn(disk, async (vault) => {
+        const ballast = join(disk, 'ballast')
+        writeFileSync(ballast, randomBytes(500_000))
+        const kept = new Map<VaultKey, Buffer>()
+        const attempt = async () => {
+          const [key, bytes] = [keyAt('2025-03-01'), randomBytes(size)]
+          const code = await failure(put(vault, key, bytes))
+          if (code === 'none') kept.set(key, bytes)
+          return code
         }
-    }
-    fillUp()
-    const bytes = randomBytes(20_000)
-    assert.is(await failure(put(vault, keyAt('2025-03-01'), bytes)), 'storage-full')
-    rmSync(ballast)
-    const key = keyAt('2025-03-01')
-    await put(vault, key, bytes)
-    assert.ok((await get(vault, key)).equals(bytes))
-  }))
+        let code = 'none'
+        for (let left = 200; code === 'none' && left > 0; left--) code = await attempt()
+        assert.is(code, 'storage-full')
+        assert.is(await attempt(), 'storage-full')
+        assert.equal(Object.keys(await listed(vault)).toSorted(), [...kept.keys()].toSorted())
+        rmSync(ballast)
+        assert.is(await attempt(), 'none')
+        for (const [key, bytes] of kept) assert.ok((await get(vault, key)).equals(bytes))
+        assert.equal(Object.keys(await listed(vault)).toSorted(), [...kept.keys()].toSorted())
+      }),
+  )
+
+smallDiskTest(
+  test,
+  2,
+  'a disk that is full before the day has a pack refuses, and takes the first object once there is room',
+  (disk) =>
+    vaultOn(disk, async (vault) => {
+      const ballast = join(disk, 'ballast')
+      const fillUp = () => {
+        for (let size = 1 << 20; size >= 4096; size >>= 1)
+          try {
+            for (;;) writeFileSync(ballast, Buffer.alloc(size), { flag: 'a' })
+          } catch {
+            continue
+          }
+      }
+      fillUp()
+      const bytes = randomBytes(20_000)
+      assert.is(await failure(put(vault, keyAt('2025-03-01'), bytes)), 'storage-full')
+      rmSync(ballast)
+      const key = keyAt('2025-03-01')
+      await put(vault, key, bytes)
+      assert.ok((await get(vault, key)).equals(bytes))
+    }),
+)
 
 test.run()

@@ -1,12 +1,10 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { startScratchGateway } from '../../ops/scratchGateway.ts'
-import { rootTest } from '../support/peers.ts'
+import { smallDiskTest } from '../support/peers.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
@@ -14,58 +12,89 @@ import { smtpClient } from '../support/smtpClient.ts'
 const small = Buffer.alloc(20_000, 'Subject: small\r\n')
 const large = Buffer.alloc(600_000, 'Subject: large\r\n')
 
-rootTest(
+/** Leaves so many octets free. */
+const fillUp = (disk: string, free: number) => {
+  const ballast = join(disk, 'ballast')
+  const { bavail, bsize } = statfsSync(disk)
+  writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - free)))
+  return ballast
+}
+
+/** Fills what is free page by page, until not one is left. */
+const takeTheRest = (ballast: string) => {
+  try {
+    for (;;) writeFileSync(ballast, Buffer.alloc(4096), { flag: 'a' })
+  } catch (error) {
+    assert.is((error as NodeJS.ErrnoException).code, 'ENOSPC')
+  }
+}
+
+smallDiskTest(
   test,
+  24,
   'a full disk puts mail off with 452 and no acknowledged mail is lost; room makes it go on by itself',
-  async () => {
-    const mount = mkdtempSync(join(tmpdir(), 'sealpost-full-'))
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', mount])
-    const data = join(mount, 'data')
-    const ballast = join(mount, 'ballast')
+  async (disk) => {
+    const data = join(disk, 'data')
     mkdirSync(data)
-    try {
-      const gateway = await startScratchGateway({ data })
-      const { address, mailboxId, password } = await gateway.createMailbox('--name', 'full')
-      const { bavail, bsize } = statfsSync(mount)
-      writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - (6 << 20))))
+    const gateway = await startScratchGateway({ data })
+    const { address, mailboxId, password } = await gateway.createMailbox('--name', 'full')
+    const ballast = fillUp(disk, 6 << 20)
 
-      const sender = await smtpClient(gateway.ports.smtp)
-      const acknowledged: Buffer[] = []
-      const refused: string[] = []
-      for (let sent = 0; refused.length < 4 && sent < 2000; sent++) {
-        const mail = Buffer.concat([Buffer.from(`X-Number: ${sent}\r\n`), sent % 20 === 19 ? large : small])
-        const reply = await sender.deliver(address, mail)
-        if (reply.startsWith('250')) acknowledged.push(mail)
-        else refused.push(reply)
-      }
-      assert.is(refused.length, 4)
-      for (const reply of refused) assert.match(reply, /^452 4\.3\.1 /, gateway.output())
-
-      rmSync(ballast)
-      const again = Buffer.from('Subject: room again\r\n\r\nok\r\n')
-      const recovered = await sender.deliver(address, again)
-      assert.ok(recovered.startsWith('250 '), recovered)
-      await sender.quit()
-
-      const archive = await pop3Client(gateway.ports.pop3s)
-      // The views are on the same disk, and look for room once a second.
-      let login = await archive.login(mailboxId, password)
-      for (let tries = 0; login.startsWith('-ERR [SYS/TEMP]') && tries < 10; tries++) {
-        await delay(500)
-        login = await archive.login(mailboxId, password)
-      }
-      assert.match(login, /^\+OK/)
-      const expected = [...acknowledged, again]
-      assert.match(await archive.command('STAT'), new RegExp(`^\\+OK ${expected.length} `), gateway.output())
-      for (const [index, mail] of expected.entries())
-        assert.ok(withoutTrace(await archive.retrieve(index + 1)).equals(mail), `message ${index + 1}`)
-      await archive.quit()
-      assert.is(await gateway.stop(), 0)
-    } finally {
-      execFileSync('umount', ['-l', mount])
-      rmSync(mount, { recursive: true })
+    const sender = await smtpClient(gateway.ports.smtp)
+    const acknowledged: Buffer[] = []
+    const refused: string[] = []
+    for (let sent = 0; refused.length < 4 && sent < 2000; sent++) {
+      const mail = Buffer.concat([Buffer.from(`X-Number: ${sent}\r\n`), sent % 20 === 19 ? large : small])
+      const reply = await sender.deliver(address, mail)
+      if (reply.startsWith('250')) acknowledged.push(mail)
+      else refused.push(reply)
     }
+    assert.is(refused.length, 4)
+    for (const reply of refused) assert.match(reply, /^452 4\.3\.1 /, gateway.output())
+
+    rmSync(ballast)
+    const again = Buffer.from('Subject: room again\r\n\r\nok\r\n')
+    const recovered = await sender.deliver(address, again)
+    assert.ok(recovered.startsWith('250 '), recovered)
+    await sender.quit()
+
+    const archive = await pop3Client(gateway.ports.pop3s)
+    // The views are on the same disk, and look for room once a second.
+    let login = await archive.login(mailboxId, password)
+    for (let tries = 0; login.startsWith('-ERR [SYS/TEMP]') && tries < 10; tries++) {
+      await delay(500)
+      login = await archive.login(mailboxId, password)
+    }
+    assert.match(login, /^\+OK/)
+    const expected = [...acknowledged, again]
+    assert.match(await archive.command('STAT'), new RegExp(`^\\+OK ${expected.length} `), gateway.output())
+    for (const [index, mail] of expected.entries())
+      assert.ok(withoutTrace(await archive.retrieve(index + 1)).equals(mail), `message ${index + 1}`)
+    await archive.quit()
+    assert.is(await gateway.stop(), 0)
   },
 )
+
+smallDiskTest(test, 24, 'a gateway that can write nothing any more still stops when it is told to', async (disk) => {
+  const data = join(disk, 'data')
+  mkdirSync(data)
+  const gateway = await startScratchGateway({ data })
+  const { address } = await gateway.createMailbox('--name', 'full')
+  const sender = await smtpClient(gateway.ports.smtp)
+  await sender.deliver(address, small)
+  const ballast = fillUp(disk, 1 << 20)
+  let reply = '250'
+  for (let sent = 0; reply.startsWith('250') && sent < 500; sent++) reply = await sender.deliver(address, small)
+  assert.match(reply, /^452 /)
+  takeTheRest(ballast)
+  await sender.quit()
+  const another = gateway.createMailbox('--name', 'another').then(
+    () => 'it was recorded',
+    () => 'refused',
+  )
+  assert.is(await another, 'refused')
+  const outcome = await Promise.race([gateway.stop(), delay(20_000, 'it still runs')])
+  assert.is(outcome, 0)
+})
 
 test.run()

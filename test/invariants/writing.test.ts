@@ -84,10 +84,12 @@ const failing = (log: EventLog, code: ErrorCode): EventLog => ({
 
 test('Invariant 2: when nobody knows whether the events were written, the object stays and nothing is acknowledged', async () => {
   const parts = await scratchParts()
-  const archive = createArchive({ ...parts, log: failing(parts.log, 'outcome-unknown') })
-  const outcome = await archive.receive(parts.delivery(), bodyOf('hello')).catch((error: unknown) => error)
-  assert.is((outcome as GatewayError).code, 'outcome-unknown')
-  assert.is((await namesOf(parts.vault.list(''))).length, 1)
+  for (const [index, code] of (['outcome-unknown', 'storage-failed', 'internal'] as const).entries()) {
+    const archive = createArchive({ ...parts, log: failing(parts.log, code) })
+    const outcome = await archive.receive(parts.delivery(), bodyOf('hello')).catch((error: unknown) => error)
+    assert.is((outcome as GatewayError).code, code)
+    assert.is((await namesOf(parts.vault.list(''))).length, index + 1, code)
+  }
   await parts.close()
 })
 

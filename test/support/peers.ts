@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'uvu'
 
@@ -29,14 +30,43 @@ export const peerTest = (suite: Test, programs: readonly string[], title: string
   suite.skip(title, run)
 }
 
-/** A test that needs root, for mounting a small file system. */
-export const rootTest = (suite: Test, title: string, run: () => Promise<void>): void => {
-  if (process.getuid?.() === 0) {
-    suite(title, run)
+const mount = (mebibytes: number): string | undefined => {
+  const dir = mkdtempSync(join(tmpdir(), 'sealpost-small-disk-'))
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', dir]).status === 0) return dir
+  rmSync(dir, { recursive: true })
+  return undefined
+}
+
+/** Lazily, because the file system may still be in use by what the test started. */
+const unmount = (dir: string) => {
+  spawnSync('umount', ['-l', dir])
+  rmSync(dir, { recursive: true })
+}
+
+const trial = mount(1)
+if (trial !== undefined) unmount(trial)
+
+/** A test on a file system of so many MiB: skipped with a printed reason where this user may not mount one. */
+export const smallDiskTest = (
+  suite: Test,
+  mebibytes: number,
+  title: string,
+  run: (dir: string) => Promise<void>,
+): void => {
+  if (trial === undefined && !required) {
+    console.log(`  skipped: ${title} (this user may not mount a small file system)`)
+    suite.skip(title)
     return
   }
-  console.log(`  skipped: ${title} (needs root to mount a small file system)`)
-  suite.skip(title, run)
+  suite(title, async () => {
+    const dir = mount(mebibytes)
+    if (dir === undefined) throw new Error('a small file system could not be mounted')
+    try {
+      await run(dir)
+    } finally {
+      unmount(dir)
+    }
+  })
 }
 
 export type Mail = { readonly name: string; readonly bytes: Buffer }

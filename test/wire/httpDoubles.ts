@@ -6,7 +6,8 @@ import { type Cause, type Fact, type Recorded, stamper } from '../../src/core/ev
 import { type MailboxId, newMessageId, type Position, vaultKey } from '../../src/core/ids.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { aliasStream, mailboxStream, messageStream, type StreamName } from '../../src/core/streams.ts'
-import type { AdminApi, Opening } from '../../src/http/buildApp.ts'
+import type { AdminApi } from '../../src/http/buildApp.ts'
+import type { Opening } from '../../src/openMessage.ts'
 
 export const token = 'correct-horse-battery-staple'
 export const password = 'abcd-efgh-ijkl'

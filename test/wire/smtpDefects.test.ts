@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openWire } from '../support/wire.ts'
@@ -117,6 +118,20 @@ test(
       await talk(wire, `${greeting}${transaction}\nC: x\nC: .\nS: 250 2.6.0 *`)
     },
   ),
+)
+
+test(
+  'a peer that does not read what it is answered is idle, however much it sends',
+  withSmtp({ limits: { smtpIdle: 0.3 } }, async ({ port, sessions, ends }) => {
+    const deaf = connect(port, '127.0.0.1')
+    deaf.on('error', () => undefined).pause()
+    deaf.write(`EHLO deaf.example\r\nMAIL FROM:<a@b>\r\nRCPT TO:<${address}>\r\n`)
+    await until(() => sessions.length > 0)
+    deaf.write('EHLO deaf.example\r\n'.repeat(200_000))
+    await until(() => ends.length > 0)
+    assert.equal(sessions, ['opened smtp', 'closed timeout'])
+    deaf.destroy()
+  }),
 )
 
 test(
