@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -133,9 +133,18 @@ export const startScratchGateway = async (options: ScratchOptions = {}): Promise
   }
 }
 
+/** Nothing where there is no such file: a gateway that starts takes an older one's away before it writes its own. */
+const contentOf = (file: string) => {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 const serving = async (child: ChildProcess, urlFile: string, within: number, output: () => string) => {
   const until = Date.now() + within
-  const isOurs = () => existsSync(urlFile) && readFileSync(urlFile, 'utf8').includes(`#${child.pid}`)
+  const isOurs = () => contentOf(urlFile).includes(`#${child.pid}\n`)
   while (!isOurs()) {
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Error(`the gateway ended (${child.exitCode}):\n${output()}`)
