@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 const root = join(import.meta.dirname, '..')
-const main = join(root, 'src/main.ts')
+const main = join(root, 'src/start.mjs')
 
 export type Ports = {
   readonly smtp: number

@@ -1,11 +1,4 @@
-import { enableCompileCache } from 'node:module'
-import { join } from 'node:path'
-
-// Where it cannot be written there is no cache: starting takes longer, and every thread loads what strips the types.
-process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, '../node_modules/.cache/sealpost')
-enableCompileCache(process.env['NODE_COMPILE_CACHE'])
-// Imported only now, so that what it imports is cached.
-const { commandLine } = await import('./commands/commandLine.ts')
+import { commandLine } from './commands/commandLine.ts'
 
 // Who reads no further, as `head` does, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -128,16 +128,21 @@ const retrieve = async (subject: Subject, work: string, box: Box, count: number,
   }
 }
 
-const measure = async (subject: Subject): Promise<readonly Figure[]> => {
+const smallMessages = async (subject: Subject): Promise<readonly Figure[]> => {
   const small = await subject.mailbox('small')
-  const large = await subject.mailbox('large')
   subject.memory.take()
-  console.error(`${subject.name} …`)
   return [
     ...(await receive(subject, '10 KiB, 1 connection', small.address, 10_240, times(600), 1)),
     ...(await receive(subject, '10 KiB, 20 connections', small.address, 10_240, times(6000), 20)),
     await retrieve(subject, 'RETR 10 KiB, depth 1', small, times(3000), 1),
     await retrieve(subject, 'RETR 10 KiB, depth 32', small, times(6000), 32),
+  ]
+}
+
+const largeMessages = async (subject: Subject): Promise<readonly Figure[]> => {
+  const large = await subject.mailbox('large')
+  subject.memory.take()
+  return [
     ...(await receive(subject, '50 MB, 4 connections', large.address, 50_000_000, times(40), 4)),
     await retrieve(subject, 'RETR 50 MB', large, times(20), 1),
   ]
@@ -180,18 +185,24 @@ if (!has('smtp-source')) {
   console.error('The benchmark sends with smtp-source, which comes with Postfix (Debian: apt-get install postfix).')
   process.exit(1)
 }
-const inTurn = async (start: () => Promise<Subject>) => {
-  const subject = await start()
-  try {
-    return await measure(subject)
-  } finally {
-    await subject.stop()
+/** Each kind of work on a system that has just started: what it holds in memory is that work's. */
+const measure = async (start: () => Promise<Subject>): Promise<readonly Figure[]> => {
+  const figures: Figure[] = []
+  for (const work of [smallMessages, largeMessages]) {
+    const subject = await start()
+    console.error(`${subject.name} …`)
+    try {
+      figures.push(...(await work(subject)))
+    } finally {
+      await subject.stop()
+    }
   }
+  return figures
 }
 const peersAreThere = process.getuid?.() === 0 && ['postfix', 'dovecot', 'doveadm', 'openssl'].every(has)
 if (!peersAreThere) console.error('Postfix + Dovecot are not measured: they need root, postfix, dovecot and openssl.')
-const theirs = peersAreThere ? await inTurn(postfixDovecot) : undefined
-const ours = await inTurn(sealpost)
+const theirs = peersAreThere ? await measure(postfixDovecot) : undefined
+const ours = await measure(sealpost)
 table(ours, theirs)
 await denseLines()
 await startWithHistory(times(100_000))

@@ -40,8 +40,16 @@ export const eventId = (command: CommandId, index: number) => v5(String(index), 
 /** Milliseconds since the epoch at which a UUIDv7 was minted. */
 export const mintedAt = (id: MessageId | SessionId) => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
 
+const millisecondsOfDay = 24 * 60 * 60 * 1000
+const utcDay = (days: number) => new Date(days * millisecondsOfDay).toISOString().slice(0, 10)
+/** The last one asked for: messages come by the thousand a day. */
+let lastDay = { days: 0, text: utcDay(0) }
+
 /** Where a message lies in the vault: under the UTC day on which its id was minted. */
-export const vaultKey = (message: MessageId) =>
-  `${new Date(mintedAt(message)).toISOString().slice(0, 10)}/${message}` as VaultKey
+export const vaultKey = (message: MessageId) => {
+  const days = Math.floor(mintedAt(message) / millisecondsOfDay)
+  if (days !== lastDay.days) lastDay = { days, text: utcDay(days) }
+  return `${lastDay.text}/${message}` as VaultKey
+}
 
 export const messageOfKey = (key: VaultKey) => key.slice(11) as MessageId

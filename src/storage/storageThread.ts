@@ -15,6 +15,7 @@ import { packs } from '../vault/packs.ts'
 import { answerCalls, Transferred } from './calls.ts'
 import { nextPiece, type Piece, pieceSize } from './octets.ts'
 import { octetsPassed } from './sweep.ts'
+import { inHalves } from './turns.ts'
 
 // The storage thread: owns the log, the vault and the unlocked identities, and runs what needs all of them. The main
 // thread never waits for a disk, and plaintext crosses to it only on its way to the peer.
@@ -44,6 +45,9 @@ const openStorage = (place: StoragePlace) => {
   return { log, vault, keys, archive, retrieve }
 }
 
+/** Messages that never wait for their turn: so few gain nothing by it. */
+const turnsAtLeast = 8
+
 /** Streams of this thread that the other side reads or writes piece by piece, by a number of its choice. */
 type Incoming = { readonly writer: WritableStreamDefaultWriter<Uint8Array>; readonly receipt: Promise<unknown> }
 
@@ -54,6 +58,7 @@ export const storageMethods = (place: StoragePlace) => {
   const unlocked = new Map<SessionId, readonly Identity[]>()
   const incoming = new Map<number, Incoming>()
   const outgoing = new Map<number, AsyncIterator<Uint8Array>>()
+  const turn = inHalves(turnsAtLeast)
 
   const next = async (stream: number) => {
     const chunks = outgoing.get(stream)
@@ -96,7 +101,7 @@ export const storageMethods = (place: StoragePlace) => {
     },
 
     /** A message that fits into one piece. */
-    receive: (q: { delivery: Delivery; body: Uint8Array }) => archive.receive(q.delivery, once(q.body)),
+    receive: (q: { delivery: Delivery; body: Uint8Array }) => turn(() => archive.receive(q.delivery, once(q.body))),
     /** A larger one: `receiveBegin`, `receiveMore` for each piece, then `receiveEnd` or `receiveAbort`. */
     receiveBegin: (q: { stream: number; delivery: Delivery }) => {
       const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 /** Octets of buffers after which the young generation is swept. */
-const sweepAfter = 8 * 1024 * 1024
+const sweepAfter = 2 * 1024 * 1024
 
 setFlagsFromString('--expose-gc')
 // The flag gives the function to contexts made from now on.

@@ -72,15 +72,24 @@ export const largeFiles = (directory: string): LargeFiles => {
   sweep(directory)
   const durableDays = new Set<string>()
   const pathOf = ({ day, id }: Place) => join(directory, ...day.split('-'), `${id}.age`)
+  /** Days looked for that had no directory: nobody but `create` makes one. */
+  const daysWithout = new Set<string>()
+  const hasDay = (place: Place) => {
+    if (daysWithout.has(place.day)) return false
+    const has = existsSync(dirname(pathOf(place)))
+    if (!has) daysWithout.add(place.day)
+    return has
+  }
 
   return {
     create: (place) => {
       const path = pathOf(place)
       if (!durableDays.has(place.day)) makeDirectory(dirname(path), directory)
       durableDays.add(place.day)
+      daysWithout.delete(place.day)
       return partialFile(path)
     },
-    has: (place) => existsSync(pathOf(place)),
+    has: (place) => hasDay(place) && existsSync(pathOf(place)),
     open: async function* (place) {
       const file = await open(pathOf(place), 'r').catch(ignoreMissing)
       if (file === undefined) throw new GatewayError('object-missing')

@@ -7,7 +7,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { environment, freePorts, scratchEnv, startScratchGateway } from '../../ops/scratchGateway.ts'
 
-const main = join(import.meta.dirname, '../../src/main.ts')
+const main = join(import.meta.dirname, '../../src/start.mjs')
 const scratch = mkdtempSync(join(tmpdir(), 'sealpost-start-'))
 test.after(() => rmSync(scratch, { recursive: true }))
 

@@ -36,7 +36,7 @@ const run = async (words: readonly string[], env: Readonly<Record<string, string
   return { code, stdout: stdout.text(), stderr: stderr.text() }
 }
 
-const main = join(import.meta.dirname, '../../src/main.ts')
+const main = join(import.meta.dirname, '../../src/start.mjs')
 const spawned = async (...words: readonly string[]) => {
   try {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [main, ...words], {
