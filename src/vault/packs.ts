@@ -1,15 +1,17 @@
 import { join } from 'node:path'
-import { GatewayError } from '../core/errors.ts'
+import type { GatewayError } from '../core/errors.ts'
 import { isVaultKey } from '../core/ids.ts'
 import { type Clock, systemClock, type Vault, type VaultEntry, type VaultWriter } from '../core/ports.ts'
 import { makeDirectory } from './durable.ts'
 import { groupCommit } from './groupCommit.ts'
-import { largeFiles } from './largeFiles.ts'
+import { objectFiles } from './objectFiles.ts'
 import { objectWriter } from './objectWriter.ts'
+import { openWriters } from './openWriters.ts'
 import { openPacks } from './openPacks.ts'
 import { keyOf, mayBegin, type Place, placeOf } from './place.ts'
-import { asReadError, asStorageError, isFailedSync } from './storageError.ts'
+import { asReadError } from './storageError.ts'
 import { upkeep } from './upkeep.ts'
+import { oneAtATime, taken, watchOver } from './watch.ts'
 
 export type PacksOptions = {
   readonly dir: string
@@ -24,38 +26,6 @@ export type PacksOptions = {
 /** Rows of a listing that are in memory at once. */
 const listedAtOnce = 1000
 
-/** The one place that decides whether the vault may go on. */
-const watchOver = (onFatal: (error: unknown) => void) => {
-  let broken: GatewayError | undefined
-  let closed = false
-  const checkSound = () => {
-    if (broken !== undefined) throw broken
-  }
-  const checkOpen = () => {
-    if (closed) throw new GatewayError('shutting-down')
-  }
-  return {
-    fail: (error: unknown): GatewayError => {
-      if (isFailedSync(error) && broken === undefined) {
-        broken = new GatewayError('storage-failed', { detail: 'The disk did not keep its promise', cause: error })
-        onFatal(error)
-      }
-      return asStorageError(error)
-    },
-    close: () => {
-      closed = true
-    },
-    checkSound,
-    checkOpen,
-    check: () => {
-      checkOpen()
-      checkSound()
-    },
-  }
-}
-
-const taken = () => new GatewayError('storage-failed', { detail: 'There is an object of that key already' })
-
 /**
  * The vault in one directory: sealed messages up to 256 KiB as rows in one SQLite file per day of their keys, larger
  * ones as files. Small ones are written at once on the calling thread, all that have queued in one transaction; large
@@ -65,54 +35,35 @@ export const packs = ({ dir, clock = systemClock, onFatal = () => undefined }: P
   makeDirectory(dir, dir)
   const watch = watchOver(onFatal)
   const days = openPacks(join(dir, 'packs'), clock, watch.fail)
-  const large = largeFiles(join(dir, 'large'))
+  // No other process writes here: every partial file is a dead writer's.
+  const large = objectFiles(join(dir, 'large'), Infinity)
   const group = groupCommit(days, watch)
   const keeping = upkeep(days, clock, watch.fail)
-  const writers = new Set<VaultWriter>()
-  const committing = new Set<string>()
+  const writers = openWriters()
+  const alone = oneAtATime(watch.check)
 
   const readFailure = (error: unknown): GatewayError => {
     // Opening a pack may write: what a crash left in its log.
     watch.fail(error)
     return asReadError(error)
   }
-  /** No object is overwritten, and two of one key do not become objects at the same time. */
-  const alone = async <T>({ key }: Place, work: () => Promise<T>): Promise<T> => {
-    watch.check()
-    if (committing.has(key)) throw taken()
-    committing.add(key)
-    try {
-      return await work()
-    } finally {
-      committing.delete(key)
-    }
-  }
   const commitSmall = (place: Place, sealed: Uint8Array) =>
     alone(place, async () => {
       if (large.has(place) || !(await group.insert(place, sealed))) throw taken()
     })
-  const writerAt = (place: Place): VaultWriter => {
-    const writer = objectWriter({
-      small: (sealed) => commitSmall(place, sealed),
-      large: () => large.create(place),
-      finish: (file) =>
-        alone(place, () => {
-          if (large.has(place) || readSmall(place) !== undefined) throw taken()
-          return file.finish()
-        }),
-      fail: watch.fail,
-    })
-    const forget = () => writers.delete(writer)
-    writers.add(writer)
-    return {
-      write: (chunk) => writer.write(chunk),
-      commit: async () => {
-        await writer.commit()
-        forget()
-      },
-      abort: () => writer.abort().finally(forget),
-    }
-  }
+  const writerAt = (place: Place): VaultWriter =>
+    writers.add(
+      objectWriter({
+        small: (sealed) => commitSmall(place, sealed),
+        large: () => large.create(place),
+        finish: (file) =>
+          alone(place, () => {
+            if (large.has(place) || readSmall(place) !== undefined) throw taken()
+            return file.finish()
+          }),
+        fail: watch.fail,
+      }),
+    )
   const readSmall = ({ day, id }: Place) => days.forReading(day)?.read(id)
 
   function* listSmall(day: string, prefix: string): Generator<VaultEntry> {
@@ -167,7 +118,7 @@ export const packs = ({ dir, clock = systemClock, onFatal = () => undefined }: P
       watch.close()
       keeping.stop()
       group.flush()
-      await Promise.all([...writers].map((writer) => writer.abort()))
+      await writers.abort()
       days.close()
     },
   }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { GatewayError } from '../core/errors.ts'
@@ -8,8 +8,8 @@ import { makeDirectory, syncDirectory } from './durable.ts'
 import { partialFile, type PartialFile } from './partialFile.ts'
 import { keyOf, mayBegin, type Place } from './place.ts'
 
-/** Sealed messages too large for a pack, one file each: `<yyyy>/<mm>/<dd>/<message id>.age`. */
-export type LargeFiles = {
+/** Sealed messages, one file each: `<yyyy>/<mm>/<dd>/<message id>.age`. */
+export type ObjectFiles = {
   create(place: Place): PartialFile
   has(place: Place): boolean
   /** Chunks of at most 256 KiB. Rejects with `object-missing`. */
@@ -23,14 +23,18 @@ const chunkSize = 256 << 10
 const fileName = /^(.+)\.age$/
 const isMissing = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
-/** Removes what writers that died left behind. No writer is at work. */
-const sweep = (directory: string): void => {
+/** Removes what writers that died left behind: partial files that nobody has written to since `before` (milliseconds). */
+const sweep = (directory: string, before: number): void => {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name)
-    if (entry.isDirectory()) sweep(path)
-    else if (entry.name.endsWith('.partial')) rmSync(path, { force: true })
+    if (entry.isDirectory()) sweep(path, before)
+    else if (entry.name.endsWith('.partial') && (statIfThere(path)?.mtimeMs ?? Infinity) < before)
+      rmSync(path, { force: true })
   }
 }
+
+/** Nothing for what another process has removed in the meantime. */
+const statIfThere = (path: string) => statSync(path, { throwIfNoEntry: false })
 
 async function* chunksOf(file: FileHandle): AsyncGenerator<Uint8Array> {
   for (;;) {
@@ -67,29 +71,21 @@ const ignoreMissing = (error: unknown) => {
   return undefined
 }
 
-export const largeFiles = (directory: string): LargeFiles => {
+/** Partial files of writers that died before `sweepBefore` (milliseconds since the epoch) are removed at once. */
+export const objectFiles = (directory: string, sweepBefore: number): ObjectFiles => {
   makeDirectory(directory, directory)
-  sweep(directory)
+  sweep(directory, sweepBefore)
   const durableDays = new Set<string>()
   const pathOf = ({ day, id }: Place) => join(directory, ...day.split('-'), `${id}.age`)
-  /** Days looked for that had no directory: nobody but `create` makes one. */
-  const daysWithout = new Set<string>()
-  const hasDay = (place: Place) => {
-    if (daysWithout.has(place.day)) return false
-    const has = existsSync(dirname(pathOf(place)))
-    if (!has) daysWithout.add(place.day)
-    return has
-  }
 
   return {
     create: (place) => {
       const path = pathOf(place)
       if (!durableDays.has(place.day)) makeDirectory(dirname(path), directory)
       durableDays.add(place.day)
-      daysWithout.delete(place.day)
       return partialFile(path)
     },
-    has: (place) => hasDay(place) && existsSync(pathOf(place)),
+    has: (place) => existsSync(pathOf(place)),
     open: async function* (place) {
       const file = await open(pathOf(place), 'r').catch(ignoreMissing)
       if (file === undefined) throw new GatewayError('object-missing')
