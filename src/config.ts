@@ -5,6 +5,7 @@ import { stringify } from 'smol-toml'
 import { type ConfigSource, readEnvironment, readFile, type Said } from './config/sources.ts'
 import { GatewayError } from './core/errors.ts'
 import type { MailboxId } from './core/ids.ts'
+import { isPath } from './config/kinds.ts'
 import { type Machine, type Row, rows } from './config/settings.ts'
 
 /** A TCP port; 0 lets the system choose; `off` turns the listener off. */
@@ -32,6 +33,8 @@ export type Config = {
   readonly pop3: { readonly host: string; readonly port: Port }
   readonly pop3s: { readonly port: Port }
   readonly admin: { readonly host: string; readonly port: Port }
+  readonly vault: { readonly engine: 'packs' | 'files'; readonly dir: string | undefined }
+  readonly keys: { readonly dir: string | undefined }
   readonly limits: Limits
 }
 
@@ -105,9 +108,9 @@ const shown = (value: unknown) => {
 
 const assemble = (values: readonly (readonly [Row, Value])[], cwd: string): Config => {
   const sections: Record<string, Record<string, unknown>> = {}
-  for (const [{ section, key, name }, { value, base }] of values) {
+  for (const [{ section, key, setting }, { value, base }] of values) {
     const sectionOf = (sections[section] ??= {})
-    sectionOf[key] = name === 'gateway.data' ? resolve(cwd, base ?? '', value as string) : value
+    sectionOf[key] = isPath(setting.kind) && typeof value === 'string' ? resolve(cwd, base ?? '', value) : value
   }
   for (const section of Object.values(sections)) Object.freeze(section)
   // The table has exactly the sections and keys of Config, each with a kind of that key's type (type `Settings`).

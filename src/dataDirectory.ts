@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { Config } from './config.ts'
 import { GatewayError } from './core/errors.ts'
 
 /** Where everything of one gateway lies. */
@@ -15,6 +16,12 @@ export const pathsIn = (data: string) => ({
   url: join(data, 'admin.url'),
   lock: join(data, 'gateway.lock'),
 })
+
+/** The same, with what the configuration puts elsewhere. */
+export const placesOf = ({ gateway, vault, keys }: Pick<Config, 'gateway' | 'vault' | 'keys'>) => {
+  const paths = pathsIn(gateway.data)
+  return { ...paths, vault: vault.dir ?? paths.vault, keys: keys.dir ?? paths.keys }
+}
 
 const refuse = (detail: string, cause?: unknown) => new GatewayError('start-refused', { detail, cause })
 

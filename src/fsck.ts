@@ -5,11 +5,11 @@ import { asGatewayError, GatewayError } from './core/errors.ts'
 import type { EventData, Recorded } from './core/events.ts'
 import { type MailboxId, messageOfKey, mintedAt, type VaultKey } from './core/ids.ts'
 import { type Clock, type EventLog, type KeyStore, systemClock, type Vault } from './core/ports.ts'
-import { claimDataDirectory, pathsIn } from './dataDirectory.ts'
+import { claimDataDirectory, placesOf } from './dataDirectory.ts'
 import { identityFile } from './keys/identities.ts'
 import { keyFiles } from './keys/keyFiles.ts'
 import { readSqliteLog } from './log/sqlite.ts'
-import { packs } from './vault/packs.ts'
+import { openVault } from './vault/openVault.ts'
 
 export type FsckReport = {
   /** One sentence each: something that the log says and that is not so. */
@@ -23,7 +23,7 @@ export type FsckReport = {
 }
 
 export type FsckOptions = {
-  readonly config: Pick<Config, 'gateway'>
+  readonly config: Pick<Config, 'gateway' | 'vault' | 'keys'>
   /** Remove objects without events that are older than a day. */
   readonly repair: boolean
   readonly progress?: (line: string) => void
@@ -39,10 +39,10 @@ const maximumAge = 24 * 60 * 60 * 1000
 export const fsck = async ({ config, repair, progress = () => undefined }: FsckOptions): Promise<FsckReport> => {
   const { data } = config.gateway
   const claim = claimDataDirectory(data)
-  const paths = pathsIn(data)
+  const paths = placesOf(config)
   try {
     const log = readSqliteLog({ file: paths.log })
-    const vault = packs({ dir: paths.vault })
+    const vault = openVault({ engine: config.vault.engine, dir: paths.vault })
     try {
       return await check({ log, vault, keys: keyFiles({ dir: paths.keys }), clock: systemClock, repair, progress })
     } finally {

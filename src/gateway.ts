@@ -11,7 +11,7 @@ import { type MailboxId, newCommandId, newSessionId, type Position } from './cor
 import { type EventLog, type Logger, systemClock } from './core/ports.ts'
 import { Secret } from './core/secret.ts'
 import { gatewayStream } from './core/streams.ts'
-import { claimDataDirectory, pathsIn, prepareDataDirectory } from './dataDirectory.ts'
+import { claimDataDirectory, type pathsIn, placesOf, prepareDataDirectory } from './dataDirectory.ts'
 import type { AdminApi } from './http/buildApp.ts'
 import { startAdmin } from './http/admin.ts'
 import { guessingGuard } from './keys/guessingGuard.ts'
@@ -56,7 +56,7 @@ export type GatewayParts = { readonly config: Config; readonly logger: Logger }
 /** Starts everything on the data directory, or rejects with `start-refused` and has started nothing. */
 export const startGateway = async ({ config, logger }: GatewayParts): Promise<Gateway> => {
   const { data, node, domain } = config.gateway
-  const paths = pathsIn(data)
+  const paths = placesOf(config)
   prepareDataDirectory(data)
   const cleanup: (() => unknown)[] = []
   const claim = claimDataDirectory(data)
@@ -65,7 +65,8 @@ export const startGateway = async ({ config, logger }: GatewayParts): Promise<Ga
     const clock = systemClock
     const keys = keyFiles({ dir: paths.keys })
     const tls = await certificate({ keys, domain, clock, addresses: ownAddresses() })
-    const storage = await startStorage({ logFile: paths.log, vaultDir: paths.vault, keysDir: paths.keys, node })
+    const vault = { engine: config.vault.engine, dir: paths.vault }
+    const storage = await startStorage({ logFile: paths.log, vault, keysDir: paths.keys, node })
     cleanup.push(() => storage.close())
     const views = await openViews({ file: paths.views, logFile: paths.log, logger })
     cleanup.push(() => views.close())

@@ -84,6 +84,10 @@ export const host = text('an IP address or a host name, without a port', (value)
 export const path = text('the path of a directory', (value) =>
   value.trim() === '' || value.includes('\0') ? undefined : value,
 )
+/** Nothing: where it lies by default. */
+export const optionalPath: Kind<string | undefined> = path as Kind<string | undefined>
+/** Whether a relative value is taken from the directory of what says it. */
+export const isPath = (kind: Kind<unknown>) => kind === path
 
 const nodePattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/
 export const nodeName = text('1 to 63 of a-z, 0-9, "." and "-", with a letter or digit at both ends', (value) =>
@@ -105,10 +109,12 @@ export const optionalMailbox: Kind<MailboxId | undefined> = {
   print: (value) => value,
 }
 
-const levels = ['info', 'warn', 'error', 'off'] as const satisfies readonly LogLevel[]
-export const logLevel: Kind<LogLevel> = {
-  expects: levels.map((level) => `"${level}"`).join(', '),
+/** One of a few words. */
+export const oneOf = <T extends string>(...words: readonly T[]): Kind<T> => ({
+  expects: words.map((word) => `"${word}"`).join(words.length > 2 ? ', ' : ' or '),
   numeric: false,
-  read: (value) => levels.find((level) => level === value),
+  read: (value) => words.find((word) => word === value),
   print: (value) => value,
-}
+})
+
+export const logLevel = oneOf<LogLevel>('info', 'warn', 'error', 'off')

@@ -7,7 +7,9 @@ import {
   logLevel,
   nodeName,
   nodeNameOf,
+  oneOf,
   optionalMailbox,
+  optionalPath,
   path,
   port,
   size,
@@ -91,6 +93,25 @@ export const settings: Settings = {
       'The address of the admin API; this machine only, because its token does what an administrator may do.',
     ),
     port: setting(port, 8450, 'The admin API over HTTPS; the command line needs it.'),
+  },
+  vault: {
+    engine: setting(
+      oneOf('packs', 'files'),
+      'packs',
+      'How sealed messages lie: in one file per day, for this gateway alone, or as a file each, in a directory that several gateways may share.',
+    ),
+    dir: setting(
+      optionalPath,
+      undefined,
+      'Where sealed messages lie; without it in the data directory. Gateways on one log share this directory.',
+    ),
+  },
+  keys: {
+    dir: setting(
+      optionalPath,
+      undefined,
+      'Where the sealed identities of the mailboxes and the certificate lie; without it in the data directory. Gateways on one log share this directory.',
+    ),
   },
   limits: {
     messageSize: setting(

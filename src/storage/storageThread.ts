@@ -11,7 +11,7 @@ import { keyFiles } from '../keys/keyFiles.ts'
 import { sqliteLog } from '../log/sqlite.ts'
 import { createRetrieve, type SealedMessage } from '../retrieve.ts'
 import type { Identity } from '../seal/x25519.ts'
-import { packs } from '../vault/packs.ts'
+import { openVault, type VaultPlace } from '../vault/openVault.ts'
 import { answerCalls, Transferred } from './calls.ts'
 import { nextPiece, type Piece, pieceSize } from './octets.ts'
 import { octetsPassed } from './sweep.ts'
@@ -22,7 +22,7 @@ import { inHalves } from './turns.ts'
 
 export type StoragePlace = {
   readonly logFile: string
-  readonly vaultDir: string
+  readonly vault: VaultPlace
   readonly keysDir: string
   readonly node: string
 }
@@ -37,7 +37,7 @@ const onFatal = (error: unknown) => {
 const openStorage = (place: StoragePlace) => {
   const clock = systemClock
   const log = sqliteLog({ file: place.logFile, clock, onFatal })
-  const vault = packs({ dir: place.vaultDir, onFatal })
+  const vault = openVault(place.vault, onFatal)
   const keys = keyFiles({ dir: place.keysDir })
   const stamp = stamper(place.node, () => clock.now())
   const archive = createArchive({ log, vault, stamp })

@@ -11,7 +11,7 @@ import { bodyOf, scratchParts } from '../support/scratchParts.ts'
 const dir = mkdtempSync(join(tmpdir(), 'sealpost-storage-'))
 const storage = await startStorage({
   logFile: join(dir, 'events.db'),
-  vaultDir: join(dir, 'vault'),
+  vault: { engine: 'packs', dir: join(dir, 'vault') },
   keysDir: join(dir, 'keys'),
   node: 'test',
 })

@@ -49,6 +49,8 @@ test('without file and variables every key has its default', () => {
     pop3: { host: '::', port: 2110 },
     pop3s: { port: 2995 },
     admin: { host: '127.0.0.1', port: 8450 },
+    vault: { engine: 'packs', dir: undefined },
+    keys: { dir: undefined },
     limits: {
       messageSize: 209_715_200,
       recipients: 100,
@@ -98,6 +100,11 @@ test('every key can be said in the file', () => {
     [admin]
     host = "localhost"
     port = 0
+    [vault]
+    engine = "files"
+    dir = "/mnt/vault"
+    [keys]
+    dir = "/mnt/keys"
     [limits]
     messageSize = "1GiB"
     recipients = 1000
@@ -112,6 +119,8 @@ test('every key can be said in the file', () => {
     pop3: { host: '2001:db8::1', port: 'off' },
     pop3s: { port: 995 },
     admin: { host: 'localhost', port: 0 },
+    vault: { engine: 'files', dir: '/mnt/vault' },
+    keys: { dir: '/mnt/keys' },
     limits: {
       messageSize: 1_073_741_824,
       recipients: 1000,
@@ -143,6 +152,9 @@ test('a relative data directory is taken from the directory of the file that say
   writeFileSync(join(directory, 'etc/gateway.toml'), '[gateway]\ndata = "../mail"')
   const { gateway } = loadConfig({ cwd: directory, env: {}, file: 'etc/gateway.toml' }, machine)
   assert.is(gateway.data, join(directory, 'mail'))
+  writeFileSync(join(directory, 'etc/gateway.toml'), '[vault]\ndir = "../shared/vault"\n[keys]\ndir = "keys"')
+  const { vault, keys } = loadConfig({ cwd: directory, env: {}, file: 'etc/gateway.toml' }, machine)
+  assert.equal([vault.dir, keys.dir], [join(directory, 'shared/vault'), join(directory, 'etc/keys')])
 })
 
 test('a relative data directory of a variable is taken from the working directory', () => {
@@ -177,6 +189,9 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'pop3s.port': ['"none"'],
   'admin.host': ['"http://localhost"'],
   'admin.port': ['-8450'],
+  'vault.engine': ['""', '"s3"', '1'],
+  'vault.dir': ['""', '1'],
+  'keys.dir': ['" "', 'false'],
   'limits.messageSize': ['0', '65535', '"64"', '"63KiB"', '"3GiB"', '"200 mb"', '"200MB"', '"-1MiB"', '"1.5MiB"'],
   'limits.recipients': ['0', '10001', '"100"', '1.5'],
   'limits.smtpSessions': ['0', '100001'],
