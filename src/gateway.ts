@@ -19,6 +19,7 @@ import { keyFiles } from './keys/keyFiles.ts'
 import { createLogin } from './login.ts'
 import { createMailboxes } from './mailboxes.ts'
 import { type MaildropEntry, openMaildrops } from './maildrop.ts'
+import { localLock } from './maildropLock.ts'
 import { createOpenMessage } from './openMessage.ts'
 import { startPop3 } from './pop3/pop3Server.ts'
 import { countRefusals } from './refusals.ts'
@@ -93,8 +94,7 @@ export const startGateway = async ({ config, logger }: GatewayParts): Promise<Ga
     }
     const maildrops = openMaildrops({
       storage,
-      log,
-      stamp,
+      lock: localLock({ log, stamp }),
       login,
       mailboxOf: (user) => named(user)?.mailboxId,
       snapshot: (mailboxId) => snapshotOf(views, log, mailboxId),

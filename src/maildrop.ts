@@ -1,11 +1,10 @@
 import type { RetrievableMessage } from '../projections/maildrops.ts'
-import { GatewayError } from './core/errors.ts'
-import type { Stamp, TlsFacts } from './core/events.ts'
-import { type MailboxId, type MessageId, newCommandId, type SessionId } from './core/ids.ts'
-import type { EventLog } from './core/ports.ts'
+import { asGatewayError, GatewayError } from './core/errors.ts'
+import type { TlsFacts } from './core/events.ts'
+import type { MailboxId, MessageId, SessionId } from './core/ids.ts'
 import type { Secret } from './core/secret.ts'
-import { maildropStream } from './core/streams.ts'
-import type { Login } from './login.ts'
+import type { Attempt, Login } from './login.ts'
+import type { HeldLock, MaildropLock } from './maildropLock.ts'
 import type { Storage } from './storage/storage.ts'
 
 /** One message as a POP3 session sees it, from the views alone: nothing is opened to know it. */
@@ -41,10 +40,7 @@ export type Maildrops = {
    * failures) the peer must not see an end; before the first chunk it may see the error's answer.
    */
   retrieve(maildrop: Maildrop, entry: MaildropEntry, signal: AbortSignal): AsyncIterable<Uint8Array>
-  /**
-   * One QUIT: all its deletions, durable when it resolves; one event per 20,000. When it rejects, some of more than
-   * 20,000 may have been deleted.
-   */
+  /** One QUIT: all its deletions, durable when it resolves. Rejects as `HeldLock.update` does. */
   update(maildrop: Maildrop, deleted: readonly MessageId[]): Promise<void>
   /** Forgets the unlocked identity and gives the lock back. Idempotent. */
   release(maildrop: Maildrop): void
@@ -52,8 +48,7 @@ export type Maildrops = {
 
 export type MaildropParts = {
   readonly storage: Pick<Storage, 'lock' | 'retrieve'>
-  readonly log: Pick<EventLog, 'append'>
-  readonly stamp: Stamp
+  readonly lock: MaildropLock
   readonly login: Login
   /** The mailbox that a POP3 user name means. */
   mailboxOf(user: string): MailboxId | undefined
@@ -61,16 +56,24 @@ export type MaildropParts = {
   snapshot(mailbox: MailboxId): Promise<readonly MaildropEntry[]>
 }
 
-/** Ids in one event: a UUID and its quotes are 39 octets, an append is at most 900 KiB. */
-const idsPerEvent = 20_000
+export const openMaildrops = ({ storage, lock, login, mailboxOf, snapshot }: MaildropParts): Maildrops => {
+  const held = new Map<SessionId, HeldLock>()
 
-export const openMaildrops = ({ storage, log, stamp, login, mailboxOf, snapshot }: MaildropParts): Maildrops => {
-  const holders = new Map<MailboxId, SessionId>()
-
-  const release: Maildrops['release'] = ({ mailboxId, sessionId }) => {
-    if (holders.get(mailboxId) !== sessionId) return
-    holders.delete(mailboxId)
+  const release: Maildrops['release'] = ({ sessionId }) => {
+    const lease = held.get(sessionId)
+    if (!held.delete(sessionId)) return
+    void lease?.release()
     storage.lock(sessionId)
+  }
+  const take = async (attempt: Attempt, mailboxId: MailboxId) => {
+    const { sessionId, cause } = attempt
+    try {
+      held.set(sessionId, await lock.take({ mailboxId, sessionId, cause }))
+    } catch (error) {
+      storage.lock(sessionId)
+      login.refuse(attempt, asGatewayError(error).code === 'maildrop-in-use' ? 'in-use' : 'unavailable')
+      throw error
+    }
   }
 
   return {
@@ -79,12 +82,7 @@ export const openMaildrops = ({ storage, log, stamp, login, mailboxOf, snapshot 
       const cause = causeOf({ sessionId, remoteAddress })
       const attempt = { sessionId, remoteAddress, cause, mailboxId: mailboxOf(user), user, password }
       const mailboxId = await login.authenticate(attempt)
-      if (holders.has(mailboxId)) {
-        storage.lock(sessionId)
-        login.refuse(attempt, 'in-use')
-        throw new GatewayError('maildrop-in-use')
-      }
-      holders.set(mailboxId, sessionId)
+      await take(attempt, mailboxId)
       const maildrop = { mailboxId, sessionId, remoteAddress }
       try {
         return { ...maildrop, entries: await snapshot(mailboxId) }
@@ -101,13 +99,10 @@ export const openMaildrops = ({ storage, log, stamp, login, mailboxOf, snapshot 
         yield chunk
       }
     },
-    async update(maildrop, deleted) {
-      const { mailboxId, sessionId } = maildrop
-      for (let from = 0; from < deleted.length; from += idsPerEvent) {
-        const data = { mailboxId, sessionId, deleted: deleted.slice(from, from + idsPerEvent) }
-        const events = [stamp({ type: 'MaildropUpdated', data }, causeOf(maildrop))]
-        await log.append({ stream: maildropStream(mailboxId), expected: 'any', commandId: newCommandId(), events })
-      }
+    async update({ sessionId }, deleted) {
+      const lease = held.get(sessionId)
+      if (!lease) throw new GatewayError('maildrop-in-use')
+      await lease.update(deleted)
     },
   }
 }

@@ -59,12 +59,23 @@ export type EventData = {
     readonly reason: 'missing' | 'corrupt'
   }
 
+  /** A session holds the maildrop until `seconds` after this event's own time in the log, or renews it before then. */
+  LeaseTaken: {
+    readonly mailboxId: MailboxId
+    readonly sessionId: SessionId
+    /** Greater with every new holder. */
+    readonly fence: number
+    readonly seconds: number
+  }
   /** One QUIT, all its deletions. */
   MaildropUpdated: {
     readonly mailboxId: MailboxId
     readonly sessionId: SessionId
     readonly deleted: readonly MessageId[]
+    /** Of the lease under which it was written, where several gateways share the log. */
+    readonly fence?: number
   }
+  LeaseReleased: { readonly mailboxId: MailboxId; readonly sessionId: SessionId; readonly fence: number }
 
   SessionOpened: { readonly protocol: Protocol; readonly remoteAddress: string; readonly tls: TlsFacts }
   LoginAccepted: { readonly mailboxId: MailboxId; readonly tls: TlsFacts }
@@ -99,7 +110,9 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   MessageSealed: 1,
   MessageRetrieved: 1,
   MessageUnreadable: 1,
+  LeaseTaken: 1,
   MaildropUpdated: 1,
+  LeaseReleased: 1,
   SessionOpened: 1,
   LoginAccepted: 1,
   LoginRefused: 1,

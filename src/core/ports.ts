@@ -28,6 +28,8 @@ export type EventLog = {
   append(append: Append): Promise<Appended>
   /** At most `limit` events of one stream in order, from `revision` inclusive. A stream that does not exist is empty. */
   readStream(stream: StreamName, revision: number, limit: number): Promise<readonly Recorded[]>
+  /** The last event of one stream; undefined when the stream does not exist. */
+  readLast(stream: StreamName): Promise<Recorded | undefined>
   /** At most `limit` events of all streams in the global order, after `position` exclusive (`origin` for all). */
   readAll(position: Position, limit: number): Promise<readonly Recorded[]>
   /** The position of the last durable event; `origin` of an empty log. */

@@ -51,6 +51,7 @@ export const memoryLog = ({ clock }: { readonly clock: Clock }): EventLog => {
       }),
     readStream: (stream, revision, limit) =>
       Promise.try(() => (streams.get(stream) ?? []).slice(revision, revision + limit).map(readable)),
+    readLast: (stream) => Promise.try(() => streams.get(stream)?.slice(-1).map(readable)[0]),
     readAll,
     head: () => Promise.resolve(positionOf(all.length)),
     subscribe: followers.subscribe,

@@ -7,15 +7,17 @@ import type { Database } from './sqliteWriter.ts'
 import { numberOf, positionOf, type StoredEvent } from './storedEvent.ts'
 
 /** The reading half of the port over a database. What SQLite cannot read is `storage-failed`. */
-export const sqliteReader = (db: Database): Pick<EventLog, 'readStream' | 'readAll' | 'head'> => {
+export const sqliteReader = (db: Database): Pick<EventLog, 'readStream' | 'readLast' | 'readAll' | 'head'> => {
   const columns = 'position, stream, revision, id, type, data, metadata, recordedAt'
   const ofStream = db.prepare(
     `select ${columns} from event where stream = ? and revision >= ? order by revision limit ?`,
   )
+  const lastOf = db.prepare(`select ${columns} from event where stream = ? order by revision desc limit 1`)
   const ofAll = db.prepare(`select ${columns} from event where position > ? order by position limit ?`)
   const last = db.prepare('select max(position) as position from event')
   return {
     readStream: (stream, revision, limit) => Promise.try(() => events(ofStream, stream, revision, limit)),
+    readLast: (stream) => Promise.try(() => events(lastOf, stream)[0]),
     readAll: (position, limit) => Promise.try(() => events(ofAll, numberOf(position), limit)),
     head: () => Promise.try(() => positionOf(read(() => Number(last.get()?.['position'] ?? 0)))),
   }

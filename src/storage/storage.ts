@@ -75,6 +75,7 @@ export const startStorage = async (place: StoragePlace): Promise<Storage> => {
 const remoteLog = (call: Call<StorageMethods>): Storage['log'] => ({
   append: (append) => call('append', append),
   readStream: (stream, revision, limit) => call('readStream', { stream, revision, limit }),
+  readLast: (stream) => call('readLast', { stream }),
   readAll: (position, limit) => call('readAll', { position, limit }),
   head: () => call('head', undefined),
   close: () => Promise.resolve(),

@@ -82,6 +82,7 @@ export const storageMethods = (place: StoragePlace) => {
     append: (append: Append) => log.append(append),
     readStream: (q: { stream: StreamName; revision: number; limit: number }) =>
       log.readStream(q.stream, q.revision, q.limit),
+    readLast: (q: { stream: StreamName }) => log.readLast(q.stream),
     readAll: (q: { position: Position; limit: number }) => log.readAll(q.position, q.limit),
     head: () => log.head(),
 

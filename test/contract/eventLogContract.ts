@@ -244,6 +244,15 @@ const reading = (given: Given) => {
     assert.equal(await log.readStream('gateway-a', 10, 4), [])
   })
 
+  given('the last event of a stream is read alone', async (log) => {
+    assert.is(await log.readLast('gateway-a'), undefined)
+    await log.append(appendOf('gateway-a', 'no-stream', [0, 1, 2]))
+    await log.append(appendOf('gateway-b', 'no-stream', [9]))
+    const last = await log.readLast('gateway-a')
+    assert.ok(last)
+    assert.equal([last.stream, last.revision, numberIn(last)], ['gateway-a', 2, 2])
+  })
+
   given('data comes back as it went in, whatever characters it holds', async (log) => {
     const texts = ['', '\u0000', '𝄞 ümläut "quoted" \\ \n', '\ud800', '${x}', "'; drop table event"]
     const events = texts.map((source) => {

@@ -23,6 +23,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   retrieve: ['core', 'seal'],
   mailboxes: ['core', 'seal', 'actors'],
   maildrop: ['core'],
+  maildropLock: ['core'],
+  maildropLease: ['core', 'maildropLock'],
   login: ['core'],
   openMessage: ['core'],
   allEvents: ['core'],
