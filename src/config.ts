@@ -53,6 +53,8 @@ export type Limits = {
   readonly pop3Idle: number
   /** Commands that make no sense, after which an SMTP or POP3 connection is closed. */
   readonly badCommands: number
+  /** Seconds for which a POP3 session's hold on its maildrop stands unrenewed, where several gateways share the log. */
+  readonly maildropLease: number
 }
 
 export type ConfigOrigin = {

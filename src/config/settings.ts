@@ -149,6 +149,11 @@ export const settings: Settings = {
       20,
       'Commands that make no sense, after which an SMTP or POP3 connection is closed.',
     ),
+    maildropLease: setting(
+      duration(5, 3600),
+      60,
+      'How long a maildrop stays in use after the gateway that served it died, where several share the log; it is renewed three times in that time.',
+    ),
   },
 }
 

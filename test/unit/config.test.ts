@@ -59,6 +59,7 @@ test('without file and variables every key has its default', () => {
       smtpIdle: 300,
       pop3Idle: 600,
       badCommands: 20,
+      maildropLease: 60,
     },
   })
 })
@@ -112,7 +113,8 @@ test('every key can be said in the file', () => {
     pop3Sessions = 2
     smtpIdle = "10m"
     pop3Idle = 3600
-    badCommands = 5`
+    badCommands = 5
+    maildropLease = "2m"`
   assert.equal(load({ toml }), {
     gateway: { domain: 'archive.example.com', data: '/var/lib/sealpost', node: 'gw-1', logLevel: 'off' },
     smtp: { host: '192.0.2.1', port: 25, tlsPort: 465, postmaster: 'mbx-0123456789abcdef0123456789abcdef' },
@@ -129,6 +131,7 @@ test('every key can be said in the file', () => {
       smtpIdle: 600,
       pop3Idle: 3600,
       badCommands: 5,
+      maildropLease: 120,
     },
   })
 })
@@ -199,6 +202,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'limits.smtpIdle': ['0', '"0s"', '"5"', '"5min"', '"2d"', '"m"', '-1'],
   'limits.pop3Idle': ['86401', '"25h"'],
   'limits.badCommands': ['0', 'inf'],
+  'limits.maildropLease': ['4', '"2h"'],
 }
 
 test('every key is among those whose bad values are tried', () => {
