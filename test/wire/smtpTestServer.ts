@@ -44,6 +44,7 @@ export const limits: Limits = {
   smtpIdle: 300,
   pop3Idle: 600,
   badCommands: 10,
+  maildropLease: 60,
 }
 
 type Wish = Partial<Omit<SmtpDeps, 'limits'>> & {
