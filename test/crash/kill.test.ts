@@ -1,6 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startScratchGateway } from '../../ops/scratchGateway.ts'
+import { scratchEnv, startScratchGateway } from '../../ops/scratchGateway.ts'
+import { loadConfig } from '../../src/config.ts'
 import { fsck } from '../../src/fsck.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { withoutTrace } from '../support/roundTrip.ts'
@@ -38,7 +39,7 @@ test(`SIGKILL at random moments under load, ${rounds} rounds: every mail answere
     await Promise.all(senders)
   }
 
-  const report = await fsck({ config: { gateway: { data } } as never, repair: false })
+  const report = await fsck({ config: loadConfig({ cwd: data, env: scratchEnv(data, ports) }), repair: false })
   assert.equal(report.problems, [])
 
   const gateway = await startScratchGateway({ data, ports })
