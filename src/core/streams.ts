@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { MailboxId, MessageId, SessionId } from './ids.ts'
 
-/** What stands before the first `-` of a stream's name. */
-export type StreamCategory = 'mailbox' | 'alias' | 'message' | 'maildrop' | 'session' | 'gateway'
+/** What stands before the first `-` of a stream's name. A log that others share is searched for these and no others. */
+export const streamCategories = ['mailbox', 'alias', 'message', 'maildrop', 'session', 'gateway'] as const
+export type StreamCategory = (typeof streamCategories)[number]
 export type StreamName = `${StreamCategory}-${string}`
 
 export const mailboxStream = (id: MailboxId): StreamName => `mailbox-${id}`

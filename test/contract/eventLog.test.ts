@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import { systemClock } from '../../src/core/ports.ts'
+import { eventStoreDbLog } from '../../src/log/eventStoreDb.ts'
 import { memoryLog } from '../../src/log/memory.ts'
 import { sqliteLog } from '../../src/log/sqlite.ts'
+import { ownCorner } from '../support/ownCorner.ts'
+import { scratchStore } from '../support/scratchStore.ts'
 import { eventLogContract } from './eventLogContract.ts'
 
 const memory = () => {
@@ -30,5 +33,49 @@ eventLogContract('sqlite', () => {
     },
   }
 })
+
+/** The double is killed and started again wherever the log is reopened. */
+const overDouble = async () => {
+  const store = await scratchStore()
+  const log = eventStoreDbLog({ url: store.url })
+  let last = log
+  return {
+    log,
+    reopen: async () => {
+      await last.close()
+      await store.stop()
+      await store.start()
+      return (last = eventStoreDbLog({ url: store.url }))
+    },
+    close: async () => {
+      await last.close()
+      await store.remove()
+    },
+  }
+}
+eventLogContract("EventStoreDB's protocol, over a double of it", overDouble)
+
+const url = process.env['ESDB_URL']
+if (url !== undefined)
+  eventLogContract(`EventStoreDB, the node at ${new URL(url).host}`, async () => {
+    const tag = crypto.randomUUID()
+    const open = () => ownCorner(eventStoreDbLog({ url }), tag)
+    const log = await open()
+    let last = log
+    return {
+      log,
+      reopen: async () => {
+        await last.close()
+        return (last = await open())
+      },
+      close: () => last.close(),
+    }
+  })
+
+console.log(
+  `  event log contract over: memory; sqlite; EventStoreDB's protocol over a double of it, which is no EventStoreDB; ${
+    url === undefined ? 'no real node (ESDB_URL is not set)' : `a real node at ${new URL(url).host}`
+  }`,
+)
 
 test.run()

@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto'
+import type { Recorded } from '../../src/core/events.ts'
+import { origin, type Position } from '../../src/core/ids.ts'
+import type { EventLog } from '../../src/core/ports.ts'
+import type { StreamName } from '../../src/core/streams.ts'
+
+/**
+ * A log that others have written to, seen as if it were empty: only what is appended by way of this view, whose streams
+ * get names of their own. For a real store, which cannot be emptied between two tests.
+ */
+export const ownCorner = async (log: EventLog, tag = randomBytes(8).toString('hex')): Promise<EventLog> => {
+  const base = await log.head()
+  const inside = (stream: StreamName): StreamName =>
+    `${stream.slice(0, stream.indexOf('-'))}-${tag}-${stream.slice(stream.indexOf('-') + 1)}` as StreamName
+  const isOurs = ({ stream }: Recorded) => stream.includes(`-${tag}-`)
+  const outside = (event: Recorded): Recorded => ({
+    ...event,
+    stream: event.stream.replace(`${tag}-`, '') as StreamName,
+  })
+  const from = (position: Position) => (position === origin ? base : position)
+  const readAll: EventLog['readAll'] = async (position, limit) => {
+    const found: Recorded[] = []
+    for (let after = from(position); found.length < limit;) {
+      const events = await log.readAll(after, limit)
+      found.push(...events.filter(isOurs))
+      const last = events.at(-1)
+      if (!last) break
+      after = last.position
+    }
+    return found.slice(0, limit).map(outside)
+  }
+  return {
+    append: (append) => log.append({ ...append, stream: inside(append.stream) }),
+    readStream: async (stream, revision, limit) => (await log.readStream(inside(stream), revision, limit)).map(outside),
+    readAll,
+    head: async () => {
+      const head = await log.head()
+      return head === base ? origin : head
+    },
+    subscribe: (position, onEvents, onEnd) =>
+      log.subscribe(from(position), (events) => onEvents(events.filter(isOurs).map(outside)), onEnd),
+    close: () => log.close(),
+  }
+}

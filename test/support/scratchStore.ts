@@ -1,0 +1,38 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startStoreDouble, type StoreDouble, type StoreDoubleOptions } from './storeDouble.ts'
+
+/** A double on a scratch file that can be stopped and started again, on the same port, with what it had committed. */
+export type ScratchStore = {
+  readonly url: string
+  readonly double: () => StoreDouble
+  stop(): Promise<void>
+  start(): Promise<void>
+  remove(): Promise<void>
+}
+
+export const scratchStore = async (options: Partial<StoreDoubleOptions> = {}): Promise<ScratchStore> => {
+  const directory = mkdtempSync(join(tmpdir(), 'sealpost-store-'))
+  const file = join(directory, 'store.db')
+  let double = await startStoreDouble({ file, noise: true, ...options })
+  const { port } = double
+  let running = true
+  const stop = async () => {
+    if (running) await double.close()
+    running = false
+  }
+  return {
+    url: `esdb://127.0.0.1:${port}?tls=false`,
+    double: () => double,
+    stop,
+    start: async () => {
+      double = await startStoreDouble({ file, noise: true, ...options, port })
+      running = true
+    },
+    remove: async () => {
+      await stop()
+      rmSync(directory, { recursive: true })
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { StoreDoubleOptions } from './storeDouble.ts'
+import type { Fault } from './storeDoubleFaults.ts'
+
+const main = join(import.meta.dirname, 'storeDoubleMain.ts')
+
+/** A double in a process of its own, on one port and one file however often it is killed and started again. */
+export type StoreDoubleProcess = {
+  readonly url: string
+  arm(fault: Fault): void
+  kill(): Promise<void>
+  start(): Promise<void>
+  /** Kills it and removes its file. */
+  remove(): Promise<void>
+}
+
+export type StoreDoubleProcessOptions = Omit<StoreDoubleOptions, 'file'> & { readonly started?: boolean }
+
+export const storeDoubleProcess = async ({
+  started = true,
+  ...options
+}: StoreDoubleProcessOptions = {}): Promise<StoreDoubleProcess> => {
+  const directory = mkdtempSync(join(tmpdir(), 'sealpost-store-'))
+  let port = options.port ?? 0
+  const begin = async () => {
+    const settings: StoreDoubleOptions = { noise: true, ...options, port, file: join(directory, 'store.db') }
+    const child = fork(main, [JSON.stringify(settings)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: [],
+    })
+    const [message] = (await once(child, 'message')) as unknown as readonly [{ readonly port: number }]
+    port = message.port
+    return child
+  }
+  let child = started ? await begin() : undefined
+  const kill = async () => {
+    const killed = child
+    child = undefined
+    if (!killed || killed.exitCode !== null || killed.signalCode !== null) return
+    killed.kill('SIGKILL')
+    await once(killed, 'exit')
+  }
+  return {
+    get url() {
+      return `esdb://127.0.0.1:${port}?tls=false`
+    },
+    arm: (fault) => void child?.send({ arm: fault }),
+    kill,
+    start: async () => {
+      await kill()
+      child = await begin()
+    },
+    remove: async () => {
+      await kill()
+      rmSync(directory, { recursive: true })
+    },
+  }
+}
