@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -58,15 +59,15 @@ eventLogContract("EventStoreDB's protocol, over a double of it", overDouble)
 const url = process.env['ESDB_URL']
 if (url !== undefined)
   eventLogContract(`EventStoreDB, the node at ${new URL(url).host}`, async () => {
-    const tag = crypto.randomUUID()
-    const open = () => ownCorner(eventStoreDbLog({ url }), tag)
-    const log = await open()
+    const first = eventStoreDbLog({ url })
+    const corner = { tag: randomBytes(8).toString('hex'), base: await first.head() }
+    const log = ownCorner(first, corner)
     let last = log
     return {
       log,
       reopen: async () => {
         await last.close()
-        return (last = await open())
+        return (last = ownCorner(eventStoreDbLog({ url }), corner))
       },
       close: () => last.close(),
     }

@@ -1,15 +1,16 @@
-import { randomBytes } from 'node:crypto'
 import type { Recorded } from '../../src/core/events.ts'
 import { origin, type Position } from '../../src/core/ids.ts'
 import type { EventLog } from '../../src/core/ports.ts'
 import type { StreamName } from '../../src/core/streams.ts'
 
+/** What its streams' names have in them, and where the log ended when it was begun. */
+export type Corner = { readonly tag: string; readonly base: Position }
+
 /**
  * A log that others have written to, seen as if it were empty: only what is appended by way of this view, whose streams
  * get names of their own. For a real store, which cannot be emptied between two tests.
  */
-export const ownCorner = async (log: EventLog, tag = randomBytes(8).toString('hex')): Promise<EventLog> => {
-  const base = await log.head()
+export const ownCorner = (log: EventLog, { tag, base }: Corner): EventLog => {
   const inside = (stream: StreamName): StreamName =>
     `${stream.slice(0, stream.indexOf('-'))}-${tag}-${stream.slice(stream.indexOf('-') + 1)}` as StreamName
   const isOurs = ({ stream }: Recorded) => stream.includes(`-${tag}-`)

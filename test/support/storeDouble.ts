@@ -34,6 +34,10 @@ export type StoreDouble = {
   dropSubscriptions(): void
   /** Calls of a method so far, by its name in the protocol. */
   calls(method: string): number
+  /** As an administrator who ends a stream for ever. */
+  tombstone(stream: string): void
+  /** Behind which position each subscription so far began. */
+  subscribedFrom(): readonly number[]
   /** Breaks off every connection. */
   close(): Promise<void>
 }
@@ -48,7 +52,8 @@ export const startStoreDouble = async (options: StoreDoubleOptions): Promise<Sto
   const file = openDoubleFile(options.file, { noise })
   const faults = faultsOf()
   const counts = new Map<string, number>()
-  const parts = { file, faults, maxAppendSize, mayReadAll }
+  const subscribedFrom: number[] = []
+  const parts = { file, faults, maxAppendSize, mayReadAll, subscribedFrom }
   const server = new Server({ 'grpc.max_receive_message_length': 8 * 1024 * 1024 })
   /** Counts the calls of a method, and turns away those without credentials. */
   const guarded = <H>(method: string, handle: H): H => {
@@ -82,6 +87,8 @@ export const startStoreDouble = async (options: StoreDoubleOptions): Promise<Sto
     port,
     arm: faults.arm,
     dropSubscriptions: faults.dropSubscriptions,
+    tombstone: file.tombstone,
+    subscribedFrom: () => subscribedFrom,
     calls: (method) => counts.get(method) ?? 0,
     close: async () => {
       server.forceShutdown()

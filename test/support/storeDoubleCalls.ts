@@ -28,6 +28,7 @@ export type CallParts = {
   readonly faults: Faults
   readonly maxAppendSize: number
   readonly mayReadAll: boolean
+  readonly subscribedFrom: number[]
 }
 
 type Proposal = Pick<AppendReq.ProposedMessage, 'getId' | 'getMetadataMap' | 'getData_asU8' | 'getCustomMetadata_asU8'>
@@ -209,12 +210,13 @@ const readOnce = async ({ file }: CallParts, call: Reader, options: ReadReq.Opti
 }
 
 /** $all behind a position, filtered by the beginnings of stream names, with checkpoints, until somebody ends it. */
-const follow = async ({ file, faults }: CallParts, call: Reader, options: ReadReq.Options) => {
+const follow = async ({ file, faults, subscribedFrom }: CallParts, call: Reader, options: ReadReq.Options) => {
   const filter = options.getFilter()
   const prefixes = filter?.getStreamIdentifier()?.getPrefixList() ?? ['']
   const window = (filter?.getMax() ?? 1) * (filter?.getCheckpointintervalmultiplier() ?? 1)
   const from = options.getAll()
   let after = from?.hasPosition() ? Number(from.getPosition()?.getCommitPosition()) : 0
+  subscribedFrom.push(after)
   let wake = () => {}
   const stopListening = file.onCommit(() => wake())
   const stopDropping = faults.onDrop(() => call.emit('error', { code: status.CANCELLED, details: 'the server goes' }))

@@ -1,0 +1,280 @@
+import { suite } from 'uvu'
+import { setTimeout as delay } from 'node:timers/promises'
+import * as assert from 'uvu/assert'
+import type { GatewayError } from '../../src/core/errors.ts'
+import type { Recorded } from '../../src/core/events.ts'
+import { newCommandId, origin } from '../../src/core/ids.ts'
+import type { EventLog, Expected } from '../../src/core/ports.ts'
+import { eventStoreDbLog } from '../../src/log/eventStoreDb.ts'
+import type { Patience } from '../../src/log/eventStoreDbAppend.ts'
+import { storeClient } from '../../src/log/eventStoreDbClient.ts'
+import { scratchStore, type ScratchStore } from '../support/scratchStore.ts'
+import type { StoreDoubleOptions } from '../support/storeDouble.ts'
+import type { Fault } from '../support/storeDoubleFaults.ts'
+import { appendOf, everything, failure, numberIn } from './eventLogContract.ts'
+
+const test = suite("EventStoreDB's protocol, over a double of it, when things go wrong")
+
+const hurried: Patience = { request: 150, append: 1_500, unsent: 300, pause: 10 }
+
+type Given = { readonly store: ScratchStore; readonly log: EventLog; readonly states: readonly (string | undefined)[] }
+
+const given = (title: string, body: (given: Given) => Promise<void>, options: Partial<StoreDoubleOptions> = {}) =>
+  test(title, async () => {
+    const store = await scratchStore(options)
+    const states: (string | undefined)[] = []
+    const log = eventStoreDbLog({ url: store.url, patience: hurried, onState: (state) => states.push(state) })
+    try {
+      await body({ store, log, states })
+    } finally {
+      await log.close()
+      await store.remove()
+    }
+  })
+
+const until = async (condition: () => boolean | Promise<boolean>) => {
+  for (let left = 500; !(await condition()); left--) {
+    if (left === 0) throw new Error('it did not happen')
+    await delay(10)
+  }
+}
+
+const faults: Readonly<Record<string, Fault>> = {
+  'committed and never answered': { is: 'silent' },
+  'committed and answered after the deadline': { is: 'late', after: 220 },
+  'committed and answered with UNAVAILABLE': { is: 'unavailable', committed: true },
+  'not committed and answered with UNAVAILABLE': { is: 'unavailable', committed: false },
+  'neither committed nor answered': { is: 'swallowed' },
+}
+
+for (const [what, fault] of Object.entries(faults))
+  given(
+    `an append that is ${what} is written once and answered rightly, whatever revision it expects`,
+    async ({ store, log }) => {
+      await log.append(appendOf('gateway-a', 'no-stream', [0]))
+      const cases: readonly (readonly [`gateway-${string}`, Expected, number])[] = [
+        ['gateway-b', 'no-stream', 1],
+        ['gateway-a', 0, 2],
+        ['gateway-a', 'any', 4],
+        ['gateway-c', 'any', 1],
+      ]
+      for (const [stream, expected, revision] of cases) {
+        store.double().arm(fault)
+        const append = appendOf(stream, expected, [1, 2])
+        const appended = await log.append(append)
+        assert.is(appended.revision, revision)
+        assert.is(appended.position, (await log.readStream(stream, revision, 1))[0]?.position)
+        assert.equal(await log.append(append), appended)
+      }
+      // What was answered late has been answered by now.
+      if (fault.is === 'late') await delay(fault.after)
+      assert.equal((await everything(log)).map(numberIn), [0, 1, 2, 1, 2, 1, 2, 1, 2])
+    },
+  )
+
+given(
+  'what another writer wrote at the expected revision meanwhile is a conflict, not taken for our own',
+  async ({ store, log }) => {
+    await log.append(appendOf('gateway-a', 'no-stream', [0]))
+    const other = eventStoreDbLog({ url: store.url, patience: hurried })
+    store.double().arm({ is: 'swallowed' })
+    const ours = failure(log.append(appendOf('gateway-a', 0, [1])))
+    await delay(50)
+    await other.append(appendOf('gateway-a', 0, [2]))
+    assert.is(await ours, 'revision-conflict')
+    assert.equal((await everything(log)).map(numberIn), [0, 2])
+    await other.close()
+  },
+)
+
+given('a repeat at any revision finds its events behind those of others', async ({ store, log }) => {
+  const other = eventStoreDbLog({ url: store.url, patience: hurried })
+  store.double().arm({ is: 'silent' })
+  const ours = log.append(appendOf('gateway-a', 'any', [1, 2]))
+  await delay(50)
+  for (let n = 0; n < 700; n += 100) await other.append(appendOf('gateway-a', 'any', Array<number>(100).fill(9)))
+  assert.is((await ours).revision, 1)
+  assert.is((await everything(log)).length, 702)
+  await other.close()
+})
+
+given('an append whose outcome stays open says so, and a repeat of the command settles it', async ({ store, log }) => {
+  for (const expected of ['any', 'no-stream'] as const) {
+    const append = appendOf(`gateway-${expected}`, expected, [1])
+    for (let n = 0; n < 30; n++) store.double().arm({ is: 'silent' })
+    // Its read-backs are answered at any revision; so the store is stopped before they can be.
+    const outcome = failure(log.append(append))
+    await delay(100)
+    await store.stop()
+    assert.is(await outcome, 'outcome-unknown')
+    assert.is(await failure(log.append(append)), 'outcome-unknown')
+    await store.start()
+    await until(async () => (await failure(log.append(append))) === 'none')
+    assert.is((await log.append(append)).revision, 0)
+    assert.is((await log.readStream(`gateway-${expected}`, 0, 10)).length, 1)
+  }
+})
+
+given(
+  'while the store is away appends are refused unsent and soon at once; when it is back they succeed by themselves',
+  async ({ store, log }) => {
+    await log.append(appendOf('gateway-a', 'any', [1]))
+    await store.stop()
+    // One that is sent just as the connection breaks may or may not arrive.
+    await delay(50)
+    assert.is(await failure(log.append(appendOf('gateway-a', 'any', [2]))), 'not-written')
+    const begun = Date.now()
+    assert.is(await failure(log.append(appendOf('gateway-a', 'any', [3]))), 'not-written')
+    assert.ok(Date.now() - begun < 100)
+    assert.is(await failure(log.head()), 'storage-failed')
+    await store.start()
+    await until(async () => (await failure(log.append(appendOf('gateway-a', 'any', [4])))) === 'none')
+    assert.equal((await everything(log)).map(numberIn), [1, 4])
+  },
+)
+
+given('a store that was never there is found once it comes', async ({ store }) => {
+  await store.stop()
+  const log = eventStoreDbLog({ url: store.url, patience: hurried })
+  assert.is(await failure(log.head()), 'storage-failed')
+  assert.is(await failure(log.append(appendOf('gateway-a', 'any', [1]))), 'not-written')
+  await store.start()
+  await until(async () => (await failure(log.append(appendOf('gateway-a', 'any', [2])))) === 'none')
+  await log.close()
+})
+
+given('a node that is not the leader sends the append to the one that is', async ({ store, log }) => {
+  const leader = await scratchStore()
+  await log.head()
+  store.double().arm({ is: 'not-leader', port: leader.double().port })
+  await log.append(appendOf('gateway-a', 'no-stream', [1]))
+  assert.is(leader.double().calls('Append'), 1)
+  assert.equal((await everything(log)).map(numberIn), [1])
+  await leader.remove()
+})
+
+given(
+  'a subscription that is dropped midway goes on where it was, without gap or duplicate',
+  async ({ store, log, states }) => {
+    const seen: Recorded[] = []
+    const subscription = log.subscribe(
+      origin,
+      (events) => void seen.push(...events),
+      (error) => assert.unreachable(String(error)),
+    )
+    for (let n = 0; n < 40; n++) {
+      await log.append(appendOf(`gateway-${n % 3}`, 'any', [n, n, n]))
+      if (n % 10 === 5) store.double().dropSubscriptions()
+      if (n === 21) {
+        await store.stop()
+        await store.start()
+      }
+    }
+    const all = await everything(log)
+    await until(() => seen.length >= all.length)
+    assert.equal(
+      seen.map(({ position }) => position),
+      all.map(({ position }) => position),
+    )
+    assert.ok(states.some((state) => state?.startsWith('the event store cannot be reached')))
+    assert.is(states.at(-1), undefined)
+    await subscription.close()
+  },
+)
+
+given(
+  'a subscription that found nothing of ours in a long stretch does not go through it again',
+  async ({ store, log }) => {
+    const foreign = storeClient(store.url)
+    const event = () => ({ id: newCommandId(), type: 'Foreign', data: {}, metadata: {} })
+    const subscription = log.subscribe(
+      origin,
+      () => {},
+      (error) => assert.unreachable(String(error)),
+    )
+    for (let n = 0; n < 12; n++)
+      await foreign.append({
+        stream: 'foreign-1',
+        expected: 'any',
+        within: 1_000,
+        events: Array.from({ length: 100 }, event),
+      })
+    await delay(100)
+    store.double().dropSubscriptions()
+    await until(() => store.double().subscribedFrom().length === 2)
+    const [first = 0, second = 0] = store.double().subscribedFrom()
+    assert.is(first, 0)
+    assert.ok(second > 0)
+    await subscription.close()
+    await foreign.close()
+  },
+)
+
+given(
+  'an append that is over the limit is not sent, and one that the store finds too large is not written',
+  async ({ store, log }) => {
+    const large = Array.from({ length: 5_000 }, (_, n) => n)
+    assert.is(await failure(log.append(appendOf('gateway-a', 'any', large))), 'not-written')
+    assert.is(store.double().calls('Append'), 0)
+    assert.is(await failure(log.append(appendOf('gateway-a', 'any', large.slice(0, 1_000)))), 'not-written')
+    assert.is((await log.append(appendOf('gateway-a', 'no-stream', [1]))).revision, 0)
+  },
+  { maxAppendSize: 100_000 },
+)
+
+for (const batchAppend of [true, false])
+  given(
+    `a store ${batchAppend ? 'with' : 'without'} BatchAppend gets one call for each append`,
+    async ({ store, log }) => {
+      await Promise.all(Array.from({ length: 20 }, (_, n) => log.append(appendOf(`gateway-${n}`, 'no-stream', [n]))))
+      assert.equal([store.double().calls('Append'), store.double().calls('BatchAppend')], [20, 0])
+    },
+    { batchAppend },
+  )
+
+given('a stream that was tombstoned takes no event, and its neighbours do', async ({ store, log }) => {
+  await log.append(appendOf('gateway-a', 'any', [1]))
+  store.double().tombstone('gateway-a')
+  assert.is(await failure(log.append(appendOf('gateway-a', 'any', [2]))), 'not-written')
+  assert.is(await failure(log.append(appendOf('gateway-b', 'any', [3]))), 'none')
+})
+
+given('an event among ours that this version does not know is never passed over', async ({ store, log }) => {
+  await log.append(appendOf('gateway-a', 'any', [1]))
+  const foreign = storeClient(store.url)
+  await foreign.append({
+    stream: 'gateway-b',
+    expected: 'any',
+    within: 1_000,
+    events: [{ id: newCommandId(), type: 'Unheard', data: {}, metadata: { version: 1 } }],
+  })
+  await foreign.close()
+  const ends: unknown[] = []
+  log.subscribe(
+    origin,
+    () => {},
+    (error) => ends.push(error),
+  )
+  assert.is(await failure(log.readAll(origin, 10)), 'event-unreadable')
+  await until(() => ends.length > 0)
+  assert.is((ends[0] as GatewayError).code, 'event-unreadable')
+})
+
+given(
+  'a store that does not let us read $all is a clear error, of the head and of subscriptions',
+  async ({ log }) => {
+    const ends: unknown[] = []
+    log.subscribe(
+      origin,
+      () => {},
+      (error) => ends.push(error),
+    )
+    assert.is(await failure(log.head()), 'start-refused')
+    await log.head().catch((error: unknown) => assert.match((error as Error).message, /may the user read \$all/))
+    await until(() => ends.length > 0)
+    assert.is((ends[0] as GatewayError).code, 'start-refused')
+  },
+  { mayReadAll: false },
+)
+
+test.run()
