@@ -20,7 +20,7 @@ export const supportedMethods =
     answer(null, new features.SupportedMethods().setEventStoreServerVersion('24.10.0.0').setMethodsList(list))
   }
 
-/** A cluster of one: the leader. */
+/** A cluster of one: the leader. By its name, as with TLS it must be. */
 export const clusterOf =
   (leaderPort: () => number): handleUnaryCall<unknown, InstanceType<typeof gossip.ClusterInfo>> =>
   (_, answer) => {
@@ -29,7 +29,7 @@ export const clusterOf =
       .setTimeStamp(String(Date.now()))
       .setState(gossip.MemberInfo.VNodeState.LEADER)
       .setIsAlive(true)
-      .setHttpEndPoint(new gossip.EndPoint().setAddress('127.0.0.1').setPort(leaderPort()))
+      .setHttpEndPoint(new gossip.EndPoint().setAddress('localhost').setPort(leaderPort()))
     answer(null, new gossip.ClusterInfo().setMembersList([leader]))
   }
 
