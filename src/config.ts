@@ -5,8 +5,10 @@ import { stringify } from 'smol-toml'
 import { type ConfigSource, readEnvironment, readFile, type Said } from './config/sources.ts'
 import { GatewayError } from './core/errors.ts'
 import type { MailboxId } from './core/ids.ts'
+import { Secret } from './core/secret.ts'
 import { isPath } from './config/kinds.ts'
 import { type Machine, type Row, rows } from './config/settings.ts'
+import { storeUrlProblems } from './config/storeUrl.ts'
 
 /** A TCP port; 0 lets the system choose; `off` turns the listener off. */
 export type Port = number | 'off'
@@ -33,6 +35,11 @@ export type Config = {
   readonly pop3: { readonly host: string; readonly port: Port }
   readonly pop3s: { readonly port: Port }
   readonly admin: { readonly host: string; readonly port: Port }
+  readonly log: {
+    readonly engine: 'sqlite' | 'eventstoredb'
+    /** The connection string of `eventstoredb`: it may hold a password. */
+    readonly url: Secret | undefined
+  }
   readonly vault: { readonly engine: 'packs' | 'files'; readonly dir: string | undefined }
   readonly keys: { readonly dir: string | undefined }
   readonly limits: Limits
@@ -78,7 +85,7 @@ export const loadConfig = ({ file, cwd, env }: ConfigOrigin, machine: Machine = 
   const problems = sources.flatMap(({ problems }) => problems)
   const values = rows.map((row) => [row, valueOf(row, sources, machine, problems)] as const)
   const config = assemble(values, cwd)
-  problems.push(...(problems.length > 0 ? [] : clashes(config)))
+  problems.push(...(problems.length > 0 ? [] : [...clashes(config), ...logProblems(config)]))
   if (problems.length > 0) throw new GatewayError('start-refused', { detail: problems.join('\n') })
   return config
 }
@@ -99,7 +106,7 @@ const valueOf = (row: Row, sources: readonly ConfigSource[], machine: Machine, p
 }
 
 const refusal = (row: Row, { value, where }: Said) =>
-  `${row.name} must be ${row.setting.kind.expects}, not ${shown(value)} (${where})`
+  `${row.name} must be ${row.setting.kind.expects}${row.setting.kind.secret ? '' : `, not ${shown(value)}`} (${where})`
 
 const shown = (value: unknown) => {
   if (Array.isArray(value)) return 'a list'
@@ -137,14 +144,27 @@ const clashes = ({ smtp, pop3, pop3s, admin }: Config): string[] => {
   )
 }
 
+const logProblems = ({ log: { engine, url } }: Config): readonly string[] => {
+  if (engine === 'sqlite') return url ? ['log.url is for log.engine = "eventstoredb": the other log is a file'] : []
+  return url ? storeUrlProblems(url.reveal()) : ['log.engine = "eventstoredb" needs log.url']
+}
+
 const everywhere = (host: string) => host === '::' || host === '0.0.0.0'
 const overlap = (a: string, b: string) => a === b || everywhere(a) || everywhere(b)
 
-/** SHA-256, hex, of the effective configuration: the same values give the same digest wherever they were said. */
+/**
+ * SHA-256, hex, of the effective configuration: the same values give the same digest wherever they were said. What may
+ * hold a password is not in it: the digest stands in the log.
+ */
 export const configSha256 = (config: Config) =>
   createHash('sha256')
-    .update(JSON.stringify(rows.map(({ name, section, key }) => [name, valueIn(config, section, key) ?? null])))
+    .update(JSON.stringify(rows.map((row) => [row.name, publicValue(config, row) ?? null])))
     .digest('hex')
+
+const publicValue = (config: Config, { section, key, setting }: Row) => {
+  const value = valueIn(config, section, key)
+  return value instanceof Secret ? setting.kind.print(value) : value
+}
 
 /** The effective configuration as a commented `sealpost.toml` that gives the same configuration again. */
 export const describeConfig = (config: Config): string =>

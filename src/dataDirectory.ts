@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Config } from './config.ts'
 import { GatewayError } from './core/errors.ts'
+import type { LogPlace } from './log/openLog.ts'
 
 /** Where everything of one gateway lies. */
 export const pathsIn = (data: string) => ({
@@ -22,6 +23,13 @@ export const placesOf = ({ gateway, vault, keys }: Pick<Config, 'gateway' | 'vau
   const paths = pathsIn(gateway.data)
   return { ...paths, vault: vault.dir ?? paths.vault, keys: keys.dir ?? paths.keys }
 }
+
+/** Which log the configuration names. */
+export const logPlaceOf = ({ gateway, log: { engine, url } }: Pick<Config, 'gateway' | 'log'>): LogPlace =>
+  // The configuration has a url for this engine, and for no other.
+  engine === 'eventstoredb' && url
+    ? { engine, url: url.reveal() }
+    : { engine: 'sqlite', file: pathsIn(gateway.data).log }
 
 const refuse = (detail: string, cause?: unknown) => new GatewayError('start-refused', { detail, cause })
 

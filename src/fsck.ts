@@ -5,10 +5,10 @@ import { asGatewayError, GatewayError } from './core/errors.ts'
 import type { EventData, Recorded } from './core/events.ts'
 import { type MailboxId, messageOfKey, mintedAt, type VaultKey } from './core/ids.ts'
 import { type Clock, type EventLog, type KeyStore, systemClock, type Vault } from './core/ports.ts'
-import { claimDataDirectory, placesOf } from './dataDirectory.ts'
+import { claimDataDirectory, logPlaceOf, placesOf } from './dataDirectory.ts'
 import { identityFile } from './keys/identities.ts'
 import { keyFiles } from './keys/keyFiles.ts'
-import { readSqliteLog } from './log/sqlite.ts'
+import { readLog } from './log/openLog.ts'
 import { openVault } from './vault/openVault.ts'
 
 export type FsckReport = {
@@ -23,7 +23,7 @@ export type FsckReport = {
 }
 
 export type FsckOptions = {
-  readonly config: Pick<Config, 'gateway' | 'vault' | 'keys'>
+  readonly config: Pick<Config, 'gateway' | 'log' | 'vault' | 'keys'>
   /** Remove objects without events that are older than a day. */
   readonly repair: boolean
   readonly progress?: (line: string) => void
@@ -41,7 +41,7 @@ export const fsck = async ({ config, repair, progress = () => undefined }: FsckO
   const claim = claimDataDirectory(data)
   const paths = placesOf(config)
   try {
-    const log = readSqliteLog({ file: paths.log })
+    const log = await readLog(logPlaceOf(config))
     const vault = openVault({ engine: config.vault.engine, dir: paths.vault })
     try {
       return await check({ log, vault, keys: keyFiles({ dir: paths.keys }), clock: systemClock, repair, progress })

@@ -11,7 +11,7 @@ import { type MailboxId, newCommandId, newSessionId, type Position } from './cor
 import { type EventLog, type Logger, systemClock } from './core/ports.ts'
 import { Secret } from './core/secret.ts'
 import { gatewayStream } from './core/streams.ts'
-import { claimDataDirectory, type pathsIn, placesOf, prepareDataDirectory } from './dataDirectory.ts'
+import { claimDataDirectory, logPlaceOf, type pathsIn, placesOf, prepareDataDirectory } from './dataDirectory.ts'
 import type { AdminApi } from './http/buildApp.ts'
 import { startAdmin } from './http/admin.ts'
 import { guessingGuard } from './keys/guessingGuard.ts'
@@ -25,10 +25,12 @@ import { startPop3 } from './pop3/pop3Server.ts'
 import { countRefusals } from './refusals.ts'
 import { recordSessions } from './sessions.ts'
 import { startSmtp } from './smtp/smtpServer.ts'
+import { openStandIns, type StandInListener } from './standIn.ts'
 import { startStorage } from './storage/storage.ts'
 import { openViews, type Views } from './storage/views.ts'
 import { certificate } from './tls/selfSigned.ts'
 import { version } from './version.ts'
+import { waitingForLog } from './waiting.ts'
 
 export type Address = { readonly protocol: Protocol | 'https'; readonly host: string; readonly port: number }
 
@@ -52,10 +54,18 @@ const visibleWithin = 10_000
 /** Entries of a maildrop read at once: the main thread is held for some milliseconds. */
 const entriesAtOnce = 2000
 
-export type GatewayParts = { readonly config: Config; readonly logger: Logger }
+export type GatewayParts = {
+  readonly config: Config
+  readonly logger: Logger
+  /** Ends the waiting for a log that cannot be reached; the start then rejects with `shutting-down`. */
+  readonly signal?: AbortSignal
+}
 
-/** Starts everything on the data directory, or rejects with `start-refused` and has started nothing. */
-export const startGateway = async ({ config, logger }: GatewayParts): Promise<Gateway> => {
+/**
+ * Starts everything on the data directory, or rejects with `start-refused` and has started nothing. An event store that
+ * cannot be reached is waited for; meanwhile peers are told to come back later.
+ */
+export const startGateway = async ({ config, logger, signal }: GatewayParts): Promise<Gateway> => {
   const { data, node, domain } = config.gateway
   const paths = placesOf(config)
   prepareDataDirectory(data)
@@ -67,10 +77,15 @@ export const startGateway = async ({ config, logger }: GatewayParts): Promise<Ga
     const keys = keyFiles({ dir: paths.keys })
     const tls = await certificate({ keys, domain, clock, addresses: ownAddresses() })
     const vault = { engine: config.vault.engine, dir: paths.vault }
-    const storage = await startStorage({ logFile: paths.log, vault, keysDir: paths.keys, node })
+    const place = logPlaceOf(config)
+    const standIn = () => openStandIns(standInsOf(config), { domain, tls })
+    const waiting = waitingForLog({ standIn, logger, signal })
+    cleanup.push(() => waiting.over())
+    const storage = await startStorage({ log: place, vault, keysDir: paths.keys, node }, waiting.onAway)
     cleanup.push(() => storage.close())
-    const views = await openViews({ file: paths.views, logFile: paths.log, logger })
+    const views = await openViews({ file: paths.views, log: place, logger })
     cleanup.push(() => views.close())
+    await waiting.over()
 
     const { log } = storage
     const stamp = stamper(node, () => clock.now())
@@ -184,6 +199,15 @@ type Listener<P> = { readonly protocol: P; readonly host: string; readonly port:
 
 const listenersOf = <P>(wanted: readonly (readonly [P, string, number | 'off'])[]): readonly Listener<P>[] =>
   wanted.flatMap(([protocol, host, port]) => (port === 'off' ? [] : [{ protocol, host, port }]))
+
+const standInsOf = ({ smtp, pop3, pop3s, admin }: Config): readonly StandInListener[] =>
+  listenersOf<StandInListener['protocol']>([
+    ['smtp', smtp.host, smtp.port],
+    ['smtps', smtp.host, smtp.tlsPort],
+    ['pop3', pop3.host, pop3.port],
+    ['pop3s', pop3.host, pop3s.port],
+    ['https', admin.host, admin.port],
+  ])
 
 const recordGateway = (log: Pick<EventLog, 'append'>, stamp: Stamp, node: string) => {
   const run = newSessionId()

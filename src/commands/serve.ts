@@ -1,3 +1,4 @@
+import { asGatewayError } from '../core/errors.ts'
 import type { Gateway } from '../gateway.ts'
 import { banner } from './banner.ts'
 import type { Command } from './command.ts'
@@ -14,9 +15,15 @@ export const serve: Command = {
     // Loaded only here: no other command needs the whole gateway.
     const [{ startGateway }, { createLogger }] = await Promise.all([import('../gateway.ts'), import('../logger.ts')])
     const logger = createLogger(config.gateway.logLevel)
-    const starting = startGateway({ config, logger })
-    const forget = stopOnSignals(starting)
-    const gateway = await starting
+    const waiting = new AbortController()
+    const starting = startGateway({ config, logger, signal: waiting.signal })
+    const forget = stopOnSignals(starting, () => waiting.abort())
+    const gateway = await starting.catch((error: unknown) => {
+      // Told to stop before there was anything to stop.
+      if (waiting.signal.aborted && asGatewayError(error).code === 'shutting-down') return undefined
+      throw error
+    })
+    if (!gateway) return undefined
     const { addresses, fingerprint } = gateway
     if (given.flag('json')) await writeJson(io.stdout, { addresses, fingerprint, data: config.gateway.data })
     else await write(io.stdout, banner(gateway, config))
@@ -26,12 +33,13 @@ export const serve: Command = {
   },
 }
 
-/** A signal that comes while it starts stops it as soon as it has started. */
-const stopOnSignals = (starting: Promise<Gateway>) => {
+/** A signal that comes while it starts stops it as soon as it has started, or has waited enough for its log. */
+const stopOnSignals = (starting: Promise<Gateway>, stopWaiting: () => void) => {
   let stopping = false
   const stop = (signal: string) => {
     if (stopping) process.exit(1)
     stopping = true
+    stopWaiting()
     // A start that fails tells so itself.
     starting.then((gateway) => gateway.stop(signal)).catch(() => undefined)
   }

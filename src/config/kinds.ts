@@ -1,6 +1,8 @@
 import { isIP } from 'node:net'
 import { type MailboxId, isMailboxId } from '../core/ids.ts'
 import type { LogLevel, Port } from '../config.ts'
+import { Secret } from '../core/secret.ts'
+import { hasLogin, isStoreUrl } from './storeUrl.ts'
 
 /** What a setting's value may be: how it is read from a TOML value, said in an error, and printed as TOML again. */
 export type Kind<T> = {
@@ -10,6 +12,8 @@ export type Kind<T> = {
   readonly numeric: boolean
   /** `undefined` for what is not of this kind. */
   readonly read: (value: unknown) => T | undefined
+  /** A value that is refused is not repeated. */
+  readonly secret?: true
   /** As a TOML value that `read` takes; `undefined` when there is no value to print. */
   readonly print: (value: T) => string | number | undefined
 }
@@ -88,6 +92,15 @@ export const path = text('the path of a directory', (value) =>
 export const optionalPath: Kind<string | undefined> = path as Kind<string | undefined>
 /** Whether a relative value is taken from the directory of what says it. */
 export const isPath = (kind: Kind<unknown>) => kind === path
+
+/** Printed only when it holds no credentials. */
+export const optionalStoreUrl: Kind<Secret | undefined> = {
+  expects: 'a connection string such as "esdb://user:password@node1.example.com:2113"',
+  numeric: false,
+  secret: true,
+  read: (value) => (typeof value === 'string' && isStoreUrl(value) ? new Secret(value) : undefined),
+  print: (value) => (value && !hasLogin(value.reveal()) ? value.reveal() : undefined),
+}
 
 const nodePattern = /^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/
 export const nodeName = text('1 to 63 of a-z, 0-9, "." and "-", with a letter or digit at both ends', (value) =>

@@ -10,6 +10,7 @@ import {
   oneOf,
   optionalMailbox,
   optionalPath,
+  optionalStoreUrl,
   path,
   port,
   size,
@@ -93,6 +94,18 @@ export const settings: Settings = {
       'The address of the admin API; this machine only, because its token does what an administrator may do.',
     ),
     port: setting(port, 8450, 'The admin API over HTTPS; the command line needs it.'),
+  },
+  log: {
+    engine: setting(
+      oneOf('sqlite', 'eventstoredb'),
+      'sqlite',
+      'Where the event log is: one SQLite file in the data directory, or EventStoreDB 22.6 or later, which several gateways may share.',
+    ),
+    url: setting(
+      optionalStoreUrl,
+      undefined,
+      'Where EventStoreDB is, with user and password; esdb+discover:// asks a cluster for its leader. With TLS unless it runs on this machine. Best said in the environment: one with a password is never printed.',
+    ),
   },
   vault: {
     engine: setting(

@@ -28,7 +28,13 @@ export const problems = {
 }
 
 export const sendProblem = (reply: FastifyReply, error: GatewayError, status = answerTo(error.code).http) =>
-  reply.code(status).type(problemType).send(problemOf(error, status))
+  reply.code(status).headers(retryHeaders(error, status)).type(problemType).send(problemOf(error, status))
+
+/** Seconds after which what is away may be there again. */
+const retryAfter = 5
+/** RFC 9110 §10.2.3. */
+const retryHeaders = ({ code }: GatewayError, status: number) =>
+  status === 503 && answerTo(code).retry ? { 'retry-after': String(retryAfter) } : {}
 
 const problemOf = ({ code, message }: GatewayError, status: number) => ({
   type: 'about:blank' as const,

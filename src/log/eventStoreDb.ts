@@ -88,7 +88,7 @@ const page = 1_000
 const storeReader = (
   client: StoreClient,
   { request: within }: Patience,
-): Pick<EventLog, 'readStream' | 'readAll' | 'head'> => {
+): Pick<EventLog, 'readStream' | 'readLast' | 'readAll' | 'head'> => {
   /** The last event of ours that is known: where a search for the head may end. */
   let known: StorePosition | undefined
   const note = (position: StorePosition) => {
@@ -128,6 +128,10 @@ const storeReader = (
   return {
     readStream: (stream, revision, limit) =>
       reading(async () => (await client.readStream(stream, revision, { limit, within })).map(recorded)),
+    readLast: (stream) =>
+      reading(
+        async () => (await client.readStream(stream, 'end', { backwards: true, limit: 1, within })).map(recorded)[0],
+      ),
     readAll: (position, limit) => reading(() => readAll(storePositionOf(position), limit)),
     head: () => reading(head),
   }

@@ -52,7 +52,7 @@ const remoteCause = (description: string) => {
 }
 
 /** Answers the calls that arrive at `port`. If the methods cannot be had, that is the answer to every call. */
-export const answerCalls = (port: MessagePort, open: () => Methods): void => {
+export const answerCalls = (port: MessagePort, open: () => Methods | Promise<Methods>): void => {
   const opened = Promise.try(open)
   opened.catch(() => undefined)
   const answer = async ({ id, method, args }: Request) => {

@@ -7,12 +7,13 @@ import { GatewayError } from '../core/errors.ts'
 import type { Recorded } from '../core/events.ts'
 import type { Position } from '../core/ids.ts'
 import type { EventLog } from '../core/ports.ts'
-import { readSqliteLog } from '../log/sqlite.ts'
+import { type LogPlace, readLog } from '../log/openLog.ts'
+import { teller, type Teller } from './truth.ts'
 import { condemn, isCorrupt, isOfTheDisk, openViewsFile } from './viewsFile.ts'
 
 // The views thread: the one writer of views.db. It reads the log by a connection of its own.
 
-export type ProjectorPlace = { readonly file: string; readonly logFile: string }
+export type ProjectorPlace = { readonly file: string; readonly log: LogPlace }
 
 export type ProjectorReport =
   /** The views are open at `from`; the log ended at `to`. `rebuilt` names the views that begin at the first event. */
@@ -21,7 +22,7 @@ export type ProjectorReport =
   | { readonly type: 'folded'; readonly position: Position; readonly events: number }
   /** The views hold everything that was in the log at the start. */
   | { readonly type: 'caughtUp' }
-  /** The disk is in the way; tried again until it is not. */
+  /** The disk is in the way, or a log that is not of this machine is away; tried again until it is not. */
   | { readonly type: 'stalled'; readonly reason: string }
   /** Over: nothing is folded any more, and nothing was skipped. */
   | { readonly type: 'stopped'; readonly reason: string; readonly corrupt: boolean }
@@ -44,7 +45,7 @@ const isOfTheLog = (error: unknown) => error instanceof GatewayError && error.co
 
 /** Folds the log into the views until closed. Never rejects: `report` tells all. */
 export const startProjector = (
-  { file, logFile }: ProjectorPlace,
+  { file, log: place }: ProjectorPlace,
   report: (report: ProjectorReport) => void,
 ): Projector => {
   const closing = new AbortController()
@@ -55,6 +56,7 @@ export const startProjector = (
     report({ type: 'stopped', reason: reasonOf(error), corrupt })
   }
 
+  let tell: Teller | undefined
   const run = async (log: EventLog) => {
     const { db, rebuilt } = await openViewsFile(file, log)
     try {
@@ -62,15 +64,31 @@ export const startProjector = (
       const to = await log.head()
       report({ type: 'opened', from, to, rebuilt })
       const { signal } = closing
-      await follow({ log, db, report, signal }, catchUp(from, to, report, signal))
+      tell = teller(log, () => foldedTo(db), report)
+      await follow({ log, db, report, tell, signal }, catchUp(from, to, report, signal))
     } finally {
+      tell = undefined
       db.close()
     }
   }
 
+  /** A log that is not of this machine may go between the gateway's first look and this one. */
+  const runWhenReached = async (log: EventLog) => {
+    for (;;) {
+      try {
+        await run(log)
+        return
+      } catch (error) {
+        if (place.engine === 'sqlite' || !isOfTheLog(error)) throw error
+        report({ type: 'stalled', reason: reasonOf(error) })
+        await delay(patience, undefined, { signal: closing.signal })
+      }
+    }
+  }
+
   const open = async () => {
-    const log = readSqliteLog({ file: logFile })
-    await run(log).finally(() => log.close())
+    const log = await readLog(place, (away) => tell?.state(away))
+    await runWhenReached(log).finally(() => log.close())
   }
   const ended = open().catch(stop)
 
@@ -106,6 +124,7 @@ type Follow = {
   readonly log: EventLog
   readonly db: DatabaseSync
   readonly report: (report: ProjectorReport) => void
+  readonly tell: Teller
   readonly signal: AbortSignal
 }
 
@@ -123,12 +142,12 @@ const follow = async (parts: Follow, onFolded: (position: Position) => Promise<v
   }
 }
 
-const followOnce = async ({ log, db, report, signal }: Follow, onFolded: (position: Position) => Promise<void>) => {
+const followOnce = async ({ log, db, tell, signal }: Follow, onFolded: (position: Position) => Promise<void>) => {
   const onEvents = async (events: readonly Recorded[]) => {
     const last = events.at(-1)
     if (!last) return
     fold(db, projections, events)
-    report({ type: 'folded', position: last.position, events: events.length })
+    tell.folded(last.position, events.length)
     await onFolded(last.position)
   }
   const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>()

@@ -1,6 +1,7 @@
 import type { Archive, Delivery, Receipt } from '../archive.ts'
 import type { Cause } from '../core/events.ts'
 import type { MailboxId, SessionId, VaultKey } from '../core/ids.ts'
+import { asGatewayError, type GatewayError } from '../core/errors.ts'
 import type { EventLog } from '../core/ports.ts'
 import { Secret } from '../core/secret.ts'
 import type { SealedMessage } from '../retrieve.ts'
@@ -36,11 +37,18 @@ export type CreatedIdentity = {
   readonly identitySha256: string
 }
 
-export const startStorage = async (place: StoragePlace): Promise<Storage> => {
+/**
+ * Starts the thread; resolves once the log can be read. While a log cannot be reached that is not of this machine,
+ * `onAway` is asked to wait, as long as it resolves. Rejects with what it rejects with, or `start-refused`.
+ */
+export const startStorage = async (
+  place: StoragePlace,
+  onAway: (error: GatewayError) => Promise<void> = (error) => Promise.reject(error),
+): Promise<Storage> => {
   const worker = startThread(new URL('./storageThread.ts', import.meta.url), place)
   const call = callsTo<StorageMethods>(worker)
   try {
-    await call('head', undefined)
+    while (!(await isReached(call, place, onAway)));
   } catch (error) {
     await worker.terminate()
     throw error
@@ -69,6 +77,22 @@ export const startStorage = async (place: StoragePlace): Promise<Storage> => {
       await call('close', undefined)
       await worker.terminate()
     },
+  }
+}
+
+const isReached = async (
+  call: Call<StorageMethods>,
+  { log }: StoragePlace,
+  onAway: (error: GatewayError) => Promise<void>,
+): Promise<boolean> => {
+  try {
+    await call('head', undefined)
+    return true
+  } catch (error) {
+    const failure = asGatewayError(error)
+    if (log.engine === 'sqlite' || failure.code !== 'storage-failed') throw error
+    await onAway(failure)
+    return false
   }
 }
 

@@ -8,7 +8,7 @@ import { Secret } from '../core/secret.ts'
 import type { StreamName } from '../core/streams.ts'
 import { createIdentity, identityFile, unlockIdentities } from '../keys/identities.ts'
 import { keyFiles } from '../keys/keyFiles.ts'
-import { sqliteLog } from '../log/sqlite.ts'
+import { type LogPlace, openLog } from '../log/openLog.ts'
 import { createRetrieve, type SealedMessage } from '../retrieve.ts'
 import type { Identity } from '../seal/x25519.ts'
 import { openVault, type VaultPlace } from '../vault/openVault.ts'
@@ -21,7 +21,7 @@ import { inHalves } from './turns.ts'
 // thread never waits for a disk, and plaintext crosses to it only on its way to the peer.
 
 export type StoragePlace = {
-  readonly logFile: string
+  readonly log: LogPlace
   readonly vault: VaultPlace
   readonly keysDir: string
   readonly node: string
@@ -34,9 +34,9 @@ const onFatal = (error: unknown) => {
   })
 }
 
-const openStorage = (place: StoragePlace) => {
+const openStorage = async (place: StoragePlace) => {
   const clock = systemClock
-  const log = sqliteLog({ file: place.logFile, clock, onFatal })
+  const log = await openLog(place.log, { clock, onFatal })
   const vault = openVault(place.vault, onFatal)
   const keys = keyFiles({ dir: place.keysDir })
   const stamp = stamper(place.node, () => clock.now())
@@ -53,8 +53,8 @@ type Incoming = { readonly writer: WritableStreamDefaultWriter<Uint8Array>; read
 
 const handedOver = (piece: Piece) => new Transferred(piece, [piece.bytes.buffer])
 
-export const storageMethods = (place: StoragePlace) => {
-  const { log, vault, keys, archive, retrieve } = openStorage(place)
+export const storageMethods = async (place: StoragePlace) => {
+  const { log, vault, keys, archive, retrieve } = await openStorage(place)
   const unlocked = new Map<SessionId, readonly Identity[]>()
   const incoming = new Map<number, Incoming>()
   const outgoing = new Map<number, AsyncIterator<Uint8Array>>()
@@ -152,7 +152,7 @@ export const storageMethods = (place: StoragePlace) => {
   }
 }
 
-export type StorageMethods = ReturnType<typeof storageMethods>
+export type StorageMethods = Awaited<ReturnType<typeof storageMethods>>
 
 async function* once(bytes: Uint8Array) {
   await Promise.resolve()

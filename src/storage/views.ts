@@ -43,8 +43,8 @@ const closeWithin = 10_000
  * Starts the thread that folds the log into the views; resolves when they hold everything that was in the log at that
  * moment. Rejects with `start-refused`, saying why, if they cannot: views that lack a mailbox would refuse its mail.
  */
-export const openViews = async ({ file, logFile, logger }: ViewsParts): Promise<Views> => {
-  const place = { file, logFile }
+export const openViews = async ({ file, log, logger }: ViewsParts): Promise<Views> => {
+  const place = { file, log }
   let outcome = await attempt(place, logger)
   if ('corrupt' in outcome && outcome.corrupt) {
     logger.warn({ reason: outcome.reason }, 'views.db is corrupt and is built anew')

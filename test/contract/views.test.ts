@@ -32,7 +32,7 @@ type Place = { readonly file: string; readonly logFile: string; readonly log: Ev
 const open = ({ file, logFile, said }: Place): Promise<Views> => {
   const say = (fields: object, text: string) => void said.push(`${text} ${JSON.stringify(fields)}`)
   const logger: Logger = { info: say, warn: say, error: say }
-  return openViews({ file, logFile, logger })
+  return openViews({ file, log: { engine: 'sqlite', file: logFile }, logger })
 }
 
 /** A directory with a log, empty or as in another directory; gone afterwards. */

@@ -2,22 +2,30 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startScratchGateway } from '../../ops/scratchGateway.ts'
+import { type ScratchGateway, startScratchGateway } from '../../ops/scratchGateway.ts'
 import { awkwardMails } from '../support/mails.ts'
 import { corpusTest, type Mail } from '../support/peers.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { expectedFromPop3, messagesOf, withoutTrace } from '../support/roundTrip.ts'
 import { asSent, smtpClient } from '../support/smtpClient.ts'
+import { storeDoubleProcess } from '../support/storeDoubleProcess.ts'
 
-const gateway = await startScratchGateway()
+// The same mails over both kinds of log: the embedded one, and EventStoreDB's protocol over a double of it.
+const store = await storeDoubleProcess()
+const embedded = await startScratchGateway()
+const env = { SEALPOST_LOG_ENGINE: 'eventstoredb', SEALPOST_LOG_URL: store.url }
+const overEventStore = await startScratchGateway({ env })
 
 test.after(async () => {
-  await gateway.stop()
-  gateway.remove()
+  for (const gateway of [embedded, overEventStore]) {
+    await gateway.stop()
+    gateway.remove()
+  }
+  await store.remove()
 })
 
 /** Every mail goes in by SMTP, and comes out by POP3 and by the API as the documentation says. */
-const goThrough = async (mails: readonly Mail[], tls: 'starttls' | 'implicit') => {
+const goThrough = async (gateway: ScratchGateway, mails: readonly Mail[], tls: 'starttls' | 'implicit') => {
   const { address, mailboxId, password } = await gateway.createMailbox('--name', 'mails')
   const sender =
     tls === 'starttls'
@@ -47,14 +55,13 @@ const goThrough = async (mails: readonly Mail[], tls: 'starttls' | 'implicit') =
   await archive.quit()
 }
 
-test('every awkward mail comes out as it went in, by the documented rule', () =>
-  goThrough(
-    Object.entries(awkwardMails).map(([name, bytes]) => ({ name, bytes })),
-    'starttls',
-  ))
+const awkwards = Object.entries(awkwardMails).map(([name, bytes]) => ({ name, bytes }))
+const awkward = 'every awkward mail comes out as it went in, by the documented rule'
+test(awkward, () => goThrough(embedded, awkwards, 'starttls'))
+test(`${awkward}, with the log in EventStoreDB`, () => goThrough(overEventStore, awkwards, 'starttls'))
 
 corpusTest(test, 'every real mail comes out as it went in, by the documented rule', (mails) =>
-  goThrough(mails, 'implicit'),
+  goThrough(embedded, mails, 'implicit'),
 )
 
 test.run()

@@ -10,7 +10,7 @@ import { bodyOf, scratchParts } from '../support/scratchParts.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'sealpost-storage-'))
 const storage = await startStorage({
-  logFile: join(dir, 'events.db'),
+  log: { engine: 'sqlite' as const, file: join(dir, 'events.db') },
   vault: { engine: 'packs', dir: join(dir, 'vault') },
   keysDir: join(dir, 'keys'),
   node: 'test',

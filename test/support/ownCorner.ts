@@ -33,6 +33,10 @@ export const ownCorner = (log: EventLog, { tag, base }: Corner): EventLog => {
   return {
     append: (append) => log.append({ ...append, stream: inside(append.stream) }),
     readStream: async (stream, revision, limit) => (await log.readStream(inside(stream), revision, limit)).map(outside),
+    readLast: async (stream) => {
+      const last = await log.readLast(inside(stream))
+      return last && outside(last)
+    },
     readAll,
     head: async () => {
       const head = await log.head()

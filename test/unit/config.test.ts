@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert'
 import { rows } from '../../src/config/settings.ts'
 import { type Config, configSha256, describeConfig, describeSettings, loadConfig, withData } from '../../src/config.ts'
 import { GatewayError } from '../../src/core/errors.ts'
+import { Secret } from '../../src/core/secret.ts'
 
 const test = suite('config')
 const machine = { hostname: 'Mail_01.example.com', hasIpv6: true }
@@ -49,6 +50,7 @@ test('without file and variables every key has its default', () => {
     pop3: { host: '::', port: 2110 },
     pop3s: { port: 2995 },
     admin: { host: '127.0.0.1', port: 8450 },
+    log: { engine: 'sqlite', url: undefined },
     vault: { engine: 'packs', dir: undefined },
     keys: { dir: undefined },
     limits: {
@@ -101,6 +103,9 @@ test('every key can be said in the file', () => {
     [admin]
     host = "localhost"
     port = 0
+    [log]
+    engine = "eventstoredb"
+    url = "esdb://node1.example.com:2113"
     [vault]
     engine = "files"
     dir = "/mnt/vault"
@@ -121,6 +126,7 @@ test('every key can be said in the file', () => {
     pop3: { host: '2001:db8::1', port: 'off' },
     pop3s: { port: 995 },
     admin: { host: 'localhost', port: 0 },
+    log: { engine: 'eventstoredb', url: new Secret('esdb://node1.example.com:2113') },
     vault: { engine: 'files', dir: '/mnt/vault' },
     keys: { dir: '/mnt/keys' },
     limits: {
@@ -192,6 +198,8 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'pop3s.port': ['"none"'],
   'admin.host': ['"http://localhost"'],
   'admin.port': ['-8450'],
+  'log.engine': ['"kurrentdb"', 'true'],
+  'log.url': ['""', '2113', '"http://localhost:2113"'],
   'vault.engine': ['""', '"s3"', '1'],
   'vault.dir': ['""', '1'],
   'keys.dir': ['" "', 'false'],
@@ -216,7 +224,8 @@ for (const { name, section, key, setting } of rows)
   test(`${name} refuses bad values, naming itself, the file and what it expects`, () => {
     for (const value of bad[name] ?? []) {
       const detail = refusal({ toml: `[${section}]\n${key} = ${value}` })
-      assert.ok(detail.startsWith(`${name} must be ${setting.kind.expects}, not `), `${value}: ${detail}`)
+      const found = setting.kind.secret ? ' (' : ', not '
+      assert.ok(detail.startsWith(`${name} must be ${setting.kind.expects}${found}`), `${value}: ${detail}`)
       assert.match(detail, /\(\/.*sealpost\.toml\)$/)
     }
   })
@@ -350,6 +359,60 @@ test('every key is described with its variable, default and reason', () => {
   assert.is(idle?.variable, 'SEALPOST_LIMITS_SMTP_IDLE')
   assert.is(idle?.default, '5m')
   assert.ok(described.every(({ reason }) => reason.endsWith('.')))
+})
+
+const store = (url: string, engine = 'eventstoredb') => ({
+  env: { SEALPOST_LOG_ENGINE: engine, SEALPOST_LOG_URL: url },
+})
+
+for (const url of [
+  'esdb://localhost:2113?tls=false',
+  'esdb://127.0.0.1?tls=false',
+  'esdb://node1.example.com:2113',
+  'esdb://sealpost:p%40ss@node1.example.com:2113?tlsCAFile=/etc/ca.pem',
+  'esdb+discover://sealpost:pass@cluster.example.com:2113?tls=true&keepAliveInterval=10000',
+  'esdb://sealpost:pass@node1.example.com:2113,node2.example.com:2113,node3.example.com:2113',
+])
+  test(`the event store may be ${url}`, () => {
+    const { log } = load(store(url))
+    assert.is(log.engine, 'eventstoredb')
+    assert.is(log.url?.reveal(), url)
+  })
+
+for (const [url, why] of [
+  ['esdb://node1.example.com:2113?tls=false', /must use TLS/],
+  ['esdb://localhost:2113,node1.example.com:2113?tls=false', /must use TLS/],
+  ['esdb://10.0.0.1:2113?tls=false', /must use TLS/],
+  ['esdb://127.example.com:2113?tls=false', /must use TLS/],
+  ['esdb://admin:hidden@localhost:2113?tls=false', /credentials and tls=false/],
+  ['esdb://admin:hidden@10.0.0.1:2113', /not by IP addresses/],
+  ['esdb://admin:hidden@node1.example.com:2113?tlsVerifyCert=false', /not supported: tlsverifycert/],
+  ['esdb://admin:hidden@node1.example.com:2113?throwOnAppendFailure=false', /not supported: throwonappendfailure/],
+  ['esdb://admin:hidden@node1.example.com:2113?nodePreference=follower', /prefer the leader/],
+  ['esdb://admin:hid:den@node1.example.com:2113', /as user:password/],
+  ['https://admin:hidden@node1.example.com', /must be a connection string/],
+  ['esdb://admin:hid@den@node1.example.com:2113', /must be a connection string/],
+] as const)
+  test(`the event store may not be ${url}, and its password is not repeated`, () => {
+    const detail = refusal(store(url))
+    assert.match(detail, why)
+    assert.not.match(detail, /hid/)
+  })
+
+test('an engine and its url go together', () => {
+  assert.match(refusal({ env: { SEALPOST_LOG_ENGINE: 'eventstoredb' } }), /needs log\.url/)
+  assert.match(refusal(store('esdb://localhost?tls=false', 'sqlite')), /is for log\.engine/)
+})
+
+test('a password in the url is neither printed nor in the digest; the rest of the url is', () => {
+  const url = (password: string) => `esdb://sealpost:${password}@node1.example.com:2113`
+  const config = load(store(url('hidden')))
+  assert.not.match(describeConfig(config), /hidden/)
+  assert.not.match(JSON.stringify(config), /hidden/)
+  assert.is(configSha256(config), configSha256(load(store(url('another')))))
+  const [one, two] = [load(store('esdb://localhost:1?tls=false')), load(store('esdb://localhost:2?tls=false'))]
+  assert.match(describeConfig(one), /url = "esdb:\/\/localhost:1\?tls=false"/)
+  assert.is.not(configSha256(one), configSha256(two))
 })
 
 test.run()

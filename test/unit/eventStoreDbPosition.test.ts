@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { GatewayError } from '../../src/core/errors.ts'
+import type { GatewayError } from '../../src/core/errors.ts'
 import { origin, type Position } from '../../src/core/ids.ts'
 import { positionOf, storePositionOf } from '../../src/log/eventStoreDbPosition.ts'
 

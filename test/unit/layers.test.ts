@@ -34,6 +34,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   config: ['core'],
   logger: ['core'],
   dataDirectory: ['core'],
+  standIn: ['core', 'wire'],
+  waiting: ['core'],
   storage: ['core', 'seal', 'log', 'vault', 'keys', 'projections', 'archive', 'retrieve'],
   smtp: ['core', 'wire', 'actors', 'projections', ...useCases],
   pop3: ['core', 'wire', 'actors', 'projections', ...useCases],

@@ -1,0 +1,45 @@
+import type { Position } from '../core/ids.ts'
+import type { EventLog } from '../core/ports.ts'
+import type { ProjectorReport } from './projector.ts'
+
+type Report = (report: ProjectorReport) => void
+
+/** What the projector says of itself while its log may come and go. */
+export type Teller = {
+  folded(position: Position, events: number): void
+  /** The subscription's state: why the log is away, undefined when it is there again. */
+  state(away: string | undefined): void
+}
+
+/**
+ * Views that were cut off from the log may lack what others wrote meanwhile. So after the log has come back nothing is
+ * told to be visible, and the views stay stalled, until they hold what was in the log at that moment.
+ */
+export const teller = (log: Pick<EventLog, 'head'>, foldedTo: () => Position, report: Report): Teller => {
+  let awaited: { head: Position | undefined } | undefined
+  let untold = 0
+  const tell = (position: Position, events: number) => {
+    untold += events
+    if (awaited && (awaited.head === undefined || position < awaited.head)) return
+    awaited = undefined
+    report({ type: 'folded', position, events: untold })
+    untold = 0
+  }
+  const returned = async (waiting: { head: Position | undefined }) => {
+    try {
+      waiting.head = await log.head()
+      if (awaited === waiting) tell(foldedTo(), 0)
+    } catch {
+      // It is away again, and so is the subscription, which says when it is back.
+    }
+  }
+  return {
+    folded: tell,
+    state: (away) => {
+      if (away !== undefined) {
+        awaited = { head: undefined }
+        report({ type: 'stalled', reason: away })
+      } else if (awaited) void returned((awaited = { head: undefined }))
+    },
+  }
+}
