@@ -15,6 +15,8 @@ export const pathsIn = (data: string) => ({
   token: join(data, 'admin.token'),
   /** Where the admin API of the running gateway listens. */
   url: join(data, 'admin.url'),
+  /** The certificate that it shows there. */
+  certificate: join(data, 'admin.crt'),
   lock: join(data, 'gateway.lock'),
 })
 

@@ -19,7 +19,8 @@ import { keyFiles } from './keys/keyFiles.ts'
 import { createLogin } from './login.ts'
 import { createMailboxes } from './mailboxes.ts'
 import { type MaildropEntry, openMaildrops } from './maildrop.ts'
-import { localLock } from './maildropLock.ts'
+import { leasedLock, type LeaseParts } from './maildropLease.ts'
+import { localLock, type MaildropLock } from './maildropLock.ts'
 import { createOpenMessage } from './openMessage.ts'
 import { startPop3 } from './pop3/pop3Server.ts'
 import { countRefusals } from './refusals.ts'
@@ -109,7 +110,7 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
     }
     const maildrops = openMaildrops({
       storage,
-      lock: localLock({ log, stamp }),
+      lock: lockOf(config, { log, stamp, clock, logger }),
       login,
       mailboxOf: (user) => named(user)?.mailboxId,
       snapshot: (mailboxId) => snapshotOf(views, log, mailboxId),
@@ -156,8 +157,8 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
     }
     const admin = await startAdmin({ api, host: config.admin.host, port: config.admin.port, certificate: certificates })
     cleanup.push(() => admin.close())
-    announce(paths, token, admin.address)
-    cleanup.push(() => [paths.token, paths.url].forEach((file) => rmSync(file, { force: true })))
+    announce(paths, { token, certificate: tls.cert, address: admin.address })
+    cleanup.push(() => withdraw(paths))
 
     const over = Promise.withResolvers<undefined>()
     over.promise.catch(() => undefined)
@@ -232,13 +233,27 @@ const snapshotOf = async (views: Views, log: Pick<EventLog, 'head'>, mailboxId: 
   return entries
 }
 
+/** A log in one file has one gateway. */
+const lockOf = (
+  { log: { engine }, gateway: { node }, limits }: Config,
+  parts: Omit<LeaseParts, 'node' | 'seconds'>,
+): MaildropLock =>
+  engine === 'sqlite' ? localLock(parts) : leasedLock({ ...parts, node, seconds: limits.maildropLease })
+
+type Announced = { readonly token: Secret; readonly certificate: string; readonly address: Address | undefined }
+
 /** For the local command line: where the API is, and the token that whoever may read the data directory may use. */
-const announce = (paths: ReturnType<typeof pathsIn>, token: Secret, address: Address | undefined) => {
-  for (const file of [paths.token, paths.url]) rmSync(file, { force: true })
+const announce = (paths: ReturnType<typeof pathsIn>, { token, certificate, address }: Announced) => {
+  withdraw(paths)
   if (!address) return
   const mode = { mode: 0o600, flag: 'wx' }
   writeFileSync(paths.token, `${token.reveal()}\n`, mode)
+  writeFileSync(paths.certificate, certificate, mode)
   writeFileSync(paths.url, `https://${hostInUrl(address.host)}:${address.port}/#${process.pid}\n`, mode)
+}
+
+const withdraw = ({ token, url, certificate }: ReturnType<typeof pathsIn>) => {
+  for (const file of [token, url, certificate]) rmSync(file, { force: true })
 }
 
 const hostInUrl = (host: string) => (host.includes(':') ? `[${host}]` : host)

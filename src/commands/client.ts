@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { userInfo } from 'node:os'
-import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { Config } from '../config.ts'
 import { GatewayError } from '../core/errors.ts'
@@ -46,7 +45,7 @@ const whereTo = (config: Config): Place => {
   const url = existsSync(paths.url) ? new URL(secretIn(paths.url)).origin : configured
   if (url === undefined) throw failed('The admin API is turned off (admin.port is "off"): the command line needs it.')
   if (!existsSync(paths.token)) throw notRunning(`there is no ${paths.token}`)
-  const certificate = secretIn(join(paths.keys, 'tls/self-signed.crt'))
+  const certificate = secretIn(paths.certificate)
   return { url: reachable(url), token: secretIn(paths.token), certificate, data }
 }
 
@@ -83,7 +82,7 @@ const answerOf = (to: Place, agent: Agent, method: string, path: string, body: o
     headers,
     agent,
     ca: to.certificate,
-    // The very certificate in the key store, whatever address the API is reached at.
+    // The very certificate that the gateway says it has, whatever address the API is reached at.
     checkServerIdentity: (_, { raw }) => (raw.equals(pinned.raw) ? undefined : new Error('not the certificate')),
   })
     .on('response', resolve)

@@ -9,7 +9,7 @@ import { GatewayError } from '../../src/core/errors.ts'
 import type { KeyStore } from '../../src/core/ports.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
 import { type Admin, startAdmin } from '../../src/http/admin.ts'
-import { certificate, certificateName } from '../../src/tls/selfSigned.ts'
+import { certificate } from '../../src/tls/selfSigned.ts'
 import { chunks, doubles, mailboxId, password, token } from './httpDoubles.ts'
 
 const test = suite('http commandLine')
@@ -37,6 +37,7 @@ const url = `https://127.0.0.1:${admin.address?.port ?? 0}/`
 
 const announced = (told: string, at = url) => {
   writeFileSync(join(data, 'admin.token'), `${told}\n`)
+  writeFileSync(join(data, 'admin.crt'), tls.cert)
   writeFileSync(join(data, 'admin.url'), `${at}#1\n`)
 }
 test.before.each(() => {
@@ -190,9 +191,9 @@ test('another token and another certificate are those of another gateway', async
   announced('another')
   assert.match((await run('mailbox', 'list')).stderr, /does not take the token of .*it is another gateway/)
   announced(token)
-  await certificate({ keys: filesIn(data), domain: 'archive.example.com', clock, addresses: [] })
+  const other = await certificate({ keys: filesIn(data), domain: 'archive.example.com', clock, addresses: [] })
+  writeFileSync(join(data, 'admin.crt'), other.cert)
   assert.match((await run('mailbox', 'list')).stderr, /is not the gateway of .*its certificate is another one/)
-  writeFileSync(join(data, 'keys', certificateName), tls.cert)
 })
 
 test('a gateway that listens on every address is reached at the loopback', async () => {

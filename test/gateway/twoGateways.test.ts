@@ -1,0 +1,184 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type ScratchGateway, startScratchGateway } from '../../ops/scratchGateway.ts'
+import { pop3Client } from '../support/pop3Client.ts'
+import { withoutTrace } from '../support/roundTrip.ts'
+import { smtpClient } from '../support/smtpClient.ts'
+import { storeDoubleProcess } from '../support/storeDoubleProcess.ts'
+
+// Two gateways, each in a process of its own, on one log (a double of EventStoreDB's protocol), one vault and one key store.
+
+const lease = 5
+/** What others wait after a lease's end, and some for starting and polling. */
+const margin = 5
+const slack = 5
+
+const together = async (count: number) => {
+  const shared = mkdtempSync(join(tmpdir(), 'sealpost-shared-'))
+  const store = await storeDoubleProcess()
+  const start = (node: string, data?: string) =>
+    startScratchGateway({
+      ...(data === undefined ? {} : { data }),
+      env: {
+        SEALPOST_GATEWAY_NODE: node,
+        SEALPOST_LOG_ENGINE: 'eventstoredb',
+        SEALPOST_LOG_URL: store.url,
+        SEALPOST_VAULT_ENGINE: 'files',
+        SEALPOST_VAULT_DIR: join(shared, 'vault'),
+        SEALPOST_KEYS_DIR: join(shared, 'keys'),
+        SEALPOST_LIMITS_MAILDROP_LEASE: String(lease),
+      },
+    })
+  const gateways: ScratchGateway[] = []
+  for (let number = 1; number <= count; number++) gateways.push(await start(`gw-${number}`))
+  return {
+    gateways,
+    start,
+    end: async () => {
+      for (const gateway of gateways) {
+        await gateway.kill()
+        gateway.remove()
+      }
+      await store.remove()
+      rmSync(shared, { recursive: true })
+    },
+  }
+}
+
+const given = (title: string, body: (on: Awaited<ReturnType<typeof together>>) => Promise<void>) =>
+  test(title, async () => {
+    const on = await together(2)
+    try {
+      await body(on)
+    } finally {
+      await on.end()
+    }
+  })
+
+const mailOf = (name: string) =>
+  Buffer.from(`X-Mail: ${name}\r\nSubject: two\r\n\r\n${`line of ${name}\r\n`.repeat(50)}`)
+const nameIn = (mail: Buffer) => /^X-Mail: (\S+)/.exec(mail.toString('latin1'))?.[1] ?? ''
+
+const deliver = async (gateway: ScratchGateway, address: string, name: string) => {
+  const client = await smtpClient(gateway.ports.smtp)
+  const reply = await client.deliver(address, mailOf(name))
+  await client.quit()
+  return reply
+}
+
+const login = async (gateway: ScratchGateway, user: string, password: string) => {
+  const client = await pop3Client(gateway.ports.pop3s)
+  return { client, greeting: await client.login(user, password) }
+}
+
+const countOf = (stat: string) => Number(stat.split(' ')[1])
+
+given('either receives, either hands out, and each sees at once what the other acknowledged', async ({ gateways }) => {
+  const [one, other] = gateways as [ScratchGateway, ScratchGateway]
+  const { address, mailboxId, password } = await one.createMailbox('--name', 'shared')
+  assert.match(await deliver(other, address, 'by-the-other'), /^250 /)
+  assert.match(await deliver(one, address, 'by-one'), /^250 /)
+
+  const uidls: string[] = []
+  for (const gateway of [one, other]) {
+    const { client, greeting } = await login(gateway, mailboxId, password)
+    assert.match(greeting, /^\+OK/)
+    assert.is(countOf(await client.command('STAT')), 2)
+    const names = [nameIn(withoutTrace(await client.retrieve(1))), nameIn(withoutTrace(await client.retrieve(2)))]
+    assert.equal(names.toSorted(), ['by-one', 'by-the-other'])
+    uidls.push(`${await client.command('UIDL 1')} ${await client.command('UIDL 2')}`)
+    if (gateway === other) await client.command('DELE 1')
+    await client.quit()
+  }
+  assert.is(uidls[0], uidls[1])
+  const { client } = await login(one, mailboxId, password)
+  assert.is(countOf(await client.command('STAT')), 1)
+  await client.quit()
+})
+
+given('a maildrop that is held at one is in use at the other until it is given back', async ({ gateways }) => {
+  const [one, other] = gateways as [ScratchGateway, ScratchGateway]
+  const { mailboxId, password } = await other.createMailbox('--name', 'held')
+  const holder = await login(one, mailboxId, password)
+  assert.match(holder.greeting, /^\+OK/)
+  const second = await login(other, mailboxId, password)
+  assert.match(second.greeting, /^-ERR \[IN-USE\]/)
+  // Longer than a lease: it is renewed while the session lasts.
+  await delay((lease + 1) * 1000)
+  const third = await login(other, mailboxId, password)
+  assert.match(third.greeting, /^-ERR \[IN-USE\]/)
+  await holder.client.quit()
+  await delay(200)
+  const fourth = await login(other, mailboxId, password)
+  assert.match(fourth.greeting, /^\+OK/)
+  for (const { client } of [second, third, fourth]) await client.quit()
+})
+
+given(
+  'one is killed under load: no acknowledged mail is lost, none is there under two ids, its maildrop is free in bounded time',
+  async ({ gateways, start }) => {
+    const [one, other] = gateways as [ScratchGateway, ScratchGateway]
+    const { address, mailboxId, password } = await one.createMailbox('--name', 'killed')
+    assert.match(await deliver(one, address, 'first'), /^250 /)
+    const holder = await login(one, mailboxId, password)
+    assert.match(holder.greeting, /^\+OK/)
+    await holder.client.command('DELE 1')
+
+    const acknowledged = new Set<string>(['first'])
+    let isOver = false
+    const send = async (gateway: ScratchGateway, label: string) => {
+      const client = await smtpClient(gateway.ports.smtp)
+      for (let number = 0; !isOver; number++) {
+        const name = `${label}-${number}`
+        if ((await client.deliver(address, mailOf(name))).startsWith('250 ')) acknowledged.add(name)
+      }
+      await client.quit()
+    }
+    const senders = gateways.flatMap((gateway, index) =>
+      [1, 2, 3].map((label) => send(gateway, `${index}-${label}`).catch(() => undefined)),
+    )
+    await delay(1000)
+    await one.kill()
+    const killedAt = performance.now()
+    await delay(500)
+    isOver = true
+    await Promise.all(senders)
+
+    let greeting = ''
+    let collector = await login(other, mailboxId, password)
+    while (!(greeting = collector.greeting).startsWith('+OK')) {
+      assert.match(greeting, /^-ERR \[IN-USE\]/)
+      assert.ok(performance.now() - killedAt < (lease + margin + slack) * 1000, 'the maildrop is free in bounded time')
+      await collector.client.quit()
+      await delay(500)
+      collector = await login(other, mailboxId, password)
+    }
+    const { client } = collector
+    const count = countOf(await client.command('STAT'))
+    const found = new Map<string, number>()
+    const ids = new Set<string>()
+    for (let number = 1; number <= count; number++) {
+      const name = nameIn(withoutTrace(await client.retrieve(number)))
+      found.set(name, (found.get(name) ?? 0) + 1)
+      ids.add((await client.command(`UIDL ${number}`)).split(' ')[2] ?? '')
+    }
+    assert.ok(acknowledged.size > 20, `${acknowledged.size} acknowledged`)
+    const wrong = [...acknowledged].filter((name) => found.get(name) !== 1)
+    assert.equal(wrong, [], 'acknowledged, and not there exactly once')
+    assert.is(ids.size, count)
+    await client.quit()
+
+    // What it left: the killed one starts again on the same directory and sees the same.
+    const again = await start('gw-1', one.data)
+    gateways.push(again)
+    const last = await login(again, mailboxId, password)
+    assert.is(countOf(await last.client.command('STAT')), count)
+    await last.client.quit()
+  },
+)
+
+test.run()
