@@ -1,4 +1,4 @@
-import type { Found } from '../../actors/smtpSession.ts'
+import type { Found } from '../../actors/smtpSetup.ts'
 import { type Address, normaliseAddress, normaliseDomain } from '../core/address.ts'
 import type { MailboxId } from '../core/ids.ts'
 

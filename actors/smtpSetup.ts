@@ -1,0 +1,162 @@
+import { assign, emit, setup } from 'xstate'
+import type { SessionOutcome } from '../src/core/events.ts'
+import { answerTo, asGatewayError } from '../src/core/errors.ts'
+import type { MailboxId, MessageId, SessionId } from '../src/core/ids.ts'
+import { unwired, work } from './session.ts'
+import { type ReplyName, type SmtpReply, smtpReply } from './smtpReplies.ts'
+
+export type SmtpInput = {
+  readonly sessionId: SessionId
+  /** The gateway's own name in greetings. */
+  readonly domain: string
+  readonly secure: boolean
+  /** The gateway has as many sessions as it may. */
+  readonly crowded: boolean
+  /** Octets of a message. */
+  readonly maxSize: number
+  readonly maxRecipients: number
+  readonly maxBadCommands: number
+}
+
+/** Who a recipient is, as far as the session needs to know. */
+export type Found =
+  | { readonly is: 'mailbox' | 'suspended'; readonly mailboxId: MailboxId }
+  | { readonly is: 'unknown' | 'relay' | 'noPostmaster' | 'unavailable' }
+
+type Mail = { readonly type: 'mail'; readonly size: number; readonly smtpUtf8: boolean }
+type Recipient = { readonly type: 'rcpt'; readonly found: Found; readonly ascii: boolean }
+
+/** Commands of the peer, then what the shell sees. No address, name, credential or octet of a message is among them. */
+export type SmtpEvent =
+  | { readonly type: 'hello'; readonly extended: boolean }
+  | Mail
+  | Recipient
+  | {
+      readonly type:
+        'data' | 'rset' | 'noop' | 'vrfy' | 'help' | 'quit' | 'starttls' | 'auth' | 'unimplemented' | 'http'
+    }
+  /** A command that cannot be what it should; `problem` is how it is answered. */
+  | { readonly type: 'malformed'; readonly problem: ReplyName }
+  /** TLS is active. */
+  | { readonly type: 'secured' }
+  /** Nothing was heard for the idle limit while the peer's turn was. */
+  | { readonly type: 'idle' }
+  /** The peer sends on and on: a line without end, or a message far beyond the limit. */
+  | { readonly type: 'flooded'; readonly with: 'line' | 'message' }
+  /** The connection is gone. */
+  | { readonly type: 'closed' }
+  /** The gateway stops: soon, or at once. */
+  | { readonly type: 'shutdown'; readonly now: boolean }
+
+export type RefusalKind =
+  | 'unknown-recipient'
+  | 'relay'
+  | 'suspended'
+  | 'unavailable'
+  | 'auth'
+  | 'bad-command'
+  | 'too-many-sessions'
+  | 'too-large'
+
+/** What the shell is to do; in order, and at once. */
+export type SmtpEffect =
+  | ({ readonly type: 'reply' } & SmtpReply)
+  | { readonly type: 'refused'; readonly kind: RefusalKind }
+  /** The peer's hello, MAIL or RCPT that was sent last is accepted: keep what it said. */
+  | { readonly type: 'helloAccepted' | 'mailAccepted' | 'recipientAccepted' }
+  | { readonly type: 'startTls' }
+  /** A message could not be received; its peer has been told. */
+  | { readonly type: 'failed'; readonly error: unknown }
+  | { readonly type: 'ended'; readonly outcome: SessionOutcome }
+
+/** References, flags and counts. */
+export type SmtpContext = SmtpInput & {
+  readonly smtpUtf8: boolean
+  readonly mailboxId: MailboxId | undefined
+  readonly recipients: number
+  readonly badCommands: number
+  readonly draining: boolean
+}
+
+export type ReceiveInput = {
+  readonly sessionId: SessionId
+  readonly mailboxId: MailboxId | undefined
+  readonly smtpUtf8: boolean
+}
+
+const line = (code: number, enhanced: string, ...lines: readonly string[]): SmtpEffect => ({
+  type: 'reply',
+  code,
+  enhanced,
+  lines,
+})
+
+/** RFC 5321 §4.1.1.1. What is not listed is not offered. */
+const extensions = ({ secure, maxSize }: SmtpContext) => [
+  'PIPELINING',
+  `SIZE ${maxSize}`,
+  ...(secure ? [] : ['STARTTLS']),
+  '8BITMIME',
+  'SMTPUTF8',
+  'ENHANCEDSTATUSCODES',
+]
+
+const failure = (error: unknown): SmtpEffect => {
+  const { smtp, text } = answerTo(asGatewayError(error).code)
+  return line(smtp[0], smtp[1], text)
+}
+
+export const smtp = setup({
+  types: {
+    context: {} as SmtpContext,
+    input: {} as SmtpInput,
+    events: {} as SmtpEvent,
+    emitted: {} as SmtpEffect,
+    tags: {} as 'ready',
+  },
+  actors: {
+    /** Takes the message from DATA to its durable record. Settles only when the end of the data has been read. */
+    receive: work<{ readonly messageId: MessageId }, ReceiveInput>(unwired),
+  },
+  guards: {
+    crowded: ({ context }) => context.crowded,
+    draining: ({ context }) => context.draining,
+    secure: ({ context }) => context.secure,
+    tooManyBad: ({ context }) => context.badCommands > context.maxBadCommands,
+    tooLarge: ({ context }, size: number) => size > context.maxSize,
+    needsSmtpUtf8: ({ context }, ascii: boolean) => !ascii && !context.smtpUtf8,
+    deliverable: ({ context }, { found, ascii }: Recipient) => found.is === 'mailbox' && (ascii || context.smtpUtf8),
+    otherMailbox: ({ context }, { found, ascii }: Recipient) =>
+      found.is === 'mailbox' && (ascii || context.smtpUtf8) && found.mailboxId !== context.mailboxId,
+    tooManyRecipients: ({ context }) => context.recipients >= context.maxRecipients,
+    endsSession: (_, error: unknown) => answerTo(asGatewayError(error).code).smtp[0] === 421,
+    now: (_, now: boolean) => now,
+    byMessage: (_, flood: 'line' | 'message') => flood === 'message',
+  },
+  actions: {
+    greet: emit(({ context }) => line(220, '', `${context.domain} ESMTP Sealpost`)),
+    welcome: emit(({ context }, extended: boolean) =>
+      extended ? line(250, '', context.domain, ...extensions(context)) : line(250, '', context.domain),
+    ),
+    reply: emit((_, name: ReplyName): SmtpEffect => ({ type: 'reply', ...smtpReply(name) })),
+    refuse: emit((_, kind: RefusalKind): SmtpEffect => ({ type: 'refused', kind })),
+    acknowledge: emit((_, messageId: MessageId) => line(250, '2.6.0', `${messageId} sealed and recorded`)),
+    answerFailure: emit((_, error: unknown) => failure(error)),
+    fail: emit((_, error: unknown): SmtpEffect => ({ type: 'failed', error })),
+    keepHello: emit({ type: 'helloAccepted' } satisfies SmtpEffect as SmtpEffect),
+    keepMail: emit({ type: 'mailAccepted' } satisfies SmtpEffect as SmtpEffect),
+    keepRecipient: emit({ type: 'recipientAccepted' } satisfies SmtpEffect as SmtpEffect),
+    startTls: emit({ type: 'startTls' } satisfies SmtpEffect as SmtpEffect),
+    begin: assign((_, smtpUtf8: boolean) => ({ smtpUtf8 })),
+    addRecipient: assign(({ context }, found: Found) => ({
+      mailboxId: 'mailboxId' in found ? found.mailboxId : undefined,
+      recipients: context.recipients + 1,
+    })),
+    reset: assign({ mailboxId: undefined, recipients: 0, smtpUtf8: false }),
+    secured: assign({ secure: true }),
+    countBad: assign({ badCommands: ({ context }) => context.badCommands + 1 }),
+    forgive: assign({ badCommands: 0 }),
+    drain: assign({ draining: true }),
+    end: emit((_, outcome: SessionOutcome): SmtpEffect => ({ type: 'ended', outcome })),
+  },
+})
