@@ -10,21 +10,19 @@ import { GatewayError } from '../core/errors.ts'
 import type { Protocol, SessionOutcome, TlsFacts } from '../core/events.ts'
 import { type MessageId, newSessionId } from '../core/ids.ts'
 import type { Peer } from '../sessions.ts'
-import { type Body, openBody } from './body.ts'
+import { eventOf } from './commandEvents.ts'
 import { type Command, parseCommandLine } from './commandLine.ts'
 import { formatReply } from './formatReply.ts'
 import { SmtpInput } from './input.ts'
+import { type Intake, openIntake } from './intake.ts'
 import { receiveMessage } from './receive.ts'
-import { findRecipient, type Mailbox, type RecipientFound } from './recipient.ts'
+import type { Mailbox } from './recipient.ts'
 import { keptOf, silence } from './said.ts'
 import type { SmtpShared } from './shared.ts'
 
 type Accepted = { readonly protocol: Protocol; readonly socketOptions: SMTPConnectionOptions | null | undefined }
 
 const nothing = () => {}
-
-/** Octets beyond the limit that are read and dropped, for the sake of a clear answer, before the connection is closed. */
-const patience = (limit: number) => limit + 16 * 1024 * 1024
 
 /**
  * One connection of a journal sender. `smtp-server` keeps the socket: TLS, idle time, closing. Everything that the peer
@@ -41,8 +39,7 @@ export class JournalConnection extends SMTPConnection {
   #said = silence
   #command: Command | undefined
   #mailbox: Mailbox | undefined
-  #body: Body | undefined
-  #bodyOctets = 0
+  #intake: Intake | undefined
   #peer: Peer | undefined
   #outcome: SessionOutcome = 'failed'
   #octetsIn = 0
@@ -84,14 +81,14 @@ export class JournalConnection extends SMTPConnection {
 
   /** The machine's work: the message that follows DATA. */
   async receive({ smtpUtf8 }: ReceiveInput, signal: AbortSignal): Promise<{ readonly messageId: MessageId }> {
-    const { archive, domain, clock } = this.#shared
+    const { archive, domain, clock, limits } = this.#shared
     const { mailbox, reversePath, recipients } = this.#said
     const input = this.#input()
     if (mailbox === undefined || input === undefined) throw new GatewayError('internal')
-    const body = openBody(() => input.resume())
+    const intake = openIntake(limits.messageSize, () => input.resume())
+    const { body } = intake
     signal.addEventListener('abort', () => body.lose())
-    this.#body = body
-    this.#bodyOctets = 0
+    this.#intake = intake
     input.startData()
     return receiveMessage({
       archive,
@@ -162,56 +159,26 @@ export class JournalConnection extends SMTPConnection {
   }
 
   #onCommand(command: Command): void {
+    const { logger } = this.#shared
+    const { event, mailbox } = eventOf(command, { recipients: this.#shared, logger, sessionId: this.sessionId })
     this.#command = command
-    this.#send(this.#eventOf(command))
+    this.#mailbox = mailbox
+    this.#send(event)
     const input = this.#input()
     const ready = this.#session?.getSnapshot().hasTag('ready')
     if (ready !== true && input?.inData === false) this.#holdUntilReady(input)
   }
 
-  #eventOf(command: Command): SmtpEvent {
-    switch (command.verb) {
-      case 'hello':
-        return { type: 'hello', extended: command.extended }
-      case 'mail':
-        return { type: 'mail', size: command.size, smtpUtf8: command.smtpUtf8 }
-      case 'rcpt': {
-        const { found, mailbox } = this.#find(command.forwardPath)
-        this.#mailbox = mailbox
-        return { type: 'rcpt', found, ascii: command.ascii }
-      }
-      case 'malformed':
-        return { type: 'malformed', problem: command.problem }
-      default:
-        return { type: command.verb }
-    }
-  }
-
-  #find(path: Parameters<typeof findRecipient>[1]): RecipientFound {
-    try {
-      return findRecipient(this.#shared, path)
-    } catch (error) {
-      this.#shared.logger.error({ err: error, sessionId: this.sessionId }, 'a recipient could not be looked up')
-      return { found: { is: 'unavailable' }, mailbox: undefined }
-    }
-  }
-
   #onContent(pieces: readonly Uint8Array[]): boolean {
-    const { messageSize } = this.#shared.limits
-    let room = true
-    for (const piece of pieces) {
-      this.#bodyOctets += piece.length
-      if (this.#bodyOctets > messageSize) this.#body?.refuse(new GatewayError('message-too-large'))
-      room = this.#body?.push(piece) ?? true
-    }
-    if (this.#bodyOctets > messageSize + patience(messageSize)) this.#send({ type: 'flooded', with: 'message' })
+    const room = this.#intake?.take(pieces) ?? true
+    if (this.#intake?.isFlood() === true) this.#send({ type: 'flooded', with: 'message' })
     return room
   }
 
   #onEndOfData(): void {
     const input = this.#input()
-    this.#body?.end()
-    this.#body = undefined
+    this.#intake?.body.end()
+    this.#intake = undefined
     if (input !== undefined) this.#holdUntilReady(input)
   }
 

@@ -1,0 +1,39 @@
+import type { SmtpEvent } from '../../actors/smtpSetup.ts'
+import type { Logger } from '../core/ports.ts'
+import type { Command } from './commandLine.ts'
+import { findRecipient, type Mailbox, type RecipientFound, type Recipients } from './recipient.ts'
+
+export type CommandContext = { readonly recipients: Recipients; readonly logger: Logger; readonly sessionId: string }
+
+/** A command as the machine takes it, and the mailbox that a RCPT means: addresses and names stay behind. */
+export const eventOf = (
+  command: Command,
+  context: CommandContext,
+): { readonly event: SmtpEvent; readonly mailbox?: Mailbox | undefined } => {
+  switch (command.verb) {
+    case 'hello':
+      return { event: { type: 'hello', extended: command.extended } }
+    case 'mail':
+      return { event: { type: 'mail', size: command.size, smtpUtf8: command.smtpUtf8 } }
+    case 'rcpt': {
+      const { found, mailbox } = find(command.forwardPath, context)
+      return { event: { type: 'rcpt', found, ascii: command.ascii }, mailbox }
+    }
+    case 'malformed':
+      return { event: { type: 'malformed', problem: command.problem } }
+    default:
+      return { event: { type: command.verb } }
+  }
+}
+
+const find = (
+  path: Parameters<typeof findRecipient>[1],
+  { recipients, logger, sessionId }: CommandContext,
+): RecipientFound => {
+  try {
+    return findRecipient(recipients, path)
+  } catch (error) {
+    logger.error({ err: error, sessionId }, 'a recipient could not be looked up')
+    return { found: { is: 'unavailable' }, mailbox: undefined }
+  }
+}
