@@ -116,6 +116,8 @@ const broken = { target: 'ended', actions: ['breakOff', 'report', { type: 'endin
  */
 export const pop3Session = pop3.createMachine({
   id: 'pop3Session',
+  // As that of `smtpSession`.
+  version: '1',
   context: ({ input }) => ({
     ...input,
     mistakes: 0,

@@ -61,6 +61,8 @@ const table = {
 
 export type ReplyName = keyof typeof table
 
+export const isReplyName = (text: string): text is ReplyName => Object.hasOwn(table, text)
+
 export const smtpReply = (name: ReplyName): SmtpReply => {
   const [code, enhanced, text] = table[name]
   return { code, enhanced, lines: [text] }

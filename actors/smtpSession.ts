@@ -34,6 +34,8 @@ const ending = (name: ReplyName, outcome: SessionOutcome) => ({
 /** One SMTP connection of a journal sender (RFC 5321): one mailbox per transaction, never a relay. */
 export const smtpSession = smtp.createMachine({
   id: 'smtpSession',
+  // Raised when what an earlier one wrote down would run differently; a test keeps transcripts of each.
+  version: '1',
   context: ({ input }) => ({
     ...input,
     smtpUtf8: false,

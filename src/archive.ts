@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto'
 import { asGatewayError, type ErrorCode } from './core/errors.ts'
 import type { Fact, Source, Stamp, TlsFacts } from './core/events.ts'
-import { type MailboxId, type MessageId, newCommandId, type Position, type SessionId, vaultKey } from './core/ids.ts'
+import {
+  type EventId,
+  type MailboxId,
+  type MessageId,
+  newCommandId,
+  type Position,
+  type SessionId,
+  vaultKey,
+} from './core/ids.ts'
 import type { EventLog, Vault, VaultWriter } from './core/ports.ts'
 import { messageStream } from './core/streams.ts'
 import { startSealing } from './seal/age.ts'
@@ -18,6 +26,8 @@ export type Delivery = {
   readonly source: Source
   readonly sessionId: SessionId
   readonly remoteAddress: string
+  /** The event that it follows from: the session's last. */
+  readonly cause: EventId
   readonly tls: TlsFacts
   /** Header lines that stand before the received bytes; sealed with them. */
   readonly trace: Uint8Array
@@ -66,8 +76,8 @@ export const createArchive = ({ log, vault, stamp }: ArchiveParts): Archive => {
   }
 
   const record = async (delivery: Delivery, sealed: Sealed) => {
-    const { messageId, sessionId, remoteAddress } = delivery
-    const cause = { principal: `peer:${remoteAddress}`, correlationId: sessionId, causationId: sessionId } as const
+    const { messageId, sessionId, remoteAddress, cause: causationId } = delivery
+    const cause = { principal: `peer:${remoteAddress}`, correlationId: sessionId, causationId } as const
     const events = factsOf(delivery, sealed).map((fact) => stamp(fact, cause))
     return log.append({ stream: messageStream(messageId), expected: 'no-stream', commandId: newCommandId(), events })
   }

@@ -62,6 +62,8 @@ export type Limits = {
   readonly badCommands: number
   /** Seconds for which a POP3 session's hold on its maildrop stands unrenewed, where several gateways share the log. */
   readonly maildropLease: number
+  /** Octets of one session's transcript. */
+  readonly transcript: number
 }
 
 export type ConfigOrigin = {

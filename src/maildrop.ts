@@ -1,7 +1,7 @@
 import type { RetrievableMessage } from '../projections/maildrops.ts'
 import { asGatewayError, GatewayError } from './core/errors.ts'
 import type { TlsFacts } from './core/events.ts'
-import type { MailboxId, MessageId, SessionId } from './core/ids.ts'
+import type { EventId, MailboxId, MessageId, SessionId } from './core/ids.ts'
 import type { Secret } from './core/secret.ts'
 import type { Attempt, Login } from './login.ts'
 import type { HeldLock, MaildropLock } from './maildropLock.ts'
@@ -15,6 +15,8 @@ export type Maildrop = {
   readonly mailboxId: MailboxId
   readonly sessionId: SessionId
   readonly remoteAddress: string
+  /** The event that the retrievals and deletions follow from, once there is one: the accepted login. */
+  readonly cause: EventId | SessionId
   readonly entries: readonly MaildropEntry[]
 }
 
@@ -79,11 +81,11 @@ export const openMaildrops = ({ storage, lock, login, mailboxOf, snapshot }: Mai
   return {
     release,
     async open({ sessionId, remoteAddress, user, password }) {
-      const cause = causeOf({ sessionId, remoteAddress })
+      const cause = causeOf({ sessionId, remoteAddress, cause: sessionId })
       const attempt = { sessionId, remoteAddress, cause, mailboxId: mailboxOf(user), user, password }
       const mailboxId = await login.authenticate(attempt)
       await take(attempt, mailboxId)
-      const maildrop = { mailboxId, sessionId, remoteAddress }
+      const maildrop = { mailboxId, sessionId, remoteAddress, cause: sessionId }
       try {
         return { ...maildrop, entries: await snapshot(mailboxId) }
       } catch (error) {
@@ -99,13 +101,13 @@ export const openMaildrops = ({ storage, lock, login, mailboxOf, snapshot }: Mai
         yield chunk
       }
     },
-    async update({ sessionId }, deleted) {
-      const lease = held.get(sessionId)
+    async update(maildrop, deleted) {
+      const lease = held.get(maildrop.sessionId)
       if (!lease) throw new GatewayError('maildrop-in-use')
-      await lease.update(deleted)
+      await lease.update(deleted, causeOf(maildrop))
     },
   }
 }
 
-const causeOf = ({ sessionId, remoteAddress }: { readonly sessionId: SessionId; readonly remoteAddress: string }) =>
-  ({ principal: `peer:${remoteAddress}`, correlationId: sessionId, causationId: sessionId }) as const
+const causeOf = ({ sessionId, remoteAddress, cause }: Pick<Maildrop, 'sessionId' | 'remoteAddress' | 'cause'>) =>
+  ({ principal: `peer:${remoteAddress}`, correlationId: sessionId, causationId: cause }) as const

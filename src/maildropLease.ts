@@ -74,7 +74,7 @@ export const leasedLock = (parts: LeaseParts): MaildropLock => {
       try {
         const held = await taken(holder)
         return {
-          update: (deleted) => held.update(deleted),
+          update: (deleted, by) => held.update(deleted, by),
           release: async () => {
             holders.release(holder)
             const released = held.release()
@@ -117,10 +117,10 @@ const leaseOf = ({ log, stamp, logger, seconds }: LeaseParts, holder: Holder, fe
       throw new GatewayError('maildrop-in-use', { cause: error })
     }
   }
-  const append = async (last: number | undefined, facts: readonly Fact[]) => {
+  const append = async (last: number | undefined, facts: readonly Fact[], by = cause) => {
     if (lost) throw new GatewayError('maildrop-in-use')
     const expected = last ?? 'no-stream'
-    const events = facts.map((fact) => stamp(fact, cause))
+    const events = facts.map((fact) => stamp(fact, by))
     await write({ stream, expected, commandId: newCommandId(), events })
   }
   /** After everything that was begun before. */
@@ -129,9 +129,9 @@ const leaseOf = ({ log, stamp, logger, seconds }: LeaseParts, holder: Holder, fe
     work = done.catch(() => undefined)
     return done
   }
-  const next = async (facts: readonly Fact[]) => {
+  const next = async (facts: readonly Fact[], by = cause) => {
     if (open !== undefined) await write(open)
-    await append(revision, facts)
+    await append(revision, facts, by)
   }
   const renew = async () => {
     if (over || lost) return
@@ -149,12 +149,12 @@ const leaseOf = ({ log, stamp, logger, seconds }: LeaseParts, holder: Holder, fe
       over = true
     }
     return {
-      update: (deleted) =>
+      update: (deleted, by) =>
         inTurn(async () => {
           const updates = updatesOf(holder, deleted, { fence })
-          for (const update of updates.slice(0, -1)) await next([update, taken(seconds)])
+          for (const update of updates.slice(0, -1)) await next([update, taken(seconds)], by)
           // Its last event gives the maildrop back: whoever reads +OK may log in at once, at any gateway.
-          for (const update of updates.slice(-1)) await next([update, released])
+          for (const update of updates.slice(-1)) await next([update, released], by)
           if (updates.length > 0) end()
         }),
       release: async () => {

@@ -12,9 +12,10 @@ export type HeldLock = {
   /**
    * Records one QUIT's deletions, durable when it resolves; one event per 20,000. Nothing may follow but `release`.
    * Rejects with `maildrop-in-use` when another session has taken the maildrop over meanwhile; what it had not recorded
-   * by then it never will. After any failure some of more than 20,000 may have been recorded.
+   * by then it never will. After any failure some of more than 20,000 may have been recorded. `by` is the cause, where
+   * that is another than the holder's.
    */
-  update(deleted: readonly MessageId[]): Promise<void>
+  update(deleted: readonly MessageId[], by?: Cause): Promise<void>
   /** Gives the maildrop back. Idempotent, never rejects; who waits for it may take the maildrop at once. */
   release(): Promise<void>
 }
@@ -56,9 +57,9 @@ export const localLock = ({ log, stamp }: LockParts): MaildropLock => {
       Promise.try(() => {
         holders.take(holder)
         return {
-          update: async (deleted) => {
+          update: async (deleted, by = holder.cause) => {
             for (const update of updatesOf(holder, deleted))
-              await append(holder.mailboxId, [stamp(update, holder.cause)])
+              await append(holder.mailboxId, [stamp(update, by)])
           },
           release: () => {
             holders.release(holder)

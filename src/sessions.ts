@@ -1,7 +1,8 @@
 import type { Fact, Protocol, SessionOutcome, Stamp, TlsFacts } from './core/events.ts'
-import { newCommandId, type SessionId } from './core/ids.ts'
+import { type EventId, eventId, newCommandId, type SessionId } from './core/ids.ts'
 import type { EventLog, Logger } from './core/ports.ts'
 import { sessionStream } from './core/streams.ts'
+import { transcriptDigest } from './core/transcriptDigest.ts'
 
 /** One TCP connection of a peer, as the log knows it. */
 export type Peer = {
@@ -15,45 +16,48 @@ export type SessionEnd = {
   readonly outcome: SessionOutcome
   readonly octetsIn: number
   readonly octetsOut: number
+  /** In its canonical form. */
+  readonly transcript: string
+}
+
+/**
+ * A session that is in the log. Never waited for and never thrown from: the facts that an acknowledgement depends on are
+ * appended by the use cases themselves. Each fact's cause is the one before it.
+ */
+export type RecordedSession = {
+  /** The id of its last event so far: what follows from that names it as its cause. */
+  cause(): EventId
+  happened(fact: Fact): void
+  closed(end: SessionEnd): void
 }
 
 /**
  * Writes the facts of sessions. A peer that only connects leaves none: the shell calls `opened` when the session first
- * matters (an accepted recipient, a login). Never waited for and never thrown from: the facts that an acknowledgement
- * depends on are appended by the use cases themselves.
+ * matters (an accepted recipient, a login).
  */
-export type SessionRecorder = {
-  opened(peer: Peer): void
-  /** A fact of an opened session, into its stream. */
-  happened(peer: Peer, fact: Fact): void
-  closed(peer: Peer, end: SessionEnd): void
-}
+export type SessionRecorder = { opened(peer: Peer): RecordedSession }
 
 export const recordSessions = (log: Pick<EventLog, 'append'>, stamp: Stamp, logger: Logger): SessionRecorder => {
-  const happened = (peer: Peer, fact: Fact) => {
-    const cause = {
-      principal: `peer:${peer.remoteAddress}`,
-      correlationId: peer.sessionId,
-      causationId: peer.sessionId,
-    } as const
+  const record = ({ sessionId, remoteAddress }: Peer, fact: Fact, causationId: string) => {
+    const cause = { principal: `peer:${remoteAddress}`, correlationId: sessionId, causationId } as const
+    const commandId = newCommandId()
+    const events = [stamp(fact, cause)]
     log
-      .append({
-        stream: sessionStream(peer.sessionId),
-        expected: 'any',
-        commandId: newCommandId(),
-        events: [stamp(fact, cause)],
-      })
-      .catch((error: unknown) =>
-        logger.warn({ err: error, sessionId: peer.sessionId }, `${fact.type} was not recorded`),
-      )
+      .append({ stream: sessionStream(sessionId), expected: 'any', commandId, events })
+      .catch((error: unknown) => logger.warn({ err: error, sessionId }, `${fact.type} was not recorded`))
+    return eventId(commandId, 0)
   }
   return {
-    happened,
     opened: (peer) => {
-      const { protocol, remoteAddress, tls } = peer
-      happened(peer, { type: 'SessionOpened', data: { protocol, remoteAddress, tls } })
+      const { sessionId, protocol, remoteAddress, tls } = peer
+      let last = record(peer, { type: 'SessionOpened', data: { protocol, remoteAddress, tls } }, sessionId)
+      const happened = (fact: Fact) => void (last = record(peer, fact, last))
+      return {
+        cause: () => last,
+        happened,
+        closed: (end) =>
+          happened({ type: 'SessionClosed', data: { ...end, transcriptSha256: transcriptDigest(end.transcript) } }),
+      }
     },
-    closed: (peer, { outcome, octetsIn, octetsOut }) =>
-      happened(peer, { type: 'SessionClosed', data: { outcome, octetsIn, octetsOut } }),
   }
 }

@@ -167,6 +167,11 @@ export const settings: Settings = {
       60,
       'How long a maildrop stays in use after the gateway that served it died, where several share the log; it is renewed three times in that time.',
     ),
+    transcript: setting(
+      size(1024, 512 * 1024),
+      64 * 1024,
+      'Octets of the transcript of one SMTP or POP3 session, held in memory until it ends; what comes beyond is left out and the transcript says so. Enough for some 300 mails or 600 retrievals on one connection; an event is at most 900 KiB.',
+    ),
   },
 }
 

@@ -22,6 +22,8 @@ const answers = {
   'alias-taken': { text: 'That address already belongs to another mailbox', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 409, retry: false },
   'message-unknown': { text: 'No such message', smtp: [550, '5.1.1'], pop3: '', http: 404, retry: false },
   'message-too-large': { text: 'Message is larger than this gateway accepts', smtp: [552, '5.3.4'], pop3: '[SYS/PERM]', http: 413, retry: false },
+  'session-unknown': { text: 'No such session is recorded', smtp: [451, '4.3.0'], pop3: '', http: 404, retry: false },
+  'session-open': { text: 'The session has not ended yet', smtp: [451, '4.3.0'], pop3: '', http: 409, retry: true },
   'object-missing': { text: 'The sealed message is missing from the vault', smtp: [451, '4.3.0'], pop3: '[SYS/PERM]', http: 410, retry: false },
   'object-corrupt': { text: 'The sealed message is not the one that was recorded', smtp: [451, '4.3.0'], pop3: '[SYS/PERM]', http: 500, retry: false },
   'not-openable': { text: 'The message is sealed under a key that this password does not open', smtp: [451, '4.3.0'], pop3: '[SYS/PERM]', http: 403, retry: false },
@@ -44,6 +46,8 @@ const answers = {
 } as const satisfies Record<string, Answer>
 
 export type ErrorCode = keyof typeof answers
+
+export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(answers, text)
 
 export const answerTo = (code: ErrorCode): Answer => answers[code]
 

@@ -7,7 +7,9 @@ export type Protocol = 'smtp' | 'smtps' | 'pop3' | 'pop3s'
 /** What protected the peer's connection; null when nothing did. */
 export type TlsFacts = { readonly version: string; readonly cipher: string } | null
 export type LoginRefusal = 'wrong-password' | 'too-many-attempts' | 'in-use' | 'unavailable'
-export type SessionOutcome = 'quit' | 'lost' | 'timeout' | 'refused' | 'shutdown' | 'failed'
+const sessionOutcomes = ['quit', 'lost', 'timeout', 'refused', 'shutdown', 'failed'] as const
+export type SessionOutcome = (typeof sessionOutcomes)[number]
+export const isSessionOutcome = (text: string): text is SessionOutcome => sessionOutcomes.some((one) => one === text)
 
 /**
  * Every fact that the gateway records, and its data. The log holds no content, no secret and no correspondent:
@@ -82,8 +84,13 @@ export type EventData = {
   LoginRefused: { readonly mailboxId: MailboxId; readonly reason: LoginRefusal }
   SessionClosed: {
     readonly outcome: SessionOutcome
-    readonly octetsIn: number
-    readonly octetsOut: number
+    /** Null, all that follows, when a crash took it: the next start has closed the session. */
+    readonly octetsIn: number | null
+    readonly octetsOut: number | null
+    /** What the session's machine was told and how it reacted, in the canonical form (ops/docs/format.md). */
+    readonly transcript: string | null
+    /** SHA-256, hex, of the transcript's octets. */
+    readonly transcriptSha256: string | null
   }
 
   GatewayStarted: { readonly configSha256: string }
@@ -116,7 +123,7 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   SessionOpened: 1,
   LoginAccepted: 1,
   LoginRefused: 1,
-  SessionClosed: 1,
+  SessionClosed: 2,
   GatewayStarted: 1,
   GatewayStopped: 1,
   CertificateInstalled: 1,

@@ -2,16 +2,18 @@ import type { Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SecureContext } from 'node:tls'
 import type { MaildropSize, Pop3Event } from '../../actors/pop3Replies.ts'
+import { pop3Notation } from '../../actors/pop3Notation.ts'
 import type { pop3Session } from '../../actors/pop3Session.ts'
 import type { Fetched, ListingWork, MessageWork, Pop3Emitted, UpdateWork } from '../../actors/pop3Setup.ts'
 import { readyOrOver, startSession } from '../../actors/session.ts'
+import { startTranscript, type Transcript } from '../../actors/transcript.ts'
 import type { Limits } from '../config.ts'
 import { asGatewayError, type ErrorCode, GatewayError } from '../core/errors.ts'
 import type { SessionOutcome, TlsFacts } from '../core/events.ts'
 import { newSessionId } from '../core/ids.ts'
-import type { Logger } from '../core/ports.ts'
+import type { Clock, Logger } from '../core/ports.ts'
 import type { Maildrops } from '../maildrop.ts'
-import type { Peer, SessionRecorder } from '../sessions.ts'
+import type { RecordedSession, SessionRecorder } from '../sessions.ts'
 import { channelOf } from '../wire/channel.ts'
 import { eventOf } from './commandEvents.ts'
 import { commandQueue } from './commandQueue.ts'
@@ -21,13 +23,14 @@ import { type HeldMaildrop, holdMaildrop } from './heldMaildrop.ts'
 /** What a connection needs of the gateway. */
 export type ConnectionDeps = {
   readonly domain: string
-  readonly limits: Pick<Limits, 'pop3Idle' | 'badCommands'>
+  readonly limits: Pick<Limits, 'pop3Idle' | 'badCommands' | 'transcript'>
   readonly secureContext: () => SecureContext
   readonly maildrops: Maildrops
   readonly sessions: SessionRecorder
   /** Counts a refusal: `kind` is a word of the program's. */
   readonly refused: (source: string, kind: string) => void
   readonly logger: Logger
+  readonly clock: Clock
   /** The machine, with its work provided. */
   readonly machine: typeof pop3Session
   /** The connection is over, its maildrop given back, its socket closed. */
@@ -69,7 +72,9 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
   let tls: TlsFacts = null
   let actor: ReturnType<typeof startSession<typeof pop3Session>> | undefined
   let held: HeldMaildrop | undefined
-  let [recorded, over, closed, draining] = [false, false, false, false]
+  let transcript: Transcript | undefined
+  let recorded: RecordedSession | undefined
+  let [over, closed, draining] = [false, false, false]
 
   const channel = channelOf(socket, deps.limits.pop3Idle, {
     arrived: () => lookAhead(),
@@ -89,7 +94,6 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
   const queue = commandQueue(channel)
   const credentials = holdCredentials(() => tls !== null)
   const refOf = (number: number) => held?.refOf(number)
-  const peer = (): Peer => ({ sessionId, protocol, remoteAddress: channel.remoteAddress, tls })
 
   const isReady = () => actor?.getSnapshot().hasTag('ready') ?? false
   const leave = (outcome: SessionOutcome) => actor?.send({ type: 'closed', outcome })
@@ -127,7 +131,7 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
     if (over) return
     over = true
     held?.release()
-    if (recorded) deps.sessions.closed(peer(), { outcome, ...channel.octets() })
+    recorded?.closed({ outcome, ...channel.octets(), transcript: transcript?.text() ?? '' })
     // RFC 1939 §3: without a response.
     if (outcome === 'timeout') channel.destroy()
     else channel.end()
@@ -155,13 +159,13 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
   }
 
   const begin = () => {
+    const { domain, limits, clock } = deps
+    const input = { session: sessionId, domain, secure: tls !== null, badCommands: limits.badCommands }
+    const now = () => clock.now().getTime()
+    transcript = startTranscript(pop3Notation, { sessionId, input, limit: limits.transcript, now })
     const session = startSession(deps.machine, {
-      input: {
-        session: sessionId,
-        domain: deps.domain,
-        secure: tls !== null,
-        badCommands: deps.limits.badCommands,
-      },
+      input,
+      transcript,
       onEmit,
       onDone: () => finish(session.getSnapshot().context.outcome),
       onError: defect,
@@ -193,10 +197,9 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
         throw new GatewayError('connection-lost')
       }
       // Only now: who guesses, or types nonsense, does not make the log grow.
-      deps.sessions.opened(peer())
-      recorded = true
-      held = holdMaildrop(deps.maildrops, maildrop, channel)
-      deps.sessions.happened(peer(), { type: 'LoginAccepted', data: { mailboxId: maildrop.mailboxId, tls } })
+      recorded = deps.sessions.opened({ sessionId, protocol, remoteAddress: channel.remoteAddress, tls })
+      recorded.happened({ type: 'LoginAccepted', data: { mailboxId: maildrop.mailboxId, tls } })
+      held = holdMaildrop(deps.maildrops, { ...maildrop, cause: recorded.cause() }, channel)
       return held.size
     },
     enumerate: (work, signal) => heldNow(held).enumerate(work, signal),

@@ -4,7 +4,7 @@ import { pop3Session } from '../../actors/pop3Session.ts'
 import { work } from '../../actors/session.ts'
 import type { Limits } from '../config.ts'
 import { answerTo, GatewayError } from '../core/errors.ts'
-import type { Logger } from '../core/ports.ts'
+import type { Clock, Logger } from '../core/ports.ts'
 import type { Maildrops } from '../maildrop.ts'
 import type { SessionRecorder } from '../sessions.ts'
 import { listen, portOf } from '../wire/listen.ts'
@@ -22,13 +22,14 @@ export type Pop3Listener = {
 export type Pop3Deps = {
   readonly listeners: readonly Pop3Listener[]
   readonly domain: string
-  readonly limits: Pick<Limits, 'pop3Sessions' | 'pop3Idle' | 'badCommands'>
+  readonly limits: Pick<Limits, 'pop3Sessions' | 'pop3Idle' | 'badCommands' | 'transcript'>
   /** The certificate that holds now; asked for at each handshake. */
   readonly tls: () => TlsPair
   readonly maildrops: Maildrops
   readonly sessions: SessionRecorder
   readonly refused: (source: string, kind: string) => void
   readonly logger: Logger
+  readonly clock: Clock
 }
 
 export type Pop3Server = {

@@ -5,11 +5,13 @@ import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp
 import type { smtpSession } from '../../actors/smtpSession.ts'
 import type { ReceiveInput, SmtpEffect, SmtpEvent } from '../../actors/smtpSetup.ts'
 import { readyOrOver, startSession } from '../../actors/session.ts'
+import { smtpNotation } from '../../actors/smtpNotation.ts'
 import { smtpReply } from '../../actors/smtpReplies.ts'
+import { startTranscript, type Transcript } from '../../actors/transcript.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Protocol, SessionOutcome, TlsFacts } from '../core/events.ts'
 import { type MessageId, newSessionId } from '../core/ids.ts'
-import type { Peer } from '../sessions.ts'
+import type { RecordedSession } from '../sessions.ts'
 import { eventOf } from './commandEvents.ts'
 import { type Command, parseCommandLine } from './commandLine.ts'
 import { formatReply } from './formatReply.ts'
@@ -36,11 +38,12 @@ export class JournalConnection extends SMTPConnection {
   readonly #protocol: Protocol
   readonly #leave: (value: undefined) => void
   #session: ReturnType<typeof startSession<typeof smtpSession>> | undefined
+  #transcript: Transcript | undefined
   #said = silence
   #command: Command | undefined
   #mailbox: Mailbox | undefined
   #intake: Intake | undefined
-  #peer: Peer | undefined
+  #recorded: RecordedSession | undefined
   #outcome: SessionOutcome = 'failed'
   #octetsIn = 0
   #octetsOut = 0
@@ -57,21 +60,27 @@ export class JournalConnection extends SMTPConnection {
 
   /** The greeting goes out at once: the base class would wait 100 ms for those who talk too soon. */
   override init(): void {
-    const { machine, limits, running, open, domain } = this.#shared
+    const { machine, limits, running, open, domain, clock } = this.#shared
     const crowded = running.size >= limits.smtpSessions
     running.set(this.sessionId, this)
     open.add(this)
     this._setListeners(nothing)
+    const { sessionId } = this
+    const input = {
+      sessionId,
+      domain,
+      secure: this.secure,
+      crowded,
+      maxSize: limits.messageSize,
+      maxRecipients: limits.recipients,
+      maxBadCommands: limits.badCommands,
+    }
+    const now = () => clock.now().getTime()
+    const transcript = startTranscript(smtpNotation, { sessionId, input, limit: limits.transcript, now })
+    this.#transcript = transcript
     this.#session = startSession(machine, {
-      input: {
-        sessionId: this.sessionId,
-        domain,
-        secure: this.secure,
-        crowded,
-        maxSize: limits.messageSize,
-        maxRecipients: limits.recipients,
-        maxBadCommands: limits.badCommands,
-      },
+      input,
+      transcript,
       onEmit: (effect) => this.#perform(effect),
       onDone: () => this.#over(),
       onError: (error) => this.#fail(error),
@@ -82,9 +91,11 @@ export class JournalConnection extends SMTPConnection {
   /** The machine's work: the message that follows DATA. */
   async receive({ smtpUtf8 }: ReceiveInput, signal: AbortSignal): Promise<{ readonly messageId: MessageId }> {
     const { archive, domain, clock, limits } = this.#shared
+    const { sessionId, remoteAddress } = this
     const { mailbox, reversePath, recipients } = this.#said
     const input = this.#input()
-    if (mailbox === undefined || input === undefined) throw new GatewayError('internal')
+    const cause = this.#recorded?.cause()
+    if (!mailbox || !input || !cause) throw new GatewayError('internal')
     const intake = openIntake(limits.messageSize, () => input.resume())
     const { body } = intake
     signal.addEventListener('abort', () => body.lose())
@@ -95,7 +106,7 @@ export class JournalConnection extends SMTPConnection {
       domain,
       at: clock.now(),
       envelope: { reversePath, recipients, mailbox, smtpUtf8 },
-      sender: { ...this.#said, sessionId: this.sessionId, remoteAddress: this.remoteAddress, tls: this.#tls() },
+      sender: { ...this.#said, sessionId, remoteAddress, tls: this.#tls(), cause },
       body,
     })
   }
@@ -242,10 +253,10 @@ export class JournalConnection extends SMTPConnection {
 
   /** With its first accepted recipient a session matters, and is recorded. */
   #introduce(): void {
-    if (this.#peer !== undefined) return
+    if (this.#recorded !== undefined) return
     const { sessionId, remoteAddress } = this
-    this.#peer = { sessionId, protocol: this.#protocol, remoteAddress, tls: this.#tls() }
-    this.#shared.sessions.opened(this.#peer)
+    const peer = { sessionId, protocol: this.#protocol, remoteAddress, tls: this.#tls() }
+    this.#recorded = this.#shared.sessions.opened(peer)
   }
 
   #tls(): TlsFacts {
@@ -266,9 +277,9 @@ export class JournalConnection extends SMTPConnection {
     this.#flush()
     this.#shared.running.delete(this.sessionId)
     this.close()
-    const { sessions } = this.#shared
-    const end = { outcome: this.#outcome, octetsIn: this.#octetsIn, octetsOut: this.#octetsOut }
-    if (this.#peer !== undefined) sessions.closed(this.#peer, end)
+    const transcript = this.#transcript?.text() ?? ''
+    const end = { outcome: this.#outcome, octetsIn: this.#octetsIn, octetsOut: this.#octetsOut, transcript }
+    this.#recorded?.closed(end)
   }
 
   #fail(error: unknown): void {

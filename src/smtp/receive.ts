@@ -1,7 +1,7 @@
 import type { Archive } from '../archive.ts'
 import type { TlsFacts } from '../core/events.ts'
 import { GatewayError } from '../core/errors.ts'
-import { type MessageId, newMessageId, type SessionId } from '../core/ids.ts'
+import { type EventId, type MessageId, newMessageId, type SessionId } from '../core/ids.ts'
 import type { Body } from './body.ts'
 import type { Mailbox } from './recipient.ts'
 import { traceHeader } from './trace.ts'
@@ -22,6 +22,8 @@ export type Sender = {
   readonly helloName: string
   readonly extended: boolean
   readonly tls: TlsFacts
+  /** The last event of its session. */
+  readonly cause: EventId
 }
 
 export type Received = {
@@ -41,7 +43,7 @@ export const receiveMessage = async (received: Received): Promise<{ readonly mes
   const { archive, domain, at, envelope, sender, body } = received
   const { mailbox, smtpUtf8, reversePath, recipients } = envelope
   const { mailboxId, recipient, generation } = mailbox
-  const { sessionId, remoteAddress, tls } = sender
+  const { sessionId, remoteAddress, tls, cause } = sender
   const messageId = newMessageId()
   const mailboxAddress = `${mailboxId}@${domain}`
   const only = recipients.length === 1 ? recipients[0] : undefined
@@ -55,7 +57,7 @@ export const receiveMessage = async (received: Received): Promise<{ readonly mes
     messageId,
     at,
   })
-  const peer = { sessionId, remoteAddress, tls }
+  const peer = { sessionId, remoteAddress, tls, cause }
   const delivery = { messageId, mailboxId, recipient, generation, source: 'journal', ...peer, trace } as const
   try {
     await archive.receive(delivery, body)

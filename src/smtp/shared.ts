@@ -7,7 +7,10 @@ import type { SessionRecorder } from '../sessions.ts'
 import type { JournalConnection } from './connection.ts'
 import type { Recipients } from './recipient.ts'
 
-export type SmtpLimits = Pick<Limits, 'messageSize' | 'recipients' | 'smtpSessions' | 'smtpIdle' | 'badCommands'>
+export type SmtpLimits = Pick<
+  Limits,
+  'messageSize' | 'recipients' | 'smtpSessions' | 'smtpIdle' | 'badCommands' | 'transcript'
+>
 
 /** What all connections share. */
 export type SmtpShared = Recipients & {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Delivery } from '../../src/archive.ts'
 import { stamper } from '../../src/core/events.ts'
-import { newMailboxId, newMessageId, newSessionId } from '../../src/core/ids.ts'
+import { eventId, newCommandId, newMailboxId, newMessageId, newSessionId } from '../../src/core/ids.ts'
 import { systemClock } from '../../src/core/ports.ts'
 import { memoryLog } from '../../src/log/memory.ts'
 import { generateIdentity, parseIdentity } from '../../src/seal/x25519.ts'
@@ -24,6 +24,7 @@ export const scratchParts = async () => {
     generation: 1,
     source: 'journal',
     sessionId: newSessionId(),
+    cause: eventId(newCommandId(), 0),
     remoteAddress: '192.0.2.1',
     tls: null,
     trace: Buffer.from(trace),

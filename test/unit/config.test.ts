@@ -62,6 +62,7 @@ test('without file and variables every key has its default', () => {
       pop3Idle: 600,
       badCommands: 20,
       maildropLease: 60,
+      transcript: 65_536,
     },
   })
 })
@@ -138,6 +139,7 @@ test('every key can be said in the file', () => {
       pop3Idle: 3600,
       badCommands: 5,
       maildropLease: 120,
+      transcript: 65_536,
     },
   })
 })
@@ -211,6 +213,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'limits.pop3Idle': ['86401', '"25h"'],
   'limits.badCommands': ['0', 'inf'],
   'limits.maildropLease': ['4', '"2h"'],
+  'limits.transcript': ['0', '1023', '"1MiB"', '"64"'],
 }
 
 test('every key is among those whose bad values are tried', () => {

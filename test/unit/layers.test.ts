@@ -40,9 +40,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   smtp: ['core', 'wire', 'actors', 'projections', ...useCases],
   pop3: ['core', 'wire', 'actors', 'projections', ...useCases],
   http: ['core', 'wire', 'actors', 'projections', ...useCases],
+  replaySession: ['core', 'actors'],
+  lostSessions: ['core', 'projections'],
   offline: ['core', 'log', 'vault', 'keys', 'retrieve', 'allEvents', 'dataDirectory'],
   fsck: ['core', 'log', 'vault', 'keys', 'allEvents', 'dataDirectory'],
-  commands: ['core', 'config', 'logger', 'gateway', 'offline', 'fsck', 'dataDirectory', 'version'],
+  commands: ['core', 'config', 'logger', 'gateway', 'offline', 'fsck', 'replaySession', 'dataDirectory', 'version'],
   main: ['commands'],
 }
 

@@ -94,5 +94,8 @@ export const loggedIn = (n: number, mailbox: number): Given => [
 ]
 export const closed = (n: number): Given => [
   sessionStream(sessionId(n)),
-  { type: 'SessionClosed', data: { outcome: 'quit', octetsIn: 10, octetsOut: 20 } },
+  {
+    type: 'SessionClosed',
+    data: { outcome: 'quit', octetsIn: 10, octetsOut: 20, transcript: null, transcriptSha256: null },
+  },
 ]

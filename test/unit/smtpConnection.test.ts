@@ -8,7 +8,14 @@ import { systemClock } from '../../src/core/ports.ts'
 import { JournalConnection } from '../../src/smtp/connection.ts'
 
 const nothing = () => {}
-const limits = { messageSize: 1000, recipients: 1, smtpSessions: 1, smtpIdle: 300, badCommands: 10 }
+const limits = {
+  messageSize: 1000,
+  recipients: 1,
+  smtpSessions: 1,
+  smtpIdle: 300,
+  badCommands: 10,
+  transcript: 64 * 1024,
+}
 
 /** A peer that sends commands as long as it is read, and takes what it is told or does not. */
 const peer = (listens: boolean) => {
@@ -34,7 +41,11 @@ const connectTo = (socket: Socket, machine = smtpSession) => {
     resolve: nothing as () => undefined,
     machine,
     archive: { receive: () => Promise.reject(new Error('no message is sent here')) },
-    sessions: { opened: nothing, happened: nothing, closed: nothing },
+    sessions: {
+      opened: () => {
+        throw new Error('no recipient is named here')
+      },
+    },
     refused: nothing,
     limits,
     logger: { info: nothing, warn: nothing, error: nothing },

@@ -47,7 +47,7 @@ export const memoryMaildrops = (password: string, messages: StoredMessage[]) => 
       done.logins.push(user)
       if (user !== 'alice' || given.reveal() !== password) throw new GatewayError('password-wrong')
       if (locked) throw new GatewayError('maildrop-in-use')
-      locked = { mailboxId, sessionId, remoteAddress, entries: messages.map(({ entry }) => entry) }
+      locked = { mailboxId, sessionId, remoteAddress, cause: sessionId, entries: messages.map(({ entry }) => entry) }
       return locked
     },
     retrieve: async function* (_, entry, signal) {
@@ -66,7 +66,7 @@ export const memoryMaildrops = (password: string, messages: StoredMessage[]) => 
         )
     },
     release: (maildrop) => {
-      if (locked !== maildrop) return
+      if (locked?.sessionId !== maildrop.sessionId) return
       locked = undefined
       done.released++
     },

@@ -1,7 +1,9 @@
 import * as assert from 'uvu/assert'
 import type { Fact } from '../../src/core/events.ts'
-import { type Pop3Deps, startPop3 } from '../../src/pop3/pop3Server.ts'
+import { systemClock } from '../../src/core/ports.ts'
+import { type Pop3Deps, type Pop3Server, startPop3 } from '../../src/pop3/pop3Server.ts'
 import type { SessionEnd } from '../../src/sessions.ts'
+import { replayingSessions } from '../support/replayingSessions.ts'
 import { openWire, type Wire } from '../support/wire.ts'
 import { memoryMaildrops, type StoredMessage } from './memoryMaildrops.ts'
 import { testCertificate } from './testCertificate.ts'
@@ -19,24 +21,33 @@ export const pop3With = async (messages: StoredMessage[], limits: Partial<Pop3De
     refused: [] as string[],
     logged: [] as string[],
   }
+  const replayed = replayingSessions()
   const note = (fields: object, text: string) => void seen.logged.push(`${text} ${JSON.stringify(fields)}`)
-  const server = await startPop3({
+  const started = await startPop3({
     listeners: [
       { host: '127.0.0.1', port: 0, protocol: 'pop3' },
       { host: '127.0.0.1', port: 0, protocol: 'pop3s' },
     ],
     domain: 'gateway.example',
-    limits: { pop3Sessions: 50, pop3Idle: 30, badCommands: 10, ...limits },
+    limits: { pop3Sessions: 50, pop3Idle: 30, badCommands: 10, transcript: 64 * 1024, ...limits },
     tls: () => pair,
     maildrops: memory.maildrops,
-    sessions: {
-      opened: () => (seen.opened += 1),
-      happened: (_, fact) => void seen.facts.push(fact),
-      closed: (_, end) => void seen.ends.push(end),
-    },
+    sessions: replayed.recorder({
+      opened: () => void (seen.opened += 1),
+      happened: (fact) => void seen.facts.push(fact),
+      closed: (end) => void seen.ends.push(end),
+    }),
+    clock: systemClock,
     refused: (_, kind) => void seen.refused.push(kind),
     logger: { info: note, warn: note, error: note },
   })
+  const server: Pop3Server = {
+    ...started,
+    close: async (graceMs) => {
+      await started.close(graceMs)
+      replayed.verify()
+    },
+  }
   const [plain = 0, secure = 0] = server.addresses.map(({ port }) => port)
   return { ...memory, server, seen, plain, secure }
 }

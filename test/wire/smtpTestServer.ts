@@ -5,6 +5,7 @@ import { systemClock } from '../../src/core/ports.ts'
 import type { SessionEnd } from '../../src/sessions.ts'
 import type { Mailbox } from '../../src/smtp/recipient.ts'
 import { type SmtpDeps, startSmtp } from '../../src/smtp/smtpServer.ts'
+import { replayingSessions } from '../support/replayingSessions.ts'
 import { openWire, type Wire } from '../support/wire.ts'
 import { testCertificate } from './testCertificate.ts'
 
@@ -45,6 +46,7 @@ export const limits: Limits = {
   pop3Idle: 600,
   badCommands: 10,
   maildropLease: 60,
+  transcript: 64 * 1024,
 }
 
 type Wish = Partial<Omit<SmtpDeps, 'limits'>> & {
@@ -62,6 +64,7 @@ export const startTestSmtp = async (wish: Wish = {}) => {
   const sessions: string[] = []
   const ends: SessionEnd[] = []
   const logged: unknown[] = []
+  const replayed = replayingSessions()
   const keep = async (delivery: Delivery, body: AsyncIterable<Uint8Array>) => {
     const chunks: Uint8Array[] = []
     for await (const chunk of body) chunks.push(chunk)
@@ -83,14 +86,14 @@ export const startTestSmtp = async (wish: Wish = {}) => {
         return { messageId: delivery.messageId, size: 0, wireSize: 0, position: '1' as Position }
       },
     },
-    sessions: {
+    sessions: replayed.recorder({
       opened: ({ protocol, tls }) => void sessions.push(`opened ${protocol}${tls === null ? '' : ` ${tls.version}`}`),
-      happened: (_, { type }) => void sessions.push(type),
-      closed: (_, end) => {
+      happened: ({ type }) => void sessions.push(type),
+      closed: (end) => {
         sessions.push(`closed ${end.outcome}`)
         ends.push(end)
       },
-    },
+    }),
     refused: (source, kind) => void refusals.push(`${source} ${kind}`),
     logger: { info: record, warn: record, error: record },
     clock: systemClock,
@@ -107,7 +110,10 @@ export const startTestSmtp = async (wish: Wish = {}) => {
     sessions,
     ends,
     logged,
-    close: () => smtp.close(0),
+    close: async () => {
+      await smtp.close(0)
+      replayed.verify()
+    },
   }
 }
 
