@@ -5,6 +5,7 @@ import {
   type EventFromLogic,
   initialTransition,
   type SnapshotFrom,
+  type StateValue,
   transition,
 } from 'xstate'
 import type { SessionOutcome } from '../src/core/events.ts'
@@ -80,7 +81,10 @@ const runner = <M extends AnyStateMachine, Event>(
   const take = (next: AnyMachineSnapshot, actions: readonly Executable[]): MachineStep => {
     snapshot = next
     emitted = emittedBy<M>(actions)
-    return { state: stateName(next.value), replies: emitted.map(replyCode).filter((code) => code !== undefined) }
+    return {
+      state: stateName(next.value as StateValue),
+      replies: emitted.map(replyCode).filter((code) => code !== undefined),
+    }
   }
   const start = (): MachineStep | undefined => {
     const input = readInput(inputText)

@@ -22,10 +22,11 @@ export type Session = {
 
 export const sessions: Projection = {
   name: 'sessions',
-  version: 1,
+  version: 2,
   tables: `
     create table session (
       sessionId text primary key,
+      node text not null,
       position text not null,
       protocol text,
       remoteAddress text,
@@ -38,38 +39,43 @@ export const sessions: Projection = {
       octetsIn integer,
       octetsOut integer
     ) strict, without rowid;
-    create unique index sessionInOrder on session (position);`,
+    create unique index sessionInOrder on session (position);
+    create index sessionOpen on session (node, position) where closedAt is null;`,
   on: {
     SessionOpened: (views, event) => {
       const { protocol, remoteAddress, tls } = event.data
-      const upsert = `insert into session (sessionId, position, protocol, remoteAddress, tlsVersion, tlsCipher, openedAt)
-        values (?, ?, ?, ?, ?, ?, ?)
+      const upsert = `insert into session
+          (sessionId, node, position, protocol, remoteAddress, tlsVersion, tlsCipher, openedAt)
+        values (?, ?, ?, ?, ?, ?, ?, ?)
         on conflict (sessionId) do update set protocol = excluded.protocol, remoteAddress = excluded.remoteAddress,
           tlsVersion = coalesce(tlsVersion, excluded.tlsVersion), tlsCipher = coalesce(tlsCipher, excluded.tlsCipher),
           openedAt = excluded.openedAt`
       const of = [protocol, remoteAddress, tls?.version ?? null, tls?.cipher ?? null, event.metadata.at]
-      views.run(upsert, sessionOfStream(event), event.position, ...of)
+      views.run(upsert, ...keyOf(event), ...of)
     },
     LoginAccepted: (views, event) => {
       const { mailboxId, tls } = event.data
-      const upsert = `insert into session (sessionId, position, mailboxId, tlsVersion, tlsCipher) values (?, ?, ?, ?, ?)
+      const upsert = `insert into session (sessionId, node, position, mailboxId, tlsVersion, tlsCipher)
+        values (?, ?, ?, ?, ?, ?)
         on conflict (sessionId) do update set mailboxId = excluded.mailboxId,
           tlsVersion = excluded.tlsVersion, tlsCipher = excluded.tlsCipher`
       const of = [mailboxId, tls?.version ?? null, tls?.cipher ?? null]
-      views.run(upsert, sessionOfStream(event), event.position, ...of)
+      views.run(upsert, ...keyOf(event), ...of)
     },
     SessionClosed: (views, event) => {
       const { outcome, octetsIn, octetsOut } = event.data
-      const upsert = `insert into session (sessionId, position, closedAt, outcome, octetsIn, octetsOut)
-        values (?, ?, ?, ?, ?, ?)
+      const upsert = `insert into session (sessionId, node, position, closedAt, outcome, octetsIn, octetsOut)
+        values (?, ?, ?, ?, ?, ?, ?)
         on conflict (sessionId) do update set closedAt = excluded.closedAt, outcome = excluded.outcome,
           octetsIn = excluded.octetsIn, octetsOut = excluded.octetsOut`
-      views.run(upsert, sessionOfStream(event), event.position, event.metadata.at, outcome, octetsIn, octetsOut)
+      views.run(upsert, ...keyOf(event), event.metadata.at, outcome, octetsIn, octetsOut)
     },
   },
 }
 
-const sessionOfStream = ({ stream }: Recorded): string => stream.slice('session-'.length)
+/** The session, the gateway that it was with, and the place of its first event. */
+const keyOf = ({ stream, metadata, position }: Recorded) =>
+  [stream.slice('session-'.length), metadata.node, position] as const
 
 const tlsOf = ({ tlsVersion, tlsCipher }: Row): TlsFacts =>
   tlsVersion === null ? null : { version: tlsVersion as string, cipher: tlsCipher as string }
@@ -96,4 +102,14 @@ export const sessionOf = (reader: ViewReader, sessionId: SessionId): Session | u
 export const listSessions = (reader: ViewReader, { after = origin, limit }: PageRequest): Page<Session> => {
   const select = 'select * from session where position > ? order by position limit ?'
   return pageOf(reader.all(select, after, limit + 1), limit, toSession)
+}
+
+/** Sessions with this gateway that are in the log without an end, in the order in which they opened. */
+export const openSessions = (
+  reader: ViewReader,
+  node: string,
+  { after = origin, limit }: PageRequest,
+): Page<Session> => {
+  const select = 'select * from session where node = ? and closedAt is null and position > ? order by position limit ?'
+  return pageOf(reader.all(select, node, after, limit + 1), limit, toSession)
 }

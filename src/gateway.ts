@@ -7,7 +7,7 @@ import { listMailboxes, mailboxNamed } from '../projections/mailboxes.ts'
 import { type Config, configSha256 } from './config.ts'
 import { GatewayError } from './core/errors.ts'
 import { type Cause, type Fact, type Protocol, type Stamp, stamper } from './core/events.ts'
-import { type MailboxId, newCommandId, newSessionId, type Position } from './core/ids.ts'
+import { eventId, type MailboxId, newCommandId, newSessionId, type Position } from './core/ids.ts'
 import { type EventLog, type Logger, systemClock } from './core/ports.ts'
 import { Secret } from './core/secret.ts'
 import { gatewayStream } from './core/streams.ts'
@@ -17,6 +17,7 @@ import { startAdmin } from './http/admin.ts'
 import { guessingGuard } from './keys/guessingGuard.ts'
 import { keyFiles } from './keys/keyFiles.ts'
 import { createLogin } from './login.ts'
+import { closeLostSessions } from './lostSessions.ts'
 import { createMailboxes } from './mailboxes.ts'
 import { type MaildropEntry, openMaildrops } from './maildrop.ts'
 import { leasedLock, type LeaseParts } from './maildropLease.ts'
@@ -91,11 +92,14 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
     const { log } = storage
     const stamp = stamper(node, () => clock.now())
     const record = recordGateway(log, stamp, node)
-    await record({ type: 'GatewayStarted', data: { configSha256: configSha256(config) } })
+    const started = await record({ type: 'GatewayStarted', data: { configSha256: configSha256(config) } })
     if (tls.created) {
       const { fingerprint, names, notAfter } = tls
       await record({ type: 'CertificateInstalled', data: { fingerprint, names, notAfter: notAfter.toISOString() } })
     }
+
+    const lost = await closeLostSessions({ reader: views.reader, log, stamp, node, started })
+    if (lost > 0) logger.warn({ sessions: lost }, 'Sessions that the last run left open were closed as lost')
 
     const refusals = countRefusals({ node, log, stamp, clock, logger })
     cleanup.push(() => refusals.close())
@@ -214,8 +218,10 @@ const recordGateway = (log: Pick<EventLog, 'append'>, stamp: Stamp, node: string
   const run = newSessionId()
   const cause: Cause = { principal: 'system', correlationId: run, causationId: run }
   return async (fact: Fact) => {
+    const commandId = newCommandId()
     const events = [stamp(fact, cause)]
-    await log.append({ stream: gatewayStream(node), expected: 'any', commandId: newCommandId(), events })
+    await log.append({ stream: gatewayStream(node), expected: 'any', commandId, events })
+    return eventId(commandId, 0)
   }
 }
 

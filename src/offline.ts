@@ -1,10 +1,10 @@
 import { allEvents } from './allEvents.ts'
 import { GatewayError } from './core/errors.ts'
 import type { EventData, Recorded } from './core/events.ts'
-import type { MessageId } from './core/ids.ts'
+import type { MessageId, SessionId } from './core/ids.ts'
 import type { EventLog, Vault } from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
-import { messageStream } from './core/streams.ts'
+import { messageStream, sessionStream } from './core/streams.ts'
 import { claimDataDirectory, pathsIn } from './dataDirectory.ts'
 import { unlockIdentities } from './keys/identities.ts'
 import { keyFiles } from './keys/keyFiles.ts'
@@ -15,11 +15,16 @@ import { packs } from './vault/packs.ts'
 /** A data directory without its gateway: a copy, a backup, or a gateway that is stopped. Nothing is recorded. */
 export type Offline = {
   events(): AsyncIterable<Recorded>
+  /** The events of one session's stream; they are few. */
+  session(sessionId: SessionId): Promise<readonly Recorded[]>
   sealed(messageId: MessageId): AsyncIterable<Uint8Array>
   /** The plaintext; the digest is checked and nothing of the last chunk is given before. */
   open(messageId: MessageId, password: Secret): AsyncIterable<Uint8Array>
   close(): Promise<void>
 }
+
+/** A session opens, logs in and ends; refused logins are at most three. */
+const eventsOfSession = 1000
 
 /** Opens the log of the data directory for reading; the vault when it is first asked for, which claims the directory. */
 export const offline = (data: string): Offline => {
@@ -29,6 +34,7 @@ export const offline = (data: string): Offline => {
   const vaultOf = (): Vault => (claimed ??= claimVault(data)).vault
   return {
     events: () => allEvents(log),
+    session: (sessionId) => log.readStream(sessionStream(sessionId), 0, eventsOfSession),
     sealed: (messageId) => chunksOf(sealedEvent(log, messageId), ({ object }) => vaultOf().open(object)),
     open: (messageId, password) =>
       chunksOf(sealedEvent(log, messageId), async (message) => {

@@ -11,6 +11,7 @@ import { mailboxSuspend } from './mailboxSuspend.ts'
 import { messageList } from './messageList.ts'
 import { messageShow } from './messageShow.ts'
 import { open } from './open.ts'
+import { replaySession } from './replaySession.ts'
 import { sealed } from './sealed.ts'
 import { serve } from './serve.ts'
 
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   open,
   sealed,
   events,
+  replaySession,
   fsck,
   config,
 ]

@@ -33,6 +33,7 @@ export const newCommandId = () => randomUUID() as CommandId
 
 export const isMailboxId = (text: string): text is MailboxId => mailboxPattern.test(text)
 export const isMessageId = (text: string): text is MessageId => uuidPattern.test(text)
+export const isSessionId = (text: string): text is SessionId => uuidPattern.test(text)
 export const isVaultKey = (text: string): text is VaultKey => vaultKeyPattern.test(text)
 
 export const eventId = (command: CommandId, index: number) => v5(String(index), command) as EventId

@@ -1,11 +1,12 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { scratchEnv, startScratchGateway } from '../../ops/scratchGateway.ts'
+import { scratchEnv } from '../../ops/scratchGateway.ts'
 import { loadConfig } from '../../src/config.ts'
 import { fsck } from '../../src/fsck.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 
 const rounds = Number(process.env['SEALPOST_KILL_ROUNDS'] ?? 30)
 const connections = 6
@@ -17,7 +18,7 @@ const mailOf = (label: string, number: number) =>
   )
 
 test(`SIGKILL at random moments under load, ${rounds} rounds: every mail answered with 250 is there, byte for byte, and no event lacks its object`, async () => {
-  const first = await startScratchGateway()
+  const first = await startTestGateway()
   const { data, ports } = first
   const { address, mailboxId, password } = await first.createMailbox('--name', 'kill')
   await first.stop()
@@ -32,7 +33,7 @@ test(`SIGKILL at random moments under load, ${rounds} rounds: every mail answere
     }
   }
   for (let round = 0; round < rounds; round++) {
-    const gateway = await startScratchGateway({ data, ports })
+    const gateway = await startTestGateway({ data, ports })
     const senders = Array.from({ length: connections }, (_, one) => send(`${round}-${one}`).catch(() => undefined))
     await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 300))
     await gateway.kill()
@@ -42,7 +43,7 @@ test(`SIGKILL at random moments under load, ${rounds} rounds: every mail answere
   const report = await fsck({ config: loadConfig({ cwd: data, env: scratchEnv(data, ports) }), repair: false })
   assert.equal(report.problems, [])
 
-  const gateway = await startScratchGateway({ data, ports })
+  const gateway = await startTestGateway({ data, ports })
   const archive = await pop3Client(ports.pop3s)
   assert.ok((await archive.login(mailboxId, password)).startsWith('+OK'))
   const count = Number((await archive.command('STAT')).split(' ')[1])

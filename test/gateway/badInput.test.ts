@@ -3,13 +3,13 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startScratchGateway } from '../../ops/scratchGateway.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { eventsOf, messagesOf } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { openWire } from '../support/wire.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 
-const gateway = await startScratchGateway({ env: { SEALPOST_LIMITS_MESSAGE_SIZE: '1MiB' } })
+const gateway = await startTestGateway({ env: { SEALPOST_LIMITS_MESSAGE_SIZE: '1MiB' } })
 const { smtp, pop3, pop3s } = gateway.ports
 
 test.after(async () => {

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startScratchGateway } from '../../ops/scratchGateway.ts'
 import { smallDiskTest } from '../support/peers.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 
 const small = Buffer.alloc(20_000, 'Subject: small\r\n')
 const large = Buffer.alloc(600_000, 'Subject: large\r\n')
@@ -36,7 +36,7 @@ smallDiskTest(
   async (disk) => {
     const data = join(disk, 'data')
     mkdirSync(data)
-    const gateway = await startScratchGateway({ data })
+    const gateway = await startTestGateway({ data })
     const { address, mailboxId, password } = await gateway.createMailbox('--name', 'full')
     const ballast = fillUp(disk, 6 << 20)
 
@@ -78,7 +78,7 @@ smallDiskTest(
 smallDiskTest(test, 24, 'a gateway that can write nothing any more still stops when it is told to', async (disk) => {
   const data = join(disk, 'data')
   mkdirSync(data)
-  const gateway = await startScratchGateway({ data })
+  const gateway = await startTestGateway({ data })
   const { address } = await gateway.createMailbox('--name', 'full')
   const sender = await smtpClient(gateway.ports.smtp)
   await sender.deliver(address, small)

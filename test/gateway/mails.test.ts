@@ -2,19 +2,20 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type ScratchGateway, startScratchGateway } from '../../ops/scratchGateway.ts'
+import type { ScratchGateway } from '../../ops/scratchGateway.ts'
 import { awkwardMails } from '../support/mails.ts'
 import { corpusTest, type Mail } from '../support/peers.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { expectedFromPop3, messagesOf, withoutTrace } from '../support/roundTrip.ts'
 import { asSent, smtpClient } from '../support/smtpClient.ts'
 import { storeDoubleProcess } from '../support/storeDoubleProcess.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 
 // The same mails over both kinds of log: the embedded one, and EventStoreDB's protocol over a double of it.
 const store = await storeDoubleProcess()
-const embedded = await startScratchGateway()
+const embedded = await startTestGateway()
 const env = { SEALPOST_LOG_ENGINE: 'eventstoredb', SEALPOST_LOG_URL: store.url }
-const overEventStore = await startScratchGateway({ env })
+const overEventStore = await startTestGateway({ env })
 
 test.after(async () => {
   for (const gateway of [embedded, overEventStore]) {

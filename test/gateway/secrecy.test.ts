@@ -3,10 +3,10 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startScratchGateway } from '../../ops/scratchGateway.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { eventsOf, messagesOf } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 
 const words = {
   body: 'Zwiebelkuchen',
@@ -18,7 +18,7 @@ const words = {
   wrongPassword: 'mistyped-password-plugh',
 }
 
-const first = await startScratchGateway()
+const first = await startTestGateway()
 const { data, ports } = first
 const mailbox = await first.createMailbox('--name', 'secrecy')
 const secrets = [...Object.values(words), mailbox.password]
@@ -84,7 +84,7 @@ test('Invariant 4 holds after the gateway has stopped', async () => {
 
 test('Invariant 7, views are disposable: without views.db the next start gives the same answers', async () => {
   const answers = async () => {
-    const gateway = await startScratchGateway({ data, ports })
+    const gateway = await startTestGateway({ data, ports })
     const archive = await pop3Client(ports.pop3s)
     await archive.login(mailbox.mailboxId, mailbox.password)
     const maildrop = (await archive.list('UIDL')).toString() + (await archive.list('LIST')).toString()

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { environment, freePorts, scratchEnv, startScratchGateway } from '../../ops/scratchGateway.ts'
+import { environment, freePorts, scratchEnv } from '../../ops/scratchGateway.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 
 const main = join(import.meta.dirname, '../../src/start.mjs')
 const scratch = mkdtempSync(join(tmpdir(), 'sealpost-start-'))
@@ -26,7 +27,7 @@ const refusal = async (env: Record<string, string>, ...args: readonly string[]) 
 const isOneSentence = (stderr: string) => stderr.trim().split('\n').length === 1 && !stderr.includes('    at ')
 
 test('a second gateway on the same data directory is refused in one sentence, and the first goes on', async () => {
-  const gateway = await startScratchGateway()
+  const gateway = await startTestGateway()
   const { code, stderr } = await refusal(scratchEnv(gateway.data, await freePorts()))
   assert.is(code, 1)
   assert.match(stderr, /Another gateway is running on the data directory/)
@@ -75,12 +76,12 @@ test('a broken configuration names the key and the reason', async () => {
 })
 
 test('a gateway that is told to stop lets its data directory be used again at once, and a SIGKILLed one too', async () => {
-  const first = await startScratchGateway()
+  const first = await startTestGateway()
   const { data, ports } = first
   assert.is(await first.stop(), 0)
-  const second = await startScratchGateway({ data, ports })
+  const second = await startTestGateway({ data, ports })
   await second.kill()
-  const third = await startScratchGateway({ data, ports })
+  const third = await startTestGateway({ data, ports })
   assert.is(await third.stop(), 0)
   third.remove()
 })

@@ -1,16 +1,17 @@
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type CreatedMailbox, startScratchGateway } from '../../ops/scratchGateway.ts'
+import type { CreatedMailbox } from '../../ops/scratchGateway.ts'
 import { peerTest } from '../support/peers.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { eventsOf, withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { inCrlfLines, ordinaryMails, sorted } from './ordinaryMails.ts'
 import { outputOf, scratchFiles } from './program.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 
 const test = suite('mail collectors')
-const gateway = await startScratchGateway()
+const gateway = await startTestGateway()
 const files = scratchFiles()
 const certificate = join(gateway.data, 'keys/tls/self-signed.crt')
 const { pop3, pop3s } = gateway.ports

@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startScratchGateway } from '../../ops/scratchGateway.ts'
 import { peerTest } from '../support/peers.ts'
 import { messagesOf, withoutTrace } from '../support/roundTrip.ts'
 import { ageWithPassphrase } from './ageTerminal.ts'
 import { ordinaryMails } from './ordinaryMails.ts'
 import { outputOf, scratchFiles } from './program.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 
 const test = suite('the whole way by real programs')
-const gateway = await startScratchGateway()
+const gateway = await startTestGateway()
 const files = scratchFiles()
 const certificate = join(gateway.data, 'keys/tls/self-signed.crt')
 

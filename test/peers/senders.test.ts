@@ -1,15 +1,15 @@
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startScratchGateway } from '../../ops/scratchGateway.ts'
 import { peerTest } from '../support/peers.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { withoutTrace } from '../support/roundTrip.ts'
 import { inUnixLines, ordinaryMails, sorted } from './ordinaryMails.ts'
 import { outputOf, scratchFiles } from './program.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 
 const test = suite('mail senders')
-const gateway = await startScratchGateway()
+const gateway = await startTestGateway()
 const files = scratchFiles()
 const certificate = join(gateway.data, 'keys/tls/self-signed.crt')
 

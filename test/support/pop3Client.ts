@@ -1,3 +1,4 @@
+import { say } from './said.ts'
 import { openWire, type Wire, type WireOptions } from './wire.ts'
 
 /** A POP3 client that gives a message's octets exactly as they came, dot-stuffing undone. */
@@ -39,6 +40,7 @@ export const pop3Client = async (port: number, { tls = true, ...from }: WireOpti
     command,
     list,
     async login(user, password) {
+      say(user, password)
       const answer = await command(`USER ${user}`)
       return answer.startsWith('+OK') ? command(`PASS ${password}`) : answer
     },

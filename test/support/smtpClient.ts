@@ -1,3 +1,4 @@
+import { say, sayMail } from './said.ts'
 import { openWire, type Wire } from './wire.ts'
 
 /** An SMTP client that sends a mail's octets exactly, dot-stuffed (RFC 5321 §4.5.2) and nothing else. */
@@ -21,6 +22,8 @@ export const dotStuffed = (bytes: Uint8Array): Buffer => {
   return Buffer.from((text.startsWith('.') ? '.' : '') + text.replaceAll('\r\n.', '\r\n..'), 'latin1')
 }
 
+const argumentOf = (line: string) => (line.includes(' ') ? [line, line.slice(line.indexOf(' ') + 1)] : [])
+
 export const smtpClient = async (port: number, { starttls = false, tls = false } = {}): Promise<SmtpClient> => {
   const wire = await openWire(port, { tls })
   const reply = async () => {
@@ -30,6 +33,7 @@ export const smtpClient = async (port: number, { starttls = false, tls = false }
     }
   }
   const command = (line: string) => {
+    say(...argumentOf(line))
     wire.send(`${line}\r\n`)
     return reply()
   }
@@ -44,6 +48,7 @@ export const smtpClient = async (port: number, { starttls = false, tls = false }
     wire,
     command,
     async deliver(to, bytes, from = 'sender@example.com') {
+      say(from, to)
       for (const [line, wanted] of [
         [`MAIL FROM:<${from}>`, '2'],
         [`RCPT TO:<${to}>`, '2'],
@@ -52,6 +57,7 @@ export const smtpClient = async (port: number, { starttls = false, tls = false }
         const answer = await command(line)
         if (!answer.startsWith(wanted)) return answer
       }
+      sayMail(bytes)
       wire.send(dotStuffed(bytes))
       wire.send('.\r\n')
       return reply()

@@ -1,0 +1,46 @@
+import type { ViewReader } from '../projections/projection.ts'
+import { openSessions } from '../projections/sessions.ts'
+import type { Cause, Fact, Stamp } from './core/events.ts'
+import { type EventId, newCommandId, type Position, type SessionId } from './core/ids.ts'
+import type { EventLog } from './core/ports.ts'
+import { sessionStream } from './core/streams.ts'
+
+export type LostSessionsParts = {
+  /** Shows all that this gateway wrote before it was started. */
+  readonly reader: ViewReader
+  readonly log: Pick<EventLog, 'append'>
+  readonly stamp: Stamp
+  /** This gateway: another one's sessions on the same log may be alive. */
+  readonly node: string
+  /** The event of the start. */
+  readonly started: EventId
+}
+
+/** Sessions that are read, and closed in one go. */
+const atOnce = 500
+
+const lost: Fact = {
+  type: 'SessionClosed',
+  data: { outcome: 'lost', octetsIn: null, octetsOut: null, transcript: null, transcriptSha256: null },
+}
+
+/**
+ * Closes the sessions that an earlier run of this gateway left open when it ended without warning; gives their number.
+ * To be called before a session of this run begins.
+ */
+export const closeLostSessions = async ({ reader, log, stamp, node, started }: LostSessionsParts): Promise<number> => {
+  const close = ({ sessionId }: { readonly sessionId: SessionId }) => {
+    const cause: Cause = { principal: 'system', correlationId: sessionId, causationId: started }
+    const events = [stamp(lost, cause)]
+    return log.append({ stream: sessionStream(sessionId), expected: 'any', commandId: newCommandId(), events })
+  }
+  let count = 0
+  let after: Position | undefined
+  do {
+    const page = openSessions(reader, node, { after, limit: atOnce })
+    await Promise.all(page.items.map(close))
+    count += page.items.length
+    after = page.next
+  } while (after)
+  return count
+}
