@@ -1,0 +1,223 @@
+import fc from 'fast-check'
+import { pop3Notation } from '../../actors/pop3Notation.ts'
+import type { Pop3Event } from '../../actors/pop3Replies.ts'
+import { pop3Session } from '../../actors/pop3Session.ts'
+import { startSession, work } from '../../actors/session.ts'
+import { smtpNotation } from '../../actors/smtpNotation.ts'
+import { smtpSession } from '../../actors/smtpSession.ts'
+import type { Found, SmtpEvent } from '../../actors/smtpSetup.ts'
+import { startTranscript } from '../../actors/transcript.ts'
+import { type ErrorCode, GatewayError } from '../../src/core/errors.ts'
+import type { SessionOutcome } from '../../src/core/events.ts'
+import { newMailboxId, newMessageId, newSessionId, type SessionId } from '../../src/core/ids.ts'
+
+/** How the work that runs is to end; nothing happens when none runs. */
+type WorkEnd = { readonly type: 'workDone' } | { readonly type: 'workFailed'; readonly code: ErrorCode }
+
+/** A session that was lived through by a real actor. */
+export type Lived = { readonly sessionId: SessionId; readonly transcript: string; readonly outcome: SessionOutcome }
+
+const code = fc.constantFrom<ErrorCode>(
+  'storage-full',
+  'connection-lost',
+  'shutting-down',
+  'password-wrong',
+  'internal',
+)
+const workEnd = fc.oneof(
+  { arbitrary: fc.constant<WorkEnd>({ type: 'workDone' }), weight: 4 },
+  { arbitrary: code.map((code): WorkEnd => ({ type: 'workFailed', code })), weight: 1 },
+)
+
+const [here, elsewhere] = [newMailboxId(), newMailboxId()]
+const found = fc.constantFrom<Found>(
+  { is: 'mailbox', mailboxId: here },
+  { is: 'mailbox', mailboxId: here },
+  { is: 'mailbox', mailboxId: elsewhere },
+  { is: 'suspended', mailboxId: here },
+  { is: 'unknown' },
+  { is: 'relay' },
+  { is: 'noPostmaster' },
+  { is: 'unavailable' },
+)
+const flag = fc.boolean()
+const smtpEvent = fc.oneof(
+  flag.map((extended): SmtpEvent => ({ type: 'hello', extended })),
+  fc
+    .record({ size: fc.constantFrom(0, 1000, 1001, 1e21), smtpUtf8: flag })
+    .map((mail): SmtpEvent => ({ type: 'mail', ...mail })),
+  fc.record({ found, ascii: flag }).map((rcpt): SmtpEvent => ({ type: 'rcpt', ...rcpt })),
+  fc
+    .constantFrom('data', 'data', 'rset', 'noop', 'vrfy', 'help', 'starttls', 'auth', 'unimplemented', 'secured')
+    .map((type): SmtpEvent => ({ type })),
+  fc
+    .constantFrom('unknownCommand', 'lineTooLong', 'mailSyntax')
+    .map((problem): SmtpEvent => ({ type: 'malformed', problem })),
+)
+const smtpLast = fc.oneof(
+  fc.constantFrom<SmtpEvent>({ type: 'closed' }, { type: 'quit' }, { type: 'idle' }, { type: 'http' }),
+  fc.constantFrom<SmtpEvent>({ type: 'flooded', with: 'line' }, { type: 'flooded', with: 'message' }),
+  flag.map((now): SmtpEvent => ({ type: 'shutdown', now })),
+)
+const smtpInput = fc.record({
+  secure: flag,
+  crowded: fc.constantFrom(false, false, false, true),
+  maxSize: fc.constant(1000),
+  maxRecipients: fc.integer({ min: 1, max: 3 }),
+  maxBadCommands: fc.integer({ min: 1, max: 6 }),
+})
+
+const message = fc.option(
+  fc.record({
+    number: fc.integer({ min: 1, max: 3 }),
+    octets: fc.constant(70),
+    messageId: fc.constant(newMessageId()),
+  }),
+  { nil: undefined, freq: 5 },
+)
+const credentials = fc.constantFrom('given', 'given', 'given', 'unread', 'proxied', 'malformed')
+const pop3Event = fc.oneof(
+  fc
+    .constantFrom('capa', 'stls', 'noop', 'stat', 'list', 'uidl', 'rset', 'unknown')
+    .map((type): Pop3Event => ({ type })),
+  fc.record({
+    type: fc.constantFrom('user', 'pass', 'auth', 'response'),
+    found: credentials,
+  }) as fc.Arbitrary<Pop3Event>,
+  fc.constantFrom<Pop3Event>({ type: 'auth', found: 'awaited' }, { type: 'auth', found: 'otherMechanism' }),
+  fc.constant<Pop3Event>({ type: 'response', found: 'cancelled' }),
+  fc
+    .record({ type: fc.constantFrom('listOne', 'uidlOne', 'retr', 'dele'), message })
+    .map((event): Pop3Event => event as Pop3Event),
+  fc.record({ message, lines: fc.nat(9) }).map((top): Pop3Event => ({ type: 'top', ...top })),
+  fc.constant<Pop3Event>({ type: 'malformed', syntax: 'TOP number lines' }),
+)
+const pop3Last = fc.constantFrom<Pop3Event>(
+  { type: 'quit' },
+  { type: 'oversized' },
+  { type: 'closed', outcome: 'lost' },
+  { type: 'closed', outcome: 'timeout' },
+)
+
+/** A clock that now and then is set back. */
+const crookedClock = () => {
+  const times = [5, 7, 7, 6, 20, 3, 31, 1000]
+  let at = 0
+  return () => times[at++ % times.length] ?? 0
+}
+
+/** Plays the events to an actor whose works end when they are told to; a session that goes on at the end is closed. */
+export const liveSmtp = async (
+  limits: typeof smtpInput extends fc.Arbitrary<infer I> ? I : never,
+  events: readonly (SmtpEvent | WorkEnd)[],
+  limit: number,
+): Promise<Lived> => {
+  const sessionId = newSessionId()
+  const input = { sessionId, domain: 'gateway.example', ...limits }
+  const transcript = startTranscript(smtpNotation, { sessionId, input, limit, now: crookedClock() })
+  let outcome: SessionOutcome = 'failed'
+  const works = endableWork()
+  const machine = smtpSession.provide({ actors: { receive: work(() => works.begin({ messageId: newMessageId() })) } })
+  const actor = startSession(machine, {
+    input,
+    transcript,
+    onEmit: (effect) => {
+      if (effect.type === 'ended') outcome = effect.outcome
+    },
+    onDone: () => undefined,
+    onError: () => undefined,
+  })
+  for (const event of [...events, { type: 'workDone' } as const, { type: 'closed' } as const]) {
+    if (event.type === 'workDone' || event.type === 'workFailed') await works.end(event)
+    else if (actor.getSnapshot().status === 'active') actor.send(event)
+  }
+  return { sessionId, transcript: transcript.text(), outcome }
+}
+
+export const livePop3 = async (
+  start: { readonly secure: boolean; readonly badCommands: number; readonly whole: boolean },
+  events: readonly (Pop3Event | WorkEnd)[],
+  limit: number,
+): Promise<Lived> => {
+  const sessionId = newSessionId()
+  const { secure, badCommands, whole } = start
+  const input = { session: sessionId, domain: 'gateway.example', secure, badCommands }
+  const transcript = startTranscript(pop3Notation, { sessionId, input, limit, now: crookedClock() })
+  const works = endableWork()
+  const machine = pop3Session.provide({
+    actors: {
+      upgrade: work(() => works.begin<unknown>(undefined)),
+      unlock: work(() => works.begin({ count: 3, octets: 210 })),
+      enumerate: work(() => works.begin<unknown>(undefined)),
+      fetch: work(() => works.begin({ whole })),
+      send: work(() => works.begin<unknown>(undefined)),
+      update: work(() => works.begin<unknown>(undefined)),
+    },
+  })
+  const ignore = () => undefined
+  const actor = startSession(machine, { input, transcript, onEmit: ignore, onDone: ignore, onError: ignore })
+  const end = [{ type: 'closed', outcome: 'lost' }, { type: 'workDone' }] as const
+  for (const event of [...events, ...end]) {
+    if (event.type === 'workDone' || event.type === 'workFailed') await works.end(event)
+    else if (actor.getSnapshot().status === 'active') actor.send(event)
+  }
+  return { sessionId, transcript: transcript.text(), outcome: actor.getSnapshot().context.outcome }
+}
+
+/** Work that goes on until it is ended. */
+const endableWork = () => {
+  let settle: ((end: WorkEnd) => void) | undefined
+  return {
+    begin: <T>(result: T) =>
+      new Promise<T>((resolve, reject) => {
+        settle = (end) => (end.type === 'workDone' ? resolve(result) : reject(new GatewayError(end.code)))
+      }),
+    end: async (end: WorkEnd) => {
+      settle?.(end)
+      settle = undefined
+      await new Promise((resolve) => setImmediate(resolve))
+    },
+  }
+}
+
+const ample = 64 * 1024
+const many = { maxLength: 40 }
+
+/** Most sessions get somewhere. */
+const smtpOpenings: readonly (readonly SmtpEvent[])[] = [
+  [],
+  [{ type: 'hello', extended: true }],
+  [
+    { type: 'hello', extended: true },
+    { type: 'mail', size: 0, smtpUtf8: true },
+    { type: 'rcpt', found: { is: 'mailbox', mailboxId: here }, ascii: true },
+    { type: 'data' },
+  ],
+]
+const pop3Openings: readonly (readonly (Pop3Event | WorkEnd)[])[] = [
+  [],
+  [{ type: 'auth', found: 'given' }, { type: 'workDone' }],
+  [{ type: 'stls' }, { type: 'workDone' }, { type: 'auth', found: 'given' }, { type: 'workDone' }],
+  [{ type: 'user', found: 'given' }, { type: 'pass', found: 'given' }, { type: 'workDone' }],
+]
+
+/** Sessions of either protocol, with everything that a peer, the shell and the works may do, in any order. */
+export const anySmtpSession = fc.tuple(
+  smtpInput,
+  fc.constantFrom(...smtpOpenings),
+  fc.array(fc.oneof({ arbitrary: smtpEvent, weight: 4 }, { arbitrary: workEnd, weight: 1 }), many),
+  smtpLast,
+)
+export const anyPop3Session = fc.tuple(
+  fc.record({ secure: flag, badCommands: fc.integer({ min: 2, max: 9 }), whole: flag }),
+  fc.constantFrom(...pop3Openings),
+  fc.array(fc.oneof({ arbitrary: pop3Event, weight: 3 }, { arbitrary: workEnd, weight: 2 }), many),
+  pop3Last,
+)
+
+type Drawn<A> = A extends fc.Arbitrary<infer T> ? T : never
+
+export const smtpLife = ([input, opening, events, last]: Drawn<typeof anySmtpSession>, limit = ample) =>
+  liveSmtp(input, [...opening, ...events, last], limit)
+export const pop3Life = ([start, opening, events, last]: Drawn<typeof anyPop3Session>, limit = ample) =>
+  livePop3(start, [...opening, ...events, last], limit)
