@@ -70,8 +70,9 @@ test('a session that there is not, or that has not ended, is no session to repla
   assert.is((await commandOn(gateway, 'replay', 'session', 'nonsense')).code, 2)
   const open = await pop3Client(ports.pop3s)
   await open.login(mailbox.mailboxId, mailbox.password)
-  const lastOpened = (await logIn(data)).findLast(({ type }) => type === 'SessionOpened')?.metadata.$correlationId ?? ''
-  const running = await commandOn(gateway, 'replay', 'session', lastOpened)
+  await until(async () => (await logIn(data)).at(-1)?.type === 'LoginAccepted')
+  const opened = (await logIn(data)).at(-1)?.metadata.$correlationId ?? ''
+  const running = await commandOn(gateway, 'replay', 'session', opened)
   assert.equal(running, { code: 1, stdout: '', stderr: 'sealpost: The session has not ended yet\n' })
   await open.quit()
 })
