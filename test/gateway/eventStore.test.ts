@@ -9,11 +9,12 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { environment, freePorts, scratchEnv, startScratchGateway } from '../../ops/scratchGateway.ts'
+import { environment, freePorts, scratchEnv } from '../../ops/scratchGateway.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { eventsOf, messagesOf, withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { storeDoubleProcess } from '../support/storeDoubleProcess.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 import { openWire } from '../support/wire.ts'
 
 // A gateway whose log is in EventStoreDB, or rather in a double of its protocol, in a process that is killed.
@@ -58,7 +59,7 @@ const nameIn = (mail: Buffer) => /^X-Mail: (\S+)/.exec(mail.toString('latin1'))?
 test('a start without the store waits, says so, puts every peer off, and serves by itself once the store is there', async () => {
   const store = await storeDoubleProcess({ port: await portOfStore(), started: false })
   const ports = await freePorts()
-  const starting = startScratchGateway({ ports, env: over(store.url) })
+  const starting = startTestGateway({ ports, env: over(store.url) })
   starting.catch(() => undefined)
   await until(() => isOpen(ports.smtp), 'somebody answers')
   assert.match(await firstLine(ports.smtp), /^421 4\.3\.0 gateway\.test /)
@@ -97,7 +98,7 @@ test('a gateway that waits for its store stops when it is told to', async () => 
 
 test('a store that is killed under load loses no acknowledged mail; meanwhile peers are put off, and it goes on by itself', async () => {
   const store = await storeDoubleProcess()
-  const gateway = await startScratchGateway({ env: over(store.url) })
+  const gateway = await startTestGateway({ env: over(store.url) })
   const { address, mailboxId, password } = await gateway.createMailbox('--name', 'load')
   const acknowledged = new Set<string>()
   let isOver = false
@@ -163,7 +164,7 @@ test('a store that is killed under load loses no acknowledged mail; meanwhile pe
   // What the store has is enough: the views are made again from it.
   assert.is(await gateway.stop(), 0)
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(gateway.data, `views.db${suffix}`), { force: true })
-  const again = await startScratchGateway({ data: gateway.data, ports: gateway.ports, env: over(store.url) })
+  const again = await startTestGateway({ data: gateway.data, ports: gateway.ports, env: over(store.url) })
   assert.is((await messagesOf(again, mailboxId)).length, Math.min(count, 1000))
   await again.stop()
   assert.match(await again.command('fsck'), /All that the log says is so\./)

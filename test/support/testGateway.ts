@@ -3,7 +3,7 @@ import { allEvents } from '../../src/allEvents.ts'
 import type { Recorded } from '../../src/core/events.ts'
 import type { SessionId } from '../../src/core/ids.ts'
 import { pathsIn } from '../../src/dataDirectory.ts'
-import { readSqliteLog } from '../../src/log/sqlite.ts'
+import { type LogPlace, readLog } from '../../src/log/openLog.ts'
 import { replaySession } from '../../src/replaySession.ts'
 import { everythingSaid, wordsIn } from './said.ts'
 
@@ -15,15 +15,22 @@ export const startTestGateway = async (options: ScratchOptions = {}): Promise<Sc
   const gateway = await startScratchGateway(options)
   const examined = async <T>(ended: Promise<T>): Promise<T> => {
     const result = await ended
-    examine(await logIn(gateway.data))
+    examine(await eventsAt(placeOf(gateway.data, options)))
     return result
   }
   return { ...gateway, stop: () => examined(gateway.stop()), kill: () => examined(gateway.kill()) }
 }
 
+const placeOf = (data: string, { env = {} }: ScratchOptions): LogPlace =>
+  env['SEALPOST_LOG_ENGINE'] === 'eventstoredb'
+    ? { engine: 'eventstoredb', url: env['SEALPOST_LOG_URL'] ?? '' }
+    : { engine: 'sqlite', file: pathsIn(data).log }
+
 /** The whole log of a data directory without its gateway. */
-export const logIn = async (data: string): Promise<readonly Recorded[]> => {
-  const log = readSqliteLog({ file: pathsIn(data).log })
+export const logIn = (data: string): Promise<readonly Recorded[]> => eventsAt(placeOf(data, {}))
+
+const eventsAt = async (place: LogPlace): Promise<readonly Recorded[]> => {
+  const log = await readLog(place)
   try {
     return await Array.fromAsync(allEvents(log))
   } finally {
