@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type ScratchGateway, startScratchGateway } from '../../ops/scratchGateway.ts'
+import type { ScratchGateway } from '../../ops/scratchGateway.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { storeDoubleProcess } from '../support/storeDoubleProcess.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 
 // Two gateways, each in a process of its own, on one log (a double of EventStoreDB's protocol), one vault and one key store.
 
@@ -21,7 +22,7 @@ const together = async (count: number) => {
   const shared = mkdtempSync(join(tmpdir(), 'sealpost-shared-'))
   const store = await storeDoubleProcess()
   const start = (node: string, data?: string) =>
-    startScratchGateway({
+    startTestGateway({
       ...(data === undefined ? {} : { data }),
       env: {
         SEALPOST_GATEWAY_NODE: node,

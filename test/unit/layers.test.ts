@@ -178,6 +178,14 @@ test('every test file runs its tests', () => {
   assert.equal(silent, [])
 })
 
+test('every gateway of a test has its sessions replayed and its log searched when it stops', () => {
+  const starter = 'startScratch' + 'Gateway('
+  const starting = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => readFileSync(join(root, 'test', name), 'utf8').includes(starter))
+  assert.equal(starting, [join('support', 'testGateway.ts')])
+})
+
 const packageOf = (what: string) =>
   what
     .split('/')
