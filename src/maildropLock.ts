@@ -58,8 +58,7 @@ export const localLock = ({ log, stamp }: LockParts): MaildropLock => {
         holders.take(holder)
         return {
           update: async (deleted, by = holder.cause) => {
-            for (const update of updatesOf(holder, deleted))
-              await append(holder.mailboxId, [stamp(update, by)])
+            for (const update of updatesOf(holder, deleted)) await append(holder.mailboxId, [stamp(update, by)])
           },
           release: () => {
             holders.release(holder)

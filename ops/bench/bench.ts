@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freePorts, startScratchGateway } from '../scratchGateway.ts'
 import { watchResidentMemory } from './residentMemory.ts'
+import { sessionCost } from './sessionCost.ts'
 import { startWithHistory } from './startWithHistory.ts'
 
 const run = promisify(execFile)
@@ -205,4 +206,5 @@ const theirs = peersAreThere ? await measure(postfixDovecot) : undefined
 const ours = await measure(sealpost)
 table(ours, theirs)
 await denseLines()
+await sessionCost(times(400))
 await startWithHistory(times(100_000))
