@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { GatewayError } from '../src/core/errors.ts'
 import type { Recorded } from '../src/core/events.ts'
 import { type EventId, origin, type Position } from '../src/core/ids.ts'
 import type { StreamName } from '../src/core/streams.ts'
+import { UnreadableEvent } from '../src/core/unreadableEvent.ts'
 import { type Projection, type Row, type ViewWriter, viewWriter } from './projection.ts'
 
 /** The last event that a view has taken in; by its stream, revision and id one can tell whether a log holds it. */
@@ -81,7 +81,7 @@ export const foldedTo = (db: DatabaseSync): Position => checkpoints(db)[0]?.posi
 /**
  * Takes the events (in the log's order, without a gap after `foldedTo`) into the views, with the checkpoints, in one
  * transaction: all of it or nothing. Events that a view has already taken in are skipped, so a repeat does no harm.
- * Throws `event-unreadable` with the failure as its cause if a projection cannot take an event in, and what the
+ * Throws `UnreadableEvent` with the failure as its cause if a projection cannot take an event in, and what the
  * database throws if it cannot write.
  */
 export const fold = (db: DatabaseSync, projections: readonly Projection[], events: readonly Recorded[]): void => {
@@ -112,7 +112,7 @@ const apply = (views: ViewWriter, { name, on }: Projection, event: Recorded) => 
   } catch (cause) {
     const { type, stream, revision, position } = event
     const detail = `The view ${name} cannot take in ${type}, revision ${revision} of ${stream}, at ${position}`
-    throw new GatewayError('event-unreadable', { detail, cause })
+    throw new UnreadableEvent(event, { detail, cause })
   }
 }
 

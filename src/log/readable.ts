@@ -1,11 +1,11 @@
-import { GatewayError } from '../core/errors.ts'
-import type { Metadata, Recorded } from '../core/events.ts'
-import type { Position } from '../core/ids.ts'
+import type { EventType, Metadata, Recorded } from '../core/events.ts'
+import { type EventPlace, UnreadableEvent } from '../core/unreadableEvent.ts'
+import { upcast } from '../core/upcasts.ts'
 import { currentVersion, positionOf, type StoredEvent } from './storedEvent.ts'
 
 /**
- * The one edge where stored events become facts, and the place for upcasts of older versions. Throws
- * `event-unreadable` for a type or version that this gateway does not know: an event is never skipped.
+ * The one edge where stored events become facts: older versions are brought up to today's shape here. Throws
+ * `UnreadableEvent` for a type or version that this gateway does not know: an event is never skipped.
  */
 export const readable = (stored: StoredEvent): Recorded => {
   const place = { ...stored, position: positionOf(stored.position) }
@@ -30,9 +30,7 @@ export const factOf = (parsed: ParsedEvent): Recorded => {
   const metadata = parsed.metadata as Metadata
   const version: unknown = (metadata as Partial<Metadata> | null | undefined)?.version
   if (!isReadable(type, version)) throw unreadable(parsed, String(version))
-  const data = parsed.data()
-  // `append` takes only typed facts of the current version, and every older version is brought up to it here.
-  return { id, stream, revision, position, type, data, metadata, recordedAt } as Recorded
+  return { id, stream, revision, position, type, ...asOfToday(parsed, parsed.data(), metadata), recordedAt } as Recorded
 }
 
 const isReadable = (type: string, version: unknown): boolean => {
@@ -40,9 +38,18 @@ const isReadable = (type: string, version: unknown): boolean => {
   return newest !== undefined && Number.isInteger(version) && Number(version) >= 1 && Number(version) <= newest
 }
 
-type Placed = { readonly position: Position; readonly type: string }
+/** Data and metadata in today's shape, of an event that `isReadable`. */
+const asOfToday = (event: EventPlace, data: unknown, metadata: Metadata) => {
+  const version = currentVersion(event.type)
+  if (version === undefined || metadata.version === version) return { data, metadata }
+  try {
+    return { data: upcast(event.type as EventType, metadata.version, data), metadata: { ...metadata, version } }
+  } catch (cause) {
+    throw unreadable(event, `${metadata.version}, which its data is not of,`, cause)
+  }
+}
 
-const parsed = (event: Placed, json: string, field: 'data' | 'metadata'): unknown => {
+const parsed = (event: EventPlace, json: string, field: 'data' | 'metadata'): unknown => {
   try {
     return JSON.parse(json)
   } catch (cause) {
@@ -51,11 +58,11 @@ const parsed = (event: Placed, json: string, field: 'data' | 'metadata'): unknow
 }
 
 /** What to throw of an event whose `field` is no JSON. */
-export const notJson = (event: Placed, field: 'data' | 'metadata', cause?: unknown) =>
+export const notJson = (event: EventPlace, field: 'data' | 'metadata', cause?: unknown) =>
   unreadable(event, `not known, because its ${field} is not JSON`, cause)
 
-const unreadable = ({ position, type }: Placed, version: string, cause?: unknown) =>
-  new GatewayError('event-unreadable', {
-    detail: `The event at position ${position}, type ${type}, version ${version}, cannot be read by this gateway`,
+const unreadable = (event: EventPlace, version: string, cause?: unknown) =>
+  new UnreadableEvent(event, {
+    detail: `The event at position ${event.position}, type ${event.type}, version ${version}, cannot be read by this gateway`,
     cause,
   })
