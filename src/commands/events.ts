@@ -1,4 +1,13 @@
-import { type EventFilter, isEventType, isPast, isStreamName, matches, timeOf } from '../core/eventFilter.ts'
+import {
+  type EventFilter,
+  isCorrelation,
+  isEventType,
+  isPast,
+  isPrincipal,
+  isStreamName,
+  matches,
+  timeOf,
+} from '../core/eventFilter.ts'
 import type { Recorded } from '../core/events.ts'
 import type { Client } from './client.ts'
 import { type Command, dataOption, type Given, UsageError } from './command.ts'
@@ -15,6 +24,8 @@ export const events: Command = {
   options: {
     stream: { value: 'STREAM', about: 'Only of this stream, such as mailbox-mbx-…' },
     type: { value: 'TYPE', about: 'Only of this type, such as MessageReceived' },
+    principal: { value: 'WHO', about: 'Only caused by: peer:<address>, administrator:<name> or system' },
+    correlation: { value: 'ID', about: 'Only of this session or request' },
     since: { value: 'TIME', about: `Recorded at or after ${time}` },
     until: { value: 'TIME', about: `The log as of ${time}` },
     data: dataOption,
@@ -31,11 +42,13 @@ export const events: Command = {
   },
 }
 
-const filterNames = ['stream', 'type', 'since', 'until'] as const
+const filterNames = ['stream', 'type', 'principal', 'correlation', 'since', 'until'] as const
 
 const filterOf = (given: Given): EventFilter => ({
   stream: read(given, 'stream', (text) => (isStreamName(text) ? text : undefined)),
   type: read(given, 'type', (text) => (isEventType(text) ? text : undefined)),
+  principal: read(given, 'principal', (text) => (isPrincipal(text) ? text : undefined)),
+  correlation: read(given, 'correlation', (text) => (isCorrelation(text) ? text : undefined)),
   since: read(given, 'since', timeOf),
   until: read(given, 'until', timeOf),
 })

@@ -1,10 +1,14 @@
-import { type EventType, eventVersions, type Recorded } from './events.ts'
+import { type EventType, eventVersions, type Principal, type Recorded } from './events.ts'
 import type { StreamName } from './streams.ts'
 
 /** Which events somebody wants to see. Times are the log's own, both ends included. */
 export type EventFilter = {
   readonly stream?: StreamName | undefined
   readonly type?: EventType | undefined
+  /** Who caused it. */
+  readonly principal?: Principal | undefined
+  /** The session or request that it belongs to. */
+  readonly correlation?: string | undefined
   readonly since?: Date | undefined
   readonly until?: Date | undefined
 }
@@ -13,6 +17,12 @@ export const isEventType = (text: string): text is EventType => Object.hasOwn(ev
 
 const streamPattern = /^(mailbox|alias|message|maildrop|session|gateway|access)-[\x21-\x7e]{1,200}$/
 export const isStreamName = (text: string): text is StreamName => streamPattern.test(text)
+
+const principalPattern = /^(system|(peer|administrator):[\x21-\x7e]{1,200})$/
+export const isPrincipal = (text: string): text is Principal => principalPattern.test(text)
+
+const correlationPattern = /^[\x21-\x7e]{1,200}$/
+export const isCorrelation = (text: string): boolean => correlationPattern.test(text)
 
 const timePattern = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/
 /** An ISO 8601 date (its first moment, UTC) or a date and time with its zone; undefined for anything else. */
@@ -24,9 +34,14 @@ export const timeOf = (text: string): Date | undefined => {
   return Number.isNaN(time.getTime()) ? undefined : time
 }
 
-export const matches = ({ stream, type, since, until }: EventFilter, event: Recorded): boolean =>
+export const matches = (
+  { stream, type, principal, correlation, since, until }: EventFilter,
+  event: Recorded,
+): boolean =>
   (stream === undefined || event.stream === stream) &&
   (type === undefined || event.type === type) &&
+  (principal === undefined || event.metadata.principal === principal) &&
+  (correlation === undefined || event.metadata.$correlationId === correlation) &&
   (since === undefined || new Date(event.recordedAt) >= since) &&
   (until === undefined || new Date(event.recordedAt) <= until)
 

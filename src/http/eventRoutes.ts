@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Static, Type } from 'typebox'
 import { GatewayError } from '../core/errors.ts'
-import { type EventFilter, isEventType, isStreamName, timeOf } from '../core/eventFilter.ts'
+import { type EventFilter, isCorrelation, isEventType, isPrincipal, isStreamName, timeOf } from '../core/eventFilter.ts'
 import type { Recorded } from '../core/events.ts'
 import type { AdminApi } from './buildApp.ts'
 import { eventPage } from './eventPage.ts'
@@ -24,6 +24,13 @@ const Wanted = Type.Object(
   {
     stream: Type.Optional(Type.String({ maxLength: 210 })),
     type: Type.Optional(Type.String({ maxLength: 64 })),
+    principal: Type.Optional(
+      Type.String({
+        maxLength: 210,
+        description: 'Who caused it: `peer:<address>`, `administrator:<name>` or `system`.',
+      }),
+    ),
+    correlation: Type.Optional(Type.String({ maxLength: 200, description: 'The session or request it belongs to.' })),
     since: time,
     until: time,
     after,
@@ -72,9 +79,11 @@ const shown = ({
   metadata,
 })
 
-const filterOf = ({ stream, type, since, until }: Static<typeof Wanted>): EventFilter => ({
+const filterOf = ({ stream, type, principal, correlation, since, until }: Static<typeof Wanted>): EventFilter => ({
   stream: read('stream', stream, (text) => (isStreamName(text) ? text : undefined)),
   type: read('type', type, (text) => (isEventType(text) ? text : undefined)),
+  principal: read('principal', principal, (text) => (isPrincipal(text) ? text : undefined)),
+  correlation: read('correlation', correlation, (text) => (isCorrelation(text) ? text : undefined)),
   since: read('since', since, timeOf),
   until: read('until', until, timeOf),
 })

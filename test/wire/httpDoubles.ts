@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { projections } from '../../projections/projections.ts'
 import { viewWriter } from '../../projections/projection.ts'
 import { GatewayError } from '../../src/core/errors.ts'
-import { type Cause, type Fact, type Recorded, stamper } from '../../src/core/events.ts'
+import { type Cause, type Fact, type Metadata, type Recorded, stamper } from '../../src/core/events.ts'
 import { type MailboxId, newMessageId, type Position, vaultKey } from '../../src/core/ids.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { aliasStream, mailboxStream, messageStream, type StreamName } from '../../src/core/streams.ts'
@@ -25,10 +25,10 @@ export const doubles = () => {
   const said: string[] = []
   let state = 'live'
 
-  const happened = (stream: StreamName, fact: Fact, at = created) => {
+  const happened = (stream: StreamName, fact: Fact, at = created, by: Partial<Metadata> = {}) => {
     const position = String(events.length + 1).padStart(16, '0') as Position
     const revision = events.filter((event) => event.stream === stream).length
-    const { metadata } = stamper('one', () => at)(fact, cause)
+    const metadata = { ...stamper('one', () => at)(fact, cause).metadata, ...by }
     const id = `event-${events.length + 1}`
     const event = { ...fact, id, stream, revision, position, recordedAt: at.toISOString(), metadata } as Recorded
     events.push(event)

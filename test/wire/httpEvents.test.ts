@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Recorded } from '../../src/core/events.ts'
+import type { Principal, Recorded } from '../../src/core/events.ts'
 import { buildApp } from '../../src/http/buildApp.ts'
 import { doubles, mailboxId, token } from './httpDoubles.ts'
 
@@ -93,6 +93,27 @@ test('a type is picked out', async () => {
     events.map(({ type }) => type),
     ['MessageSealed', 'MessageSealed'],
   )
+})
+
+test('what one principal caused, and what belongs to one session, is picked out', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  messageExists()
+  const by = (principal: Principal, $correlationId: string) =>
+    happened('gateway-one', { type: 'GatewayStopped', data: { reason: $correlationId } }, undefined, {
+      principal,
+      $correlationId,
+    })
+  by('administrator:anna', 'request-1')
+  by('peer:192.0.2.1', 'session-1')
+  by('peer:192.0.2.1', 'session-2')
+  const reasons = async (query: string) =>
+    (await all(`limit=1&${query}`)).events.map(({ data }) => (data as { readonly reason?: string }).reason)
+  assert.equal(await reasons('principal=peer:192.0.2.1'), ['session-1', 'session-2'])
+  assert.equal(await reasons('principal=peer:192.0.2.1&correlation=session-2'), ['session-2'])
+  assert.equal(await reasons('correlation=request-1'), ['request-1'])
+  assert.equal(await reasons('principal=administrator:anna&correlation=session-1'), [])
+  for (const wrong of ['principal=anna', 'principal=peer:', 'correlation=%00', 'correlation='])
+    assert.is((await get(`?${wrong}`)).statusCode, 400, wrong)
 })
 
 test('a search through a long log comes in bounded pages, empty ones too', async () => {
