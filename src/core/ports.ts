@@ -36,7 +36,8 @@ export type EventLog = {
   head(): Promise<Position>
   /**
    * Every event after `position`: those that exist, then those to come; in order, at least once, never with a gap.
-   * The next page is not delivered before `onEvents` has settled; if it rejects, the subscription ends with `onEnd`.
+   * The next page is not delivered before `onEvents` has settled; if it rejects, the subscription ends with `onEnd`, and
+   * at an event that cannot be read with its `UnreadableEvent`, after everything before it has been delivered.
    */
   subscribe(
     position: Position,

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { asFarAsReadable } from '../core/asFarAsReadable.ts'
 import type { EventLog, Subscription } from '../core/ports.ts'
 
 /** Events in one delivery at most. */
@@ -47,7 +48,7 @@ const follow = (
     let after = position
     while (isOpen()) {
       bell.silence()
-      const events = await readAll(after, pageSize)
+      const { events } = await asFarAsReadable((limit) => readAll(after, limit), pageSize)
       const last = events.at(-1)
       if (last === undefined) await bell.rung()
       else if (isOpen()) await onEvents(events)

@@ -210,7 +210,11 @@ test('an event of an unknown type or newer version fails the reading and is neve
     assert.is(await failure(everything(log)), 'event-unreadable')
     assert.is(await failure(log.readStream('gateway-a', 0, 10)), 'event-unreadable')
     assert.equal((await log.readStream('gateway-a', 0, 1)).map(numberIn), [1])
-    const end = await new Promise<unknown>((resolve) => log.subscribe('' as never, () => {}, resolve))
+    const delivered: number[] = []
+    const end = await new Promise<unknown>((resolve) =>
+      log.subscribe('' as never, (events) => void delivered.push(...events.map(numberIn)), resolve),
+    )
+    assert.equal(delivered, [1])
     assert.match(String(end), 'position 0000000000000002, type MessageForwarded, version 1')
   })
 })

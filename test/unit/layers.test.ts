@@ -28,6 +28,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   login: ['core'],
   openMessage: ['core'],
   allEvents: ['core'],
+  history: ['core', 'projections'],
   version: [],
   sessions: ['core'],
   refusals: ['core'],

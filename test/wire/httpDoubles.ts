@@ -6,6 +6,7 @@ import { type Cause, type Fact, type Metadata, type Recorded, stamper } from '..
 import { type MailboxId, newMessageId, type Position, vaultKey } from '../../src/core/ids.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { aliasStream, mailboxStream, messageStream, type StreamName } from '../../src/core/streams.ts'
+import { type EventPlace, UnreadableEvent } from '../../src/core/unreadableEvent.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
 import type { Opening } from '../../src/openMessage.ts'
 
@@ -24,6 +25,7 @@ export const doubles = () => {
   const calls: unknown[][] = []
   const said: string[] = []
   let state = 'live'
+  let unreadable: EventPlace | undefined
 
   const happened = (stream: StreamName, fact: Fact, at = created, by: Partial<Metadata> = {}) => {
     const position = String(events.length + 1).padStart(16, '0') as Position
@@ -68,6 +70,14 @@ export const doubles = () => {
     return messageId
   }
 
+  /** As a log behaves whose next event, of every stream, is one of a newer gateway. */
+  const readable = (after: readonly Recorded[], limit: number) => {
+    if (!unreadable || after.length >= limit) return Promise.resolve(after.slice(0, limit))
+    return Promise.reject(
+      new UnreadableEvent(unreadable, { detail: `position ${unreadable.position}, type MessageForwarded` }),
+    )
+  }
+
   const note = (name: string, ...details: unknown[]) => void calls.push([name, ...details])
   const say = (_: object, text: string) => void said.push(text)
   const api: AdminApi = {
@@ -93,10 +103,14 @@ export const doubles = () => {
     views: { reader: views, status: () => ({ state }) },
     log: {
       readAll: (position, limit) =>
-        Promise.resolve(events.filter((event) => event.position > position).slice(0, limit)),
+        readable(
+          events.filter((event) => event.position > position),
+          limit,
+        ),
       readStream: (stream, revision, limit) =>
-        Promise.resolve(
-          events.filter((event) => event.stream === stream && event.revision >= revision).slice(0, limit),
+        readable(
+          events.filter((event) => event.stream === stream && event.revision >= revision),
+          limit,
         ),
     },
     identityFile: ({ generation }) => Promise.resolve(Buffer.from(`identity of generation ${generation}`)),
@@ -111,6 +125,7 @@ export const doubles = () => {
   const reset = () => {
     for (const list of [events, calls, said]) list.length = 0
     state = 'live'
+    unreadable = undefined
     for (const { name } of views.all("select name from sqlite_schema where type = 'table'"))
       db.exec(`delete from ${String(name)}`)
   }
@@ -123,6 +138,10 @@ export const doubles = () => {
     happened,
     mailboxExists,
     messageExists,
+    unreadableAfter: (count: number) => {
+      const position = String(count + 1).padStart(16, '0') as Position
+      unreadable = { position, stream: 'gateway-x', revision: 0, type: 'MessageForwarded' }
+    },
     viewsAre: (next: string) => (state = next),
     close: () => db.close(),
   }

@@ -160,6 +160,26 @@ test('who accepts NDJSON gets one event a line, and the next page in a header', 
   assert.is((await get('', 'application/x-ndjson')).headers['sealpost-next'], undefined)
 })
 
+test('what stands before an event that cannot be read is shown; the page that begins with it says which it is', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  messageExists()
+  world.unreadableAfter(3)
+  for (const [query, count] of Object.entries({ '': 3, [`stream=mailbox-${mailboxId}`]: 1 })) {
+    const shown: Recorded[] = []
+    let answer = await get(`?${query}`)
+    while (answer.statusCode === 200) {
+      const { events, next } = answer.json<Page>()
+      shown.push(...events)
+      answer = await get(`?${query}&after=${next ?? 'none'}`)
+    }
+    assert.is(shown.length, count)
+    assert.is(answer.statusCode, 503)
+    const { code, detail } = answer.json<{ readonly code: string; readonly detail: string }>()
+    assert.is(code, 'event-unreadable')
+    assert.match(detail, 'position 0000000000000004, type MessageForwarded')
+  }
+})
+
 test('an empty log is an empty page', async () => {
   assert.equal(await page(''), { events: [], next: null })
   assert.is((await get('', 'application/x-ndjson')).body, '')
