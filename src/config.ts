@@ -58,6 +58,8 @@ export type Limits = {
   readonly smtpIdle: number
   /** Seconds without a byte after which a POP3 connection is closed. */
   readonly pop3Idle: number
+  /** Questions about the past at once. */
+  readonly historyQuestions: number
   /** Commands that make no sense, after which an SMTP or POP3 connection is closed. */
   readonly badCommands: number
   /** Seconds for which a POP3 session's hold on its maildrop stands unrenewed, where several gateways share the log. */

@@ -28,6 +28,7 @@ import { countRefusals } from './refusals.ts'
 import { recordSessions } from './sessions.ts'
 import { startSmtp } from './smtp/smtpServer.ts'
 import { openStandIns, type StandInListener } from './standIn.ts'
+import { pastViews } from './storage/history.ts'
 import { startStorage } from './storage/storage.ts'
 import { openViews, type Views } from './storage/views.ts'
 import { certificate } from './tls/selfSigned.ts'
@@ -88,6 +89,9 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
     const views = await openViews({ file: paths.views, log: place, logger })
     cleanup.push(() => views.close())
     await waiting.over()
+
+    const history = pastViews({ log: place, domain, questions: config.limits.historyQuestions })
+    cleanup.push(() => history.close())
 
     const { log } = storage
     const stamp = stamper(node, () => clock.now())
@@ -153,6 +157,7 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
       mailboxes: createMailboxes({ log, stamp, keys: storage, views, domain }),
       views,
       log,
+      history,
       identityFile: (of) => storage.identityFile(of),
       sealed: (object) => storage.sealed(object),
       open: createOpenMessage({ storage, login }),

@@ -17,7 +17,7 @@ export type Question = { readonly after?: Position | undefined; readonly limit: 
   { readonly view: 'mailboxes' } | { readonly view: 'messages' | 'maildrop'; readonly mailbox: string }
 )
 
-export type PastMailbox = Omit<Mailbox, 'revision'> & {
+export type PastMailbox = Mailbox & {
   readonly address: string
   /** How many messages a POP3 client would have seen. */
   readonly messages: number
@@ -44,7 +44,7 @@ export type History = {
 export type HistoryParts = {
   readonly log: Pick<EventLog, 'readAll' | 'head'>
   readonly domain: string
-  /** Told now and then how many of how many events are folded, where the log's positions can be counted. */
+  /** Told after every page how many events are folded. */
   readonly onProgress?: (folded: number) => void
 }
 
@@ -142,7 +142,7 @@ const pageOf = (reader: ViewReader, domain: string, question: Question): Page<Pa
   }
 }
 
-const pastMailbox = (reader: ViewReader, domain: string, { revision: _, ...mailbox }: Mailbox): PastMailbox => ({
+const pastMailbox = (reader: ViewReader, domain: string, mailbox: Mailbox): PastMailbox => ({
   ...mailbox,
   address: `${mailbox.mailboxId}@${domain}`,
   messages: countMaildrop(reader, mailbox.mailboxId),

@@ -7,6 +7,7 @@ import type { Secret } from './core/secret.ts'
 import { messageStream, sessionStream } from './core/streams.ts'
 import { claimDataDirectory, pathsIn } from './dataDirectory.ts'
 import { unlockIdentities } from './keys/identities.ts'
+import { type History, openHistory } from './history.ts'
 import { keyFiles } from './keys/keyFiles.ts'
 import { readSqliteLog } from './log/sqlite.ts'
 import { openVerified } from './retrieve.ts'
@@ -17,6 +18,8 @@ export type Offline = {
   events(): AsyncIterable<Recorded>
   /** The events of one session's stream; they are few. */
   session(sessionId: SessionId): Promise<readonly Recorded[]>
+  /** The views as of any moment of its log. `domain` is that of the mailboxes' addresses. */
+  history(domain: string, onProgress: (folded: number) => void): History
   sealed(messageId: MessageId): AsyncIterable<Uint8Array>
   /** The plaintext; the digest is checked and nothing of the last chunk is given before. */
   open(messageId: MessageId, password: Secret): AsyncIterable<Uint8Array>
@@ -30,11 +33,13 @@ const eventsOfSession = 1000
 export const offline = (data: string): Offline => {
   const paths = pathsIn(data)
   const log = readSqliteLog({ file: paths.log })
+  let history: History | undefined
   let claimed: { readonly vault: Vault; close(): Promise<void> } | undefined
   const vaultOf = (): Vault => (claimed ??= claimVault(data)).vault
   return {
     events: () => allEvents(log),
     session: (sessionId) => log.readStream(sessionStream(sessionId), 0, eventsOfSession),
+    history: (domain, onProgress) => (history ??= openHistory({ log, domain, onProgress })),
     sealed: (messageId) => chunksOf(sealedEvent(log, messageId), ({ object }) => vaultOf().open(object)),
     open: (messageId, password) =>
       chunksOf(sealedEvent(log, messageId), async (message) => {
@@ -43,6 +48,7 @@ export const offline = (data: string): Offline => {
         return openVerified(vaultOf(), message, identities)
       }),
     close: async () => {
+      history?.close()
       await claimed?.close()
       await log.close()
     },

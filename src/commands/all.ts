@@ -12,6 +12,7 @@ import { messageList } from './messageList.ts'
 import { messageShow } from './messageShow.ts'
 import { open } from './open.ts'
 import { replaySession } from './replaySession.ts'
+import { replay } from './replay.ts'
 import { sealed } from './sealed.ts'
 import { serve } from './serve.ts'
 
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   sealed,
   events,
   replaySession,
+  replay,
   fsck,
   config,
 ]

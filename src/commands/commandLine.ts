@@ -24,8 +24,11 @@ export const commandLine = async (words: readonly string[], io: Io): Promise<num
   return run(command, words.slice(command.name.split(' ').length), io)
 }
 
+/** The one of the most words: what a command of one word takes as its operand may be the second word of another. */
 const commandIn = (words: readonly string[]) =>
-  commands.find(({ name }) => name.split(' ').every((word, index) => words[index] === word))
+  commands
+    .filter(({ name }) => name.split(' ').every((word, index) => words[index] === word))
+    .toSorted((a, b) => b.name.length - a.name.length)[0]
 
 const unknown = (words: readonly string[]) => {
   const [first = ''] = words

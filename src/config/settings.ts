@@ -157,6 +157,11 @@ export const settings: Settings = {
       600,
       'Silence after which a POP3 connection is closed; RFC 1939 §3 asks for ten minutes.',
     ),
+    historyQuestions: setting(
+      wholeNumber(1, 100),
+      4,
+      'Questions about the past (/v1/history) at once: one is worked on, because each folds the log anew, the others wait; a further one is answered with 503.',
+    ),
     badCommands: setting(
       wholeNumber(1, 10_000),
       20,

@@ -1,4 +1,5 @@
 import { type EventType, eventVersions, type Principal, type Recorded } from './events.ts'
+import type { Position } from './ids.ts'
 import type { StreamName } from './streams.ts'
 
 /** Which events somebody wants to see. Times are the log's own, both ends included. */
@@ -23,6 +24,10 @@ export const isPrincipal = (text: string): text is Principal => principalPattern
 
 const correlationPattern = /^[\x21-\x7e]{1,200}$/
 export const isCorrelation = (text: string): boolean => correlationPattern.test(text)
+
+const positionPattern = /^[\x21-\x7e]{1,64}$/
+/** Whether it could be a position: which ones there are is each log's own to say. */
+export const isPosition = (text: string): text is Position => positionPattern.test(text)
 
 const timePattern = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/
 /** An ISO 8601 date (its first moment, UTC) or a date and time with its zone; undefined for anything else. */

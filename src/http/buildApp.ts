@@ -4,13 +4,16 @@ import fastify from 'fastify'
 import type { ViewReader } from '../../projections/projection.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type MailboxId, newSessionId, type VaultKey } from '../core/ids.ts'
+import type { Moment } from '../core/moment.ts'
 import type { EventLog, Logger } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
+import type { Answer, Question } from '../history.ts'
 import type { Mailboxes } from '../mailboxes.ts'
 import type { OpenMessage } from '../openMessage.ts'
 import { healthPath, requireToken } from './authentication.ts'
 import { eventRoutes } from './eventRoutes.ts'
 import { healthRoutes } from './healthRoutes.ts'
+import { historyRoutes } from './historyRoutes.ts'
 import { mailboxRoutes } from './mailboxRoutes.ts'
 import { messageRoutes } from './messageRoutes.ts'
 import { answerProblems, Problem, sendProblem } from './problem.ts'
@@ -29,6 +32,8 @@ export type AdminApi = {
     status(): { readonly state: string }
   }
   readonly log: Pick<EventLog, 'readAll' | 'readStream'>
+  /** The views as of any moment; `overloaded` when too many ask at once. */
+  readonly history: { ask(question: Question, moment: Moment, signal: AbortSignal): Promise<Answer> }
   /** The passphrase-encrypted age identity file, as stored. */
   identityFile(of: { readonly mailboxId: MailboxId; readonly generation: number }): Promise<Uint8Array>
   /** The sealed object as it lies in the vault. */
@@ -78,6 +83,7 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   await app.register(mailboxRoutes, { ...api, prefix: '/v1/mailboxes' })
   await app.register(messageRoutes, { ...api, prefix: '/v1/messages' })
   await app.register(eventRoutes, { ...api, prefix: '/v1/events' })
+  await app.register(historyRoutes, { ...api, prefix: '/v1/history' })
   app.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
   return app
 }

@@ -26,7 +26,7 @@ const CreatedMailbox = Type.Object({
   address: Type.String(),
   password: Type.String({ description: 'Shown this once: without it the mail cannot be read.' }),
 })
-const Mailbox = Type.Object({
+export const Mailbox = Type.Object({
   mailboxId: Type.String(),
   name: Type.String(),
   address: Type.String(),

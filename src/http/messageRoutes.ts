@@ -13,7 +13,7 @@ import { problems } from './problem.ts'
 
 const closed = { additionalProperties: false }
 const time = Type.Union([Type.String(), Type.Null()])
-const Message = Type.Object({
+export const Message = Type.Object({
   messageId: Type.String(),
   mailboxId: Type.String(),
   size: Type.Integer({ description: 'Octets of the plaintext.' }),

@@ -162,12 +162,10 @@ const isOurs = (stream: string): stream is StreamName => ours.test(stream)
 
 /** Its id, stream and revision are the store's word. */
 const recorded = ({ id, stream, revision, type, data, metadata, created, position }: StoreEvent): Recorded => {
-  const place = { position: positionOf(position), type }
+  const place = { position: positionOf(position), stream: stream as StreamName, revision, type }
   return factOf({
     ...place,
     id: id as EventId,
-    stream: stream as StreamName,
-    revision,
     recordedAt: created.toISOString(),
     metadata,
     data: () => {

@@ -82,7 +82,7 @@ export const callsTo = <M extends Methods>(worker: Worker): Call<M> => {
     else waiting?.resolve(value)
   })
   worker.on('exit', () => {
-    dead = new GatewayError('storage-failed', { cause: 'the storage thread has ended' })
+    dead = new GatewayError('storage-failed', { cause: 'the thread has ended' })
     // What was asked may have been done: only the dead thread knew.
     for (const waiting of pending.values()) waiting.reject(new GatewayError('outcome-unknown', { cause: dead }))
     pending.clear()

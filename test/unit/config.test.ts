@@ -60,6 +60,7 @@ test('without file and variables every key has its default', () => {
       pop3Sessions: 200,
       smtpIdle: 300,
       pop3Idle: 600,
+      historyQuestions: 4,
       badCommands: 20,
       maildropLease: 60,
       transcript: 65_536,
@@ -119,6 +120,7 @@ test('every key can be said in the file', () => {
     pop3Sessions = 2
     smtpIdle = "10m"
     pop3Idle = 3600
+    historyQuestions = 1
     badCommands = 5
     maildropLease = "2m"`
   assert.equal(load({ toml }), {
@@ -137,6 +139,7 @@ test('every key can be said in the file', () => {
       pop3Sessions: 2,
       smtpIdle: 600,
       pop3Idle: 3600,
+      historyQuestions: 1,
       badCommands: 5,
       maildropLease: 120,
       transcript: 65_536,
@@ -211,6 +214,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'limits.pop3Sessions': ['0', '"many"'],
   'limits.smtpIdle': ['0', '"0s"', '"5"', '"5min"', '"2d"', '"m"', '-1'],
   'limits.pop3Idle': ['86401', '"25h"'],
+  'limits.historyQuestions': ['0', '101', '"4"'],
   'limits.badCommands': ['0', 'inf'],
   'limits.maildropLease': ['4', '"2h"'],
   'limits.transcript': ['0', '1023', '"1MiB"', '"64"'],

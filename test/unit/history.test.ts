@@ -27,7 +27,7 @@ type Wanted = { readonly view: 'mailboxes' } | { readonly view: 'messages' | 'ma
 const whole = async (history: History, wanted: Wanted, moment: Moment, limit = 3): Promise<readonly PastItem[]> => {
   const items: PastItem[] = []
   for (let after: Position | undefined; ;) {
-    const page = await history.ask({ ...wanted, after, limit } as Question, moment)
+    const page = await history.ask({ ...wanted, after, limit }, moment)
     items.push(...page.items)
     if (page.next === undefined) return items
     after = page.next
@@ -40,7 +40,7 @@ const takenDown = (events: readonly Recorded[]) => {
   const reader = viewReader(db)
   const all = { limit: 1000 }
   const answers = () => {
-    const mailboxes = listMailboxes(reader, all).items.map(({ revision: _, ...mailbox }) => ({
+    const mailboxes = listMailboxes(reader, all).items.map((mailbox) => ({
       ...mailbox,
       address: `${mailbox.mailboxId}@${domain}`,
       messages: countMaildrop(reader, mailbox.mailboxId),

@@ -44,6 +44,9 @@ const routes: readonly (readonly ['GET' | 'POST', string, string, object?])[] = 
   ['GET', '/v1/messages/{id}/sealed', `/v1/messages/${id}/sealed`],
   ['POST', '/v1/messages/{id}/open', `/v1/messages/${id}/open`, { password }],
   ['GET', '/v1/events', '/v1/events'],
+  ['GET', '/v1/history/mailboxes', '/v1/history/mailboxes'],
+  ['GET', '/v1/history/messages', `/v1/history/messages?mailbox=${mailboxId}`],
+  ['GET', '/v1/history/maildrop', `/v1/history/maildrop?mailbox=${mailboxId}`],
 ]
 
 for (const [method, route, url, payload] of routes)

@@ -3,10 +3,12 @@ import { projections } from '../../projections/projections.ts'
 import { viewWriter } from '../../projections/projection.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 import { type Cause, type Fact, type Metadata, type Recorded, stamper } from '../../src/core/events.ts'
-import { type MailboxId, newMessageId, type Position, vaultKey } from '../../src/core/ids.ts'
+import { type MailboxId, newMessageId, origin, type Position, vaultKey } from '../../src/core/ids.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { aliasStream, mailboxStream, messageStream, type StreamName } from '../../src/core/streams.ts'
 import { type EventPlace, UnreadableEvent } from '../../src/core/unreadableEvent.ts'
+import type { EventLog } from '../../src/core/ports.ts'
+import { openHistory } from '../../src/history.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
 import type { Opening } from '../../src/openMessage.ts'
 
@@ -78,6 +80,21 @@ export const doubles = () => {
     )
   }
 
+  const log: Pick<EventLog, 'readAll' | 'readStream' | 'head'> = {
+    readAll: (position, limit) =>
+      readable(
+        events.filter((event) => event.position > position),
+        limit,
+      ),
+    readStream: (stream, revision, limit) =>
+      readable(
+        events.filter((event) => event.stream === stream && event.revision >= revision),
+        limit,
+      ),
+    head: () => Promise.resolve(events.at(-1)?.position ?? origin),
+  }
+  let history = openHistory({ log, domain: 'archive.example.com' })
+
   const note = (name: string, ...details: unknown[]) => void calls.push([name, ...details])
   const say = (_: object, text: string) => void said.push(text)
   const api: AdminApi = {
@@ -101,18 +118,8 @@ export const doubles = () => {
       },
     },
     views: { reader: views, status: () => ({ state }) },
-    log: {
-      readAll: (position, limit) =>
-        readable(
-          events.filter((event) => event.position > position),
-          limit,
-        ),
-      readStream: (stream, revision, limit) =>
-        readable(
-          events.filter((event) => event.stream === stream && event.revision >= revision),
-          limit,
-        ),
-    },
+    log,
+    history: { ask: (...asked) => history.ask(...asked) },
     identityFile: ({ generation }) => Promise.resolve(Buffer.from(`identity of generation ${generation}`)),
     sealed: () => chunks('age-encryption.org/v1\n', 'sealed'),
     open: (opening) => {
@@ -126,6 +133,8 @@ export const doubles = () => {
     for (const list of [events, calls, said]) list.length = 0
     state = 'live'
     unreadable = undefined
+    history.close()
+    history = openHistory({ log, domain: 'archive.example.com' })
     for (const { name } of views.all("select name from sqlite_schema where type = 'table'"))
       db.exec(`delete from ${String(name)}`)
   }
@@ -143,7 +152,10 @@ export const doubles = () => {
       unreadable = { position, stream: 'gateway-x', revision: 0, type: 'MessageForwarded' }
     },
     viewsAre: (next: string) => (state = next),
-    close: () => db.close(),
+    close: () => {
+      history.close()
+      db.close()
+    },
   }
 }
 

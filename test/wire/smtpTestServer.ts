@@ -44,6 +44,7 @@ export const limits: Limits = {
   pop3Sessions: 50,
   smtpIdle: 300,
   pop3Idle: 600,
+  historyQuestions: 4,
   badCommands: 10,
   maildropLease: 60,
   transcript: 64 * 1024,

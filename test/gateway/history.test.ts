@@ -1,0 +1,64 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { startScratchGateway } from '../../ops/scratchGateway.ts'
+import { pop3Client } from '../support/pop3Client.ts'
+import { messagesOf } from '../support/roundTrip.ts'
+import { smtpClient } from '../support/smtpClient.ts'
+
+const gateway = await startScratchGateway()
+const copy = mkdtempSync(join(tmpdir(), 'sealpost-copy-'))
+test.after(() => {
+  gateway.remove()
+  rmSync(copy, { recursive: true })
+})
+
+const json = async <T>(...words: readonly string[]) => JSON.parse(await gateway.command(...words, '--json')) as T
+type AsOf = { readonly position: string; readonly recordedAt: string }
+type Maildrop = { readonly asOf: AsOf; readonly maildrop: readonly { readonly messageId: string }[] }
+
+test('reviewers see what a maildrop held before it was emptied, from the gateway and from a copy of its log', async () => {
+  const { mailboxId, address, password } = await gateway.createMailbox('--name', 'history')
+  const sender = await smtpClient(gateway.ports.smtp, { starttls: true })
+  for (const text of ['one', 'two', 'three'])
+    await sender.deliver(address, Buffer.from(`Subject: ${text}\r\n\r\n${text}\r\n`))
+  await sender.quit()
+  const ids = (await messagesOf(gateway, mailboxId)).map(({ messageId }) => messageId)
+  const before = await json<Maildrop>('replay', 'maildrop', '--mailbox', mailboxId)
+  assert.equal(
+    before.maildrop.map(({ messageId }) => messageId),
+    ids,
+  )
+
+  const archive = await pop3Client(gateway.ports.pop3s)
+  await archive.login(mailboxId, password)
+  await archive.retrieve(1)
+  await archive.command('DELE 1')
+  await archive.quit()
+  const now = await json<Maildrop>('replay', 'maildrop', '--mailbox', mailboxId)
+  assert.equal(
+    now.maildrop.map(({ messageId }) => messageId),
+    ids.slice(1),
+  )
+
+  cpSync(join(gateway.data, 'events.db'), join(copy, 'events.db'))
+  cpSync(join(gateway.data, 'events.db-wal'), join(copy, 'events.db-wal'))
+  for (const moment of [
+    ['--position', before.asOf.position],
+    ['--until', before.asOf.recordedAt],
+  ])
+    for (const offline of [[], ['--data', copy]])
+      assert.equal(
+        (await json<Maildrop>('replay', ...moment, 'maildrop', '--mailbox', mailboxId, ...offline)).maildrop,
+        before.maildrop,
+        [...moment, ...offline].join(' '),
+      )
+  const domain = ['--position', now.asOf.position]
+  for (const view of [['mailboxes'], ['messages', '--mailbox', address]])
+    assert.equal(await json('replay', ...view, ...domain), await json('replay', ...view, ...domain, '--data', copy))
+  await gateway.stop()
+})
+
+test.run()
