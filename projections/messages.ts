@@ -1,5 +1,6 @@
 import type { Source } from '../src/core/events.ts'
 import { type MailboxId, type MessageId, origin, type SessionId, type VaultKey } from '../src/core/ids.ts'
+import type { StreamName } from '../src/core/streams.ts'
 import {
   mustChange,
   type Page,
@@ -39,7 +40,7 @@ export type Message = {
  */
 export const messages: Projection = {
   name: 'messages',
-  version: 1,
+  version: 2,
   tables: `
     create table message (
       messageId text primary key,
@@ -57,7 +58,8 @@ export const messages: Projection = {
       maildropPosition text,
       retrievals integer not null default 0,
       lastRetrievedAt text,
-      deletedAt text
+      deletedAt text,
+      mentions text -- events of other streams that are about it: stream@revision, in their order
     ) strict, without rowid;
     create index messageInOrder on message (mailboxId, position);
     create index messageInMaildrop on message (mailboxId, maildropPosition) where maildropPosition is not null;`,
@@ -78,10 +80,11 @@ export const messages: Projection = {
       const update = 'update message set retrievals = retrievals + 1, lastRetrievedAt = ? where messageId = ?'
       mustChange(views.run(update, metadata.at, data.messageId))
     },
-    MaildropUpdated: (views, { data, metadata }) => {
-      const update = `update message set maildropPosition = null, deletedAt = coalesce(deletedAt, ?)
-        where messageId = ? and mailboxId = ?`
-      for (const messageId of data.deleted) views.run(update, metadata.at, messageId, data.mailboxId)
+    MaildropUpdated: (views, { data, metadata, stream, revision }) => {
+      const update = `update message set maildropPosition = null, deletedAt = coalesce(deletedAt, ?),
+        mentions = coalesce(mentions || ' ', '') || ? where messageId = ? and mailboxId = ?`
+      const mention = `${stream}@${revision}`
+      for (const messageId of data.deleted) views.run(update, metadata.at, mention, messageId, data.mailboxId)
     },
   },
 }
@@ -106,6 +109,20 @@ const toMessage = (row: Row): Message => ({
 export const messageOf = (reader: ViewReader, messageId: MessageId): Message | undefined => {
   const row = reader.get('select * from message where messageId = ? and object is not null', messageId)
   return row && toMessage(row)
+}
+
+/** Where events of other streams lie that are about a message, in the order of the log. */
+export const mentionsOf = (
+  reader: ViewReader,
+  messageId: MessageId,
+): readonly { readonly stream: StreamName; readonly revision: number }[] => {
+  const mentions = reader.get('select mentions from message where messageId = ?', messageId)?.['mentions']
+  if (typeof mentions !== 'string') return []
+  return mentions.split(' ').map((mention) => {
+    const at = mention.lastIndexOf('@')
+    // A handler above wrote the stream's name.
+    return { stream: mention.slice(0, at) as StreamName, revision: Number(mention.slice(at + 1)) }
+  })
 }
 
 /** A mailbox's messages, deleted ones too, in the order of the log: what arrives comes after every page. */

@@ -1,6 +1,7 @@
+import type { Client } from './client.ts'
 import type { Command } from './command.ts'
 import { messagePath, running } from './configured.ts'
-import { facts, write, writeJson } from './output.ts'
+import { facts, table, write, writeJson } from './output.ts'
 
 /** A message as the admin API shows it. */
 export type MessageAnswer = {
@@ -21,17 +22,49 @@ export type MessageAnswer = {
 
 export const messageShow: Command = {
   name: 'message show',
-  summary: 'Show what is known of a message without opening it',
+  summary: 'Show what is known of a message without opening it, and all that happened to it',
   operands: ['MESSAGE_ID'],
   options: {},
   run: async (given, io) => {
     const [id = ''] = given.operands
-    const message = await running(given, io).get<MessageAnswer>(messagePath(id))
-    if (given.flag('json')) await writeJson(io.stdout, message)
-    else await write(io.stdout, factsOf(message))
+    const client = running(given, io)
+    const message = await client.get<MessageAnswer>(messagePath(id))
+    const timeline = await timelineOf(client, message.messageId)
+    if (given.flag('json')) await writeJson(io.stdout, { ...message, timeline })
+    else await write(io.stdout, `${factsOf(message)}\n${tableOf(timeline)}`)
     return undefined
   },
 }
+
+type Entry = {
+  readonly recordedAt: string
+  readonly what: string
+  readonly principal: string
+  readonly protocol: string | null
+  readonly sessionId: string
+}
+type TimelinePage = { readonly timeline: readonly Entry[]; readonly next: string | null }
+
+const timelineOf = async (client: Client, id: string): Promise<readonly Entry[]> => {
+  const entries: Entry[] = []
+  for (let after = ''; ;) {
+    const page: TimelinePage = await client.get(`${messagePath(id)}/timeline?limit=1000${after}`)
+    entries.push(...page.timeline)
+    if (page.next === null) return entries
+    after = `&after=${page.next}`
+  }
+}
+
+const tableOf = (timeline: readonly Entry[]) =>
+  table(
+    ['WHEN', 'WHAT', 'BY', 'SESSION'],
+    timeline.map(({ recordedAt, what, principal, protocol, sessionId }) => [
+      recordedAt,
+      what,
+      protocol === null ? principal : `${principal} (${protocol})`,
+      sessionId,
+    ]),
+  )
 
 const factsOf = (message: MessageAnswer) =>
   facts([

@@ -3,7 +3,9 @@ import { type Static, Type } from 'typebox'
 import { listMessages, type Message as MessageView, messageOf } from '../../projections/messages.ts'
 import { GatewayError } from '../core/errors.ts'
 import { isMessageId } from '../core/ids.ts'
+import { plain } from '../core/plain.ts'
 import { Secret } from '../core/secret.ts'
+import { timelineOf } from '../timeline.ts'
 import { causeOf, requestIdOf } from './authentication.ts'
 import type { AdminApi } from './buildApp.ts'
 import { found } from './mailboxRoutes.ts'
@@ -29,6 +31,17 @@ export const Message = Type.Object({
   deletedAt: Type.Union([Type.String(), Type.Null()], { description: 'When it left the maildrop.' }),
 })
 const Messages = Type.Object({ messages: Type.Array(Message), next })
+const TimelineEntry = Type.Object({
+  position: Type.String(),
+  recordedAt: Type.String({ description: "By the log's own clock." }),
+  type: Type.String(),
+  what: Type.String({ description: 'The same in words.' }),
+  principal: Type.String({ description: 'Who caused it.' }),
+  sessionId: Type.String({ description: 'The session, or the request to this API, in which it happened.' }),
+  protocol: Type.Union([Type.String(), Type.Null()], { description: "Of a peer's session." }),
+  remoteAddress: Type.Union([Type.String(), Type.Null()]),
+})
+const Timeline = Type.Object({ timeline: Type.Array(TimelineEntry), next })
 const Listed = Type.Object(
   { mailbox: Type.String({ minLength: 1, maxLength: 320, description: 'Mailbox id, address or alias' }), after, limit },
   closed,
@@ -56,6 +69,24 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     { schema: { summary: 'Show a message', params: Named, response: { 200: Message, ...problems } } },
     (request) => shown(known(api, request.params.id)),
   )
+
+  const timeline = {
+    summary: 'The life of a message',
+    description:
+      'Everything that the log says about it, in the order of the log: when, what, by whom, in which session.',
+    params: Named,
+    querystring: Type.Object({ after, limit }, closed),
+    response: { 200: Timeline, ...problems },
+  }
+  app.get('/:id/timeline', { schema: timeline }, async ({ params, query }) => {
+    const { messageId } = known(api, params.id)
+    const { entries, next } = await timelineOf(
+      { log: api.log, reader: api.views.reader },
+      messageId,
+      pageRequest(query),
+    )
+    return { timeline: entries.map(plain) as Static<typeof TimelineEntry>[], next: next ?? null }
+  })
 
   const sealed = { summary: 'The sealed message', response: { 200: octets(sealedType, 'An age file.'), ...problems } }
   app.get('/:id/sealed', { schema: { ...sealed, params: Named } }, async (request, reply) => {

@@ -58,6 +58,21 @@ test('reviewers see what a maildrop held before it was emptied, from the gateway
   const domain = ['--position', now.asOf.position]
   for (const view of [['mailboxes'], ['messages', '--mailbox', address]])
     assert.equal(await json('replay', ...view, ...domain), await json('replay', ...view, ...domain, '--data', copy))
+
+  type Shown = {
+    readonly timeline: readonly {
+      readonly type: string
+      readonly principal: string
+      readonly protocol: string | null
+    }[]
+  }
+  const { timeline } = await json<Shown>('message', 'show', ids[0] ?? '')
+  assert.equal(
+    timeline.map(({ type, protocol }) => `${type} ${protocol ?? ''}`),
+    ['MessageReceived smtp', 'MessageSealed smtp', 'MessageRetrieved pop3s', 'MaildropUpdated pop3s'],
+  )
+  assert.ok(timeline.every(({ principal }) => principal === 'peer:127.0.0.1'))
+  assert.match(await gateway.command('message', 'show', ids[0] ?? ''), /retrieved +peer:127\.0\.0\.1 \(pop3s\) /)
   await gateway.stop()
 })
 

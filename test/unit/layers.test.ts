@@ -5,7 +5,17 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 
 const root = join(import.meta.dirname, '../..')
-const useCases = ['archive', 'retrieve', 'mailboxes', 'maildrop', 'openMessage', 'login', 'sessions', 'refusals']
+const useCases = [
+  'archive',
+  'retrieve',
+  'mailboxes',
+  'maildrop',
+  'openMessage',
+  'login',
+  'sessions',
+  'refusals',
+  'timeline',
+]
 const shells = ['smtp', 'pop3', 'http']
 
 /** A room and the rooms of ours that it may import from; itself always. Type-only imports of an argument's shape are free. */
@@ -29,6 +39,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   openMessage: ['core'],
   allEvents: ['core'],
   history: ['core', 'projections'],
+  timeline: ['core', 'projections'],
   version: [],
   sessions: ['core'],
   refusals: ['core'],

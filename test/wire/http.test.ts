@@ -41,6 +41,7 @@ const routes: readonly (readonly ['GET' | 'POST', string, string, object?])[] = 
   ['GET', '/v1/mailboxes/{id}/identity', `/v1/mailboxes/${mailboxId}/identity`],
   ['GET', '/v1/messages', `/v1/messages?mailbox=${mailboxId}`],
   ['GET', '/v1/messages/{id}', `/v1/messages/${id}`],
+  ['GET', '/v1/messages/{id}/timeline', `/v1/messages/${id}/timeline`],
   ['GET', '/v1/messages/{id}/sealed', `/v1/messages/${id}/sealed`],
   ['POST', '/v1/messages/{id}/open', `/v1/messages/${id}/open`, { password }],
   ['GET', '/v1/events', '/v1/events'],
