@@ -78,6 +78,10 @@ export const checkpoints = (db: DatabaseSync): readonly Checkpoint[] =>
 /** Up to where every view has taken in the log: from there the next events are due. */
 export const foldedTo = (db: DatabaseSync): Position => checkpoints(db)[0]?.position ?? origin
 
+/** Up to where one view has taken in the log. */
+export const checkpointOf = (db: DatabaseSync, name: string): Position =>
+  (viewWriter(db).get('select position from projection where name = ?', name)?.['position'] ?? origin) as Position
+
 /**
  * Takes the events (in the log's order, without a gap after `foldedTo`) into the views, with the checkpoints, in one
  * transaction: all of it or nothing. Events that a view has already taken in are skipped, so a repeat does no harm.

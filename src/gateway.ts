@@ -112,8 +112,8 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
     const login = createLogin({ storage, log, stamp, guard: guessingGuard(clock), refused, logger })
     const named = (name: string) => {
       const mailbox = mailboxNamed(views.reader, domain, name)
-      // Views that are behind the log do not prove that there is none.
-      if (!mailbox && views.status().state !== 'live') throw new GatewayError('storage-failed')
+      // A view that is behind the log does not prove that there is none.
+      if (!mailbox && !views.status().mailboxesKnown) throw new GatewayError('storage-failed')
       return mailbox
     }
     const maildrops = openMaildrops({
@@ -154,7 +154,7 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
       version,
       domain,
       token,
-      mailboxes: createMailboxes({ log, stamp, keys: storage, views, domain }),
+      mailboxes: createMailboxes({ log, stamp, keys: storage, views: { visible: views.mailboxesVisible }, domain }),
       views,
       log,
       history,
@@ -232,7 +232,10 @@ const recordGateway = (log: Pick<EventLog, 'append'>, stamp: Stamp, node: string
 
 /** Everything that was acknowledged before the call, in the log's order. */
 const snapshotOf = async (views: Views, log: Pick<EventLog, 'head'>, mailboxId: MailboxId) => {
-  await views.visible(await log.head(), AbortSignal.timeout(visibleWithin))
+  const signal = AbortSignal.timeout(visibleWithin)
+  await views.visible(await log.head(), signal).catch((error: unknown) => {
+    throw signal.aborted ? new GatewayError('views-behind', { cause: error }) : error
+  })
   const entries: MaildropEntry[] = []
   let after: Position | undefined
   do {

@@ -100,6 +100,8 @@ const whatOf = (event: Recorded): string => {
     case 'MailboxResumed':
     case 'AliasReserved':
     case 'AliasReleased':
+    case 'LeaseTaken':
+    case 'LeaseReleased':
     case 'SessionOpened':
     case 'LoginAccepted':
     case 'LoginRefused':

@@ -15,10 +15,12 @@ import { replaySession } from './replaySession.ts'
 import { replay } from './replay.ts'
 import { sealed } from './sealed.ts'
 import { serve } from './serve.ts'
+import { status } from './status.ts'
 
 /** Every command, in the order in which help lists them. */
 export const commands: readonly Command[] = [
   serve,
+  status,
   mailboxCreate,
   mailboxList,
   mailboxShow,

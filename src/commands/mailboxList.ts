@@ -33,7 +33,7 @@ const tableOf = (mailboxes: readonly MailboxAnswer[]) =>
       mailboxId,
       name,
       state,
-      String(messages),
+      messages === null ? '…' : String(messages),
       aliases.join(' '),
     ]),
   )

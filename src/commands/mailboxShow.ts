@@ -12,7 +12,8 @@ export type MailboxAnswer = {
   readonly recipient: string
   readonly generation: number
   readonly createdAt: string
-  readonly messages: number
+  /** Null while the views are being built. */
+  readonly messages: number | null
 }
 
 export const mailboxShow: Command = {
@@ -36,7 +37,7 @@ const factsOf = (mailbox: MailboxAnswer) =>
     ['Address', mailbox.address],
     ['Aliases', mailbox.aliases.join(' ') || '-'],
     ['State', mailbox.state],
-    ['Messages', String(mailbox.messages)],
+    ['Messages', mailbox.messages === null ? 'being counted' : String(mailbox.messages)],
     ['Created', mailbox.createdAt],
     ['Recipient', mailbox.recipient],
     ['Generation', String(mailbox.generation)],

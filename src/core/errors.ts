@@ -36,6 +36,7 @@ const answers = {
   'not-written': { text: 'Could not be recorded, try again later', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 503, retry: true },
   'outcome-unknown': { text: 'Could not be confirmed, try again later', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 503, retry: true },
   'event-unreadable': { text: 'The log holds an event that this version cannot read', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 503, retry: false },
+  'views-behind': { text: 'The views are still being built, try again later', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 503, retry: true },
   overloaded: { text: 'Too busy, try again later', smtp: [451, '4.3.2'], pop3: '[SYS/TEMP]', http: 503, retry: true },
   'shutting-down': { text: 'Shutting down, try again later', smtp: [421, '4.3.2'], pop3: '[SYS/TEMP]', http: 503, retry: true },
   'connection-lost': { text: 'The connection was lost', smtp: [421, '4.4.2'], pop3: '[SYS/TEMP]', http: 499, retry: true },

@@ -9,6 +9,7 @@ import type { EventLog, Logger } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Answer, Question } from '../history.ts'
 import type { Mailboxes } from '../mailboxes.ts'
+import type { ViewsStatus } from '../storage/viewsState.ts'
 import type { OpenMessage } from '../openMessage.ts'
 import { healthPath, requireToken } from './authentication.ts'
 import { eventRoutes } from './eventRoutes.ts'
@@ -16,6 +17,7 @@ import { healthRoutes } from './healthRoutes.ts'
 import { historyRoutes } from './historyRoutes.ts'
 import { mailboxRoutes } from './mailboxRoutes.ts'
 import { messageRoutes } from './messageRoutes.ts'
+import { statusRoutes } from './statusRoutes.ts'
 import { answerProblems, Problem, sendProblem } from './problem.ts'
 
 /** Everything that the admin API does. Failures are `GatewayError`s: their codes are what a client sees. */
@@ -28,8 +30,7 @@ export type AdminApi = {
   readonly mailboxes: Mailboxes
   readonly views: {
     readonly reader: ViewReader
-    /** Unless `live` they may be behind the log. */
-    status(): { readonly state: string }
+    status(): ViewsStatus
   }
   readonly log: Pick<EventLog, 'readAll' | 'readStream'>
   /** The views as of any moment; `overloaded` when too many ask at once. */
@@ -80,6 +81,7 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   answerProblems(app, api.logger)
   await app.register(swagger, { openapi: description(api.version) })
   await app.register(healthRoutes, api)
+  await app.register(statusRoutes, { ...api, prefix: '/v1/status' })
   await app.register(mailboxRoutes, { ...api, prefix: '/v1/mailboxes' })
   await app.register(messageRoutes, { ...api, prefix: '/v1/messages' })
   await app.register(eventRoutes, { ...api, prefix: '/v1/events' })

@@ -35,7 +35,9 @@ export const Mailbox = Type.Object({
   recipient: Type.String({ description: 'The age recipient under which new mail is sealed.' }),
   generation: Type.Integer(),
   createdAt: Type.String(),
-  messages: Type.Integer({ description: 'How many messages a POP3 client would see.' }),
+  messages: Type.Union([Type.Integer(), Type.Null()], {
+    description: 'How many messages a POP3 client would see; null while the views are being built.',
+  }),
 })
 const Mailboxes = Type.Object({ mailboxes: Type.Array(Mailbox), next })
 const Named = Type.Object({ id: Type.String({ maxLength: 320, description: 'Mailbox id, address or alias' }) })
@@ -120,8 +122,8 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
 export const found = ({ views, domain }: AdminApi, name: string): MailboxView => {
   const mailbox = mailboxNamed(views.reader, domain, name)
   if (mailbox !== undefined) return mailbox
-  // Views that are behind do not prove that there is none.
-  throw new GatewayError(views.status().state === 'live' ? 'mailbox-unknown' : 'storage-failed')
+  // A view that is behind does not prove that there is none.
+  throw new GatewayError(views.status().mailboxesKnown ? 'mailbox-unknown' : 'storage-failed')
 }
 
 const shownBy =
@@ -135,5 +137,5 @@ const shownBy =
     recipient,
     generation,
     createdAt,
-    messages: countMaildrop(views.reader, mailboxId),
+    messages: views.status().state === 'behind' ? null : countMaildrop(views.reader, mailboxId),
   })

@@ -58,6 +58,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     '',
     { schema: { summary: "List a mailbox's messages", querystring: Listed, response: { 200: Messages, ...problems } } },
     ({ query }) => {
+      mustBeBuilt(api)
       const { mailboxId } = found(api, query.mailbox)
       const page = listMessages(api.views.reader, { mailboxId, ...pageRequest(query) })
       return { messages: page.items.map(shown), next: nextOf(page) }
@@ -121,8 +122,21 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
 const known = ({ views }: AdminApi, id: string): MessageView => {
   const message = isMessageId(id) ? messageOf(views.reader, id) : undefined
   if (message !== undefined) return message
-  // Views that are behind do not prove that there is none.
-  throw new GatewayError(views.status().state === 'live' ? 'message-unknown' : 'storage-failed')
+  throw new GatewayError(unknownIn[views.status().state])
+}
+
+/** Views that may be behind do not prove that there is none. */
+const unknownIn = {
+  live: 'message-unknown',
+  behind: 'views-behind',
+  stalled: 'storage-failed',
+  stopped: 'storage-failed',
+  closed: 'shutting-down',
+} as const
+
+/** Half of a list must not pass for the whole. */
+const mustBeBuilt = ({ views }: AdminApi) => {
+  if (views.status().state === 'behind') throw new GatewayError('views-behind')
 }
 
 const shown = (message: MessageView): Static<typeof Message> => ({

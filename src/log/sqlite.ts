@@ -1,10 +1,11 @@
 import type { GatewayError } from '../core/errors.ts'
 import type { Clock, EventLog } from '../core/ports.ts'
+import type { CategoryReader } from './byCategory.ts'
 import { catchUps } from './catchUp.ts'
 import { announcer, listenForCommits } from './commitNews.ts'
 import { groupCommit } from './groupCommit.ts'
 import { openForReading, openForWriting } from './sqliteFile.ts'
-import { sqliteReader } from './sqliteReader.ts'
+import { sqliteCategoryReader, sqliteReader } from './sqliteReader.ts'
 import { type Database, sqliteWriter } from './sqliteWriter.ts'
 import { notWritten, storable } from './storedEvent.ts'
 
@@ -52,13 +53,14 @@ export const sqliteLogOver = (db: Database, { file, clock, onFatal = () => {} }:
  * of the writer's commits at once in the writer's process, within a second in others. Throws `start-refused` when there
  * is no log yet.
  */
-export const readSqliteLog = ({ file }: { readonly file: string }): EventLog => {
+export const readSqliteLog = ({ file }: { readonly file: string }): EventLog & CategoryReader => {
   const db = openForReading(file)
   const reader = sqliteReader(db)
   const followers = catchUps(reader.readAll)
   const news = listenForCommits(file, () => followers.wake())
   return {
     ...reader,
+    readCategories: sqliteCategoryReader(db),
     append: () => Promise.reject(notWritten('the log was opened for reading')),
     subscribe: followers.subscribe,
     close: once(async () => {

@@ -68,6 +68,12 @@ export const numberOf = (position: Position): number => {
   throw new GatewayError('request-invalid', { detail: `Not a position of this log: ${position}` })
 }
 
+/** How many events lie after one position up to another; undefined for positions that do not count events. */
+export const eventsBetween = (from: Position, to: Position): number | undefined =>
+  [from, to].every((position) => position === origin || /^\d{16}$/.test(position))
+    ? Number(to) - Number(from)
+    : undefined
+
 /** What the append that wrote `last` as its last event was answered with. */
 export const appendedBy = (last: Pick<StoredEvent, 'revision' | 'position'>): Appended => ({
   revision: last.revision,

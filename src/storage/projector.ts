@@ -7,7 +7,11 @@ import { GatewayError } from '../core/errors.ts'
 import type { Recorded } from '../core/events.ts'
 import type { Position } from '../core/ids.ts'
 import type { EventLog } from '../core/ports.ts'
+import { type EventPlace, UnreadableEvent } from '../core/unreadableEvent.ts'
+import type { CategoryReader } from '../log/byCategory.ts'
 import { type LogPlace, readLog } from '../log/openLog.ts'
+import { eventsBetween } from '../log/storedEvent.ts'
+import { mailboxesFirst } from './mailboxesFirst.ts'
 import { teller, type Teller } from './truth.ts'
 import { condemn, isCorrupt, isOfTheDisk, openViewsFile } from './viewsFile.ts'
 
@@ -16,16 +20,37 @@ import { condemn, isCorrupt, isOfTheDisk, openViewsFile } from './viewsFile.ts'
 export type ProjectorPlace = { readonly file: string; readonly log: LogPlace }
 
 export type ProjectorReport =
-  /** The views are open at `from`; the log ended at `to`. `rebuilt` names the views that begin at the first event. */
-  | { readonly type: 'opened'; readonly from: Position; readonly to: Position; readonly rebuilt: readonly string[] }
+  /**
+   * The views are open at `from`, the mailboxes are known up to `mailboxes`; the log ended at `to`. `rebuilt` names the
+   * views that begin at the first event, `total` says how many events are to be folded where the log can tell.
+   */
+  | {
+      readonly type: 'opened'
+      readonly from: Position
+      readonly mailboxes: Position
+      readonly to: Position
+      readonly rebuilt: readonly string[]
+      readonly total: number | undefined
+    }
+  /** The mailboxes are known up to `position`, where the other views may not be yet. */
+  | { readonly type: 'mailboxes'; readonly position: Position }
   /** So many more events are folded, committed and visible, up to `position`. */
   | { readonly type: 'folded'; readonly position: Position; readonly events: number }
   /** The views hold everything that was in the log at the start. */
   | { readonly type: 'caughtUp' }
   /** The disk is in the way, or a log that is not of this machine is away; tried again until it is not. */
   | { readonly type: 'stalled'; readonly reason: string }
-  /** Over: nothing is folded any more, and nothing was skipped. */
-  | { readonly type: 'stopped'; readonly reason: string; readonly corrupt: boolean }
+  /**
+   * Nothing is folded any more, and nothing was skipped. At an `event` that cannot be read, the mailboxes alone are
+   * followed further, so that mail is received, until 'mailboxesStopped'.
+   */
+  | {
+      readonly type: 'stopped'
+      readonly reason: string
+      readonly corrupt: boolean
+      readonly event: EventPlace | undefined
+    }
+  | { readonly type: 'mailboxesStopped'; readonly reason: string }
   | { readonly type: 'closed' }
 
 export type Projector = { close(): Promise<void> }
@@ -34,11 +59,15 @@ export type Projector = { close(): Promise<void> }
 const breath = 20
 /** Milliseconds between attempts when the disk is in the way. */
 const patience = 1000
+/** Milliseconds between looks for news of the mailboxes while the other views are behind or stopped. */
+const mailboxesEvery = 250
 
 const reasonOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error)
   return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`
 }
+
+const eventOf = (error: unknown) => (error instanceof UnreadableEvent ? error.event : undefined)
 
 /** Of the two files that are read here, only the log's failures come as `storage-failed`. */
 const isOfTheLog = (error: unknown) => error instanceof GatewayError && error.code === 'storage-failed'
@@ -53,19 +82,25 @@ export const startProjector = (
     if (closing.signal.aborted) return
     const corrupt = isCorrupt(error) && !isOfTheLog(error)
     if (corrupt) condemn(file)
-    report({ type: 'stopped', reason: reasonOf(error), corrupt })
+    report({ type: 'stopped', reason: reasonOf(error), corrupt, event: eventOf(error) })
   }
 
   let tell: Teller | undefined
-  const run = async (log: EventLog) => {
+  const run = async (log: EventLog & Partial<CategoryReader>) => {
     const { db, rebuilt } = await openViewsFile(file, log)
+    const foldMailboxes = mailboxesFirst(log, db)
     try {
+      const mailboxes = await foldMailboxes()
       const from = foldedTo(db)
       const to = await log.head()
-      report({ type: 'opened', from, to, rebuilt })
-      const { signal } = closing
+      report({ type: 'opened', from, mailboxes, to, rebuilt, total: eventsBetween(from, to) })
       tell = teller(log, () => foldedTo(db), report)
-      await follow({ log, db, report, tell, signal }, catchUp(from, to, report, signal))
+      const parts = { log, db, report, tell, foldMailboxes, signal: closing.signal }
+      await follow(parts, catchUp(parts, from, to)).catch(async (error: unknown) => {
+        if (!(error instanceof UnreadableEvent)) throw error
+        stop(error)
+        await followMailboxes(parts)
+      })
     } finally {
       tell = undefined
       db.close()
@@ -100,31 +135,63 @@ export const startProjector = (
   }
 }
 
-/** Says once that the views have come to where the log ended at the start; from then on, pauses between pages. */
+/**
+ * Says once that the views have caught up with the log, which may grow meanwhile; from then on, pauses between pages.
+ * Until then the mailboxes are looked after in between.
+ */
 const catchUp = (
+  { log, foldMailboxes, report, signal }: Follow,
   from: Position,
-  to: Position,
-  report: (report: ProjectorReport) => void,
-  signal: AbortSignal,
+  head: Position,
 ): ((position: Position) => Promise<void>) => {
-  let behind = true
-  const reached = (position: Position) => {
-    if (position < to || !behind) return
+  let behind = from < head
+  let to = head
+  let since = performance.now()
+  let looked = since
+  const caughtUp = () => {
     behind = false
     report({ type: 'caughtUp' })
   }
-  reached(from)
+  /** What has come during a long way is the next, shorter one. */
+  const nextWay = async (position: Position) => {
+    to = await log.head()
+    const short = performance.now() - since < breath
+    since = performance.now()
+    if (short || position >= to) caughtUp()
+  }
+  if (!behind) caughtUp()
   return async (position) => {
-    reached(position)
-    if (!behind) await delay(breath, undefined, { signal })
+    if (behind && position >= to) await nextWay(position)
+    if (!behind) return delay(breath, undefined, { signal })
+    if (performance.now() - looked < mailboxesEvery) return
+    looked = performance.now()
+    report({ type: 'mailboxes', position: await foldMailboxes() })
+  }
+}
+
+/** Mail is received as long as it is known whose it is. */
+const followMailboxes = async ({ foldMailboxes, report, signal }: Follow): Promise<void> => {
+  let told: Position | 'unknown' | undefined
+  while (!signal.aborted) {
+    try {
+      const position = await foldMailboxes()
+      if (position !== told) report({ type: 'mailboxes', position })
+      told = position
+    } catch (error) {
+      if (told !== 'unknown') report({ type: 'mailboxesStopped', reason: reasonOf(error) })
+      told = 'unknown'
+      if (!isOfTheDisk(error) && !isOfTheLog(error)) return
+    }
+    await delay(mailboxesEvery, undefined, { signal }).catch(() => undefined)
   }
 }
 
 type Follow = {
-  readonly log: EventLog
+  readonly log: EventLog & Partial<CategoryReader>
   readonly db: DatabaseSync
   readonly report: (report: ProjectorReport) => void
   readonly tell: Teller
+  readonly foldMailboxes: () => Promise<Position>
   readonly signal: AbortSignal
 }
 

@@ -21,8 +21,10 @@ import { listMailboxes } from '../../projections/mailboxes.ts'
 import { listMessages } from '../../projections/messages.ts'
 import { listSessions } from '../../projections/sessions.ts'
 import { GatewayError } from '../../src/core/errors.ts'
+import { origin } from '../../src/core/ids.ts'
 import type { EventLog, Logger } from '../../src/core/ports.ts'
 import { sqliteLog } from '../../src/log/sqlite.ts'
+import { type ProjectorReport, startProjector } from '../../src/storage/projector.ts'
 import { openViews, type Views } from '../../src/storage/views.ts'
 import { arrived, closed, created, opened, reserved, retrieved, updated } from '../unit/projectionsFacts.ts'
 import { append, mailboxId, steppingClock } from '../unit/projectionsGiven.ts'
@@ -87,10 +89,10 @@ const failureOf = async (work: Promise<unknown>): Promise<GatewayError> => {
 }
 
 /** An event that no version of the gateway knows, as a newer one might have written it. */
-const appendUnreadable = (logFile: string) => {
+const appendUnreadable = (logFile: string, stream = 'gateway-x') => {
   const db = new DatabaseSync(logFile)
   db.exec(`insert into event (stream, revision, id, type, data, metadata, recordedAt)
-    values ('gateway-x', 0, '${crypto.randomUUID()}', 'FromTheFuture', '{}', '{"version":1}', '2026-01-01T00:00:00.000Z')`)
+    values ('${stream}', 0, '${crypto.randomUUID()}', 'FromTheFuture', '{}', '{"version":1}', '2026-01-01T00:00:00.000Z')`)
   db.close()
 }
 
@@ -101,7 +103,8 @@ test('views that open hold everything that was in the log', () =>
     await withViews(place, (views) => {
       assert.is(answers(views).messages.items.length, 2)
       assert.is(answers(views).maildrop.items.length, 1)
-      assert.equal(views.status(), { state: 'live', position, reason: undefined })
+      const { state, position: upTo, reason, mailboxesKnown } = views.status()
+      assert.equal([state, upTo, reason, mailboxesKnown], ['live', position, undefined, true])
     })
   }))
 
@@ -194,13 +197,85 @@ test('a views.db beside a write-ahead log that is none of its own gives the same
     assert.equal(await withViews(place, answers), modelAnswers)
   }, model))
 
-test('an event that cannot be read refuses the start, and says which', () =>
+test('an event that cannot be read does not refuse the start: mailboxes are known beyond it, the rest has stopped at it', () =>
   inPlace(async (place) => {
     await append(place.log, life)
+    const position = await place.log.head()
     appendUnreadable(place.logFile)
+    await append(place.log, [created(2), arrived(3, 1)])
+    await withViews(place, (views) => {
+      const { state, event, mailboxesKnown, position: upTo } = views.status()
+      assert.equal([state, mailboxesKnown, upTo], ['stopped', true, position])
+      const place = { position: '0000000000000011', stream: 'gateway-x', revision: 0, type: 'FromTheFuture' }
+      assert.equal(event, place)
+      assert.is(listMailboxes(views.reader, { limit: 9 }).items.length, 2)
+      assert.is(answers(views).messages.items.length, 2)
+    })
+    assert.ok(place.said.some((line) => /have stopped.*FromTheFuture.*gateway-x/.test(line)))
+  }))
+
+test('mailboxes are followed while the other views have stopped', () =>
+  inPlace(async (place) => {
+    appendUnreadable(place.logFile)
+    await withViews(place, async (views) => {
+      assert.is(views.status().state, 'stopped')
+      await append(place.log, [created(1), arrived(1, 1)])
+      await views.mailboxesVisible(await place.log.head(), AbortSignal.timeout(5000))
+      assert.is(listMailboxes(views.reader, { limit: 9 }).items.length, 1)
+      assert.is((await failureOf(views.visible(await place.log.head()))).code, 'storage-failed')
+    })
+  }))
+
+test('an event of a mailbox that cannot be read refuses the start, and says which', () =>
+  inPlace(async (place) => {
+    await append(place.log, life)
+    appendUnreadable(place.logFile, `mailbox-${mailboxId(2)}`)
     const error = await failureOf(open(place))
     assert.is(error.code, 'start-refused')
     assert.match(error.message, /FromTheFuture/)
+  }))
+
+test('after an event of a mailbox that cannot be read, nobody says that an unknown mailbox does not exist', () =>
+  inPlace((place) =>
+    withViews(place, async (views) => {
+      appendUnreadable(place.logFile, `mailbox-${mailboxId(2)}`)
+      await append(place.log, [arrived(1, 1)])
+      await failureOf(views.visible(await place.log.head()))
+      while (views.status().mailboxesKnown) await delay(20)
+      assert.is(views.status().state, 'stopped')
+      assert.is((await failureOf(views.mailboxesVisible(await place.log.head()))).code, 'storage-failed')
+    }),
+  ))
+
+test('what stands before an event that cannot be read is in the views, however close', () =>
+  inPlace(async (place) => {
+    await append(place.log, [created(1), arrived(1, 1)])
+    appendUnreadable(place.logFile)
+    await withViews(place, (views) => {
+      assert.is(countMaildrop(views.reader, mailboxId(1)), 1)
+    })
+  }))
+
+test('the mailboxes are known before anything else is folded, and are looked after on a long way', () =>
+  inPlace(async (place) => {
+    await append(place.log, [...Array.from({ length: 2000 }, (_, n) => arrived(n + 1, 1)), created(1)])
+    const head = await place.log.head()
+    const reports: ProjectorReport[] = []
+    const caughtUp = Promise.withResolvers<undefined>()
+    const projector = startProjector({ file: place.file, log: { engine: 'sqlite', file: place.logFile } }, (report) => {
+      reports.push(report)
+      if (report.type === 'caughtUp') caughtUp.resolve(undefined)
+    })
+    await caughtUp.promise
+    await projector.close()
+    const opened = { type: 'opened', from: origin, mailboxes: head, to: head, total: 4001 }
+    assert.equal({ ...reports[0], rebuilt: [] }, { ...opened, rebuilt: [] })
+    const folded = reports.filter((report) => report.type === 'folded')
+    assert.is(
+      folded.reduce((sum, { events }) => sum + events, 0),
+      4001,
+    )
+    assert.is(folded.at(-1)?.position, head)
   }))
 
 test('an event that cannot be read stops the running views: nothing is skipped, and what was seen is still read', () =>

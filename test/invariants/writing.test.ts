@@ -136,7 +136,7 @@ test("Invariant 6, 4xx unless it is provably the sender's fault: the error table
     ...faultsOfTheSender,
     'mailbox-suspended', 'mailbox-conflict', 'alias-taken', 'object-missing', 'object-corrupt', 'not-openable',
     'too-many-attempts', 'maildrop-in-use', 'storage-full', 'storage-failed', 'revision-conflict', 'not-written',
-    'outcome-unknown', 'event-unreadable', 'overloaded', 'shutting-down', 'connection-lost', 'start-refused', 'internal',
+    'outcome-unknown', 'event-unreadable', 'views-behind', 'overloaded', 'shutting-down', 'connection-lost', 'start-refused', 'internal',
   ] // prettier-ignore
   for (const code of codes) {
     const [reply, enhanced] = answerTo(code).smtp

@@ -1,7 +1,7 @@
 import type { InjectOptions } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { newMessageId } from '../../src/core/ids.ts'
+import { newMessageId, type Position } from '../../src/core/ids.ts'
 import { type App, buildApp } from '../../src/http/buildApp.ts'
 import { doubles, mailboxId, password, token } from './httpDoubles.ts'
 
@@ -44,6 +44,7 @@ const routes: readonly (readonly ['GET' | 'POST', string, string, object?])[] = 
   ['GET', '/v1/messages/{id}/timeline', `/v1/messages/${id}/timeline`],
   ['GET', '/v1/messages/{id}/sealed', `/v1/messages/${id}/sealed`],
   ['POST', '/v1/messages/{id}/open', `/v1/messages/${id}/open`, { password }],
+  ['GET', '/v1/status', '/v1/status'],
   ['GET', '/v1/events', '/v1/events'],
   ['GET', '/v1/history/mailboxes', '/v1/history/mailboxes'],
   ['GET', '/v1/history/messages', `/v1/history/messages?mailbox=${mailboxId}`],
@@ -96,11 +97,33 @@ test('the OpenAPI document is what the app itself answers with: the health path 
 
 test('health needs no token and says no more than whether all is well', async () => {
   const well = await app.inject({ url: '/healthz' })
-  assert.equal([well.statusCode, well.json()], [200, { status: 'ok' }])
-  viewsAre('stalled')
+  assert.equal([well.statusCode, well.json()], [200, { status: 'ok', views: 'live' }])
+  viewsAre({ state: 'stalled' })
   const ill = await app.inject({ url: '/healthz' })
-  assert.equal([ill.statusCode, ill.json()], [503, { status: 'degraded' }])
+  assert.equal([ill.statusCode, ill.json()], [503, { status: 'degraded', views: 'stalled' }])
   assert.equal(calls, [])
+})
+
+test('the status says how far the views are, and which event has stopped them', async () => {
+  const views = async () => (await ask('GET', '/v1/status')).json<{ views: Record<string, unknown> }>().views
+  const nothing = { position: null, reason: null, event: null, progress: null, mailboxesKnown: true }
+  assert.equal(await views(), { ...nothing, state: 'live' })
+  const progress = { folded: 10, total: undefined, perSecond: 5 }
+  viewsAre({ state: 'behind', progress })
+  assert.equal(await views(), { ...nothing, state: 'behind', progress: { ...progress, total: null } })
+  const event = { position: '0000000000000007' as Position, stream: 'gateway-a', revision: 0, type: 'New' } as const
+  viewsAre({ state: 'stopped', reason: 'from the future', event })
+  assert.equal(await views(), { ...nothing, state: 'stopped', reason: 'from the future', event })
+})
+
+test('while the views are being built, nothing of them passes for the whole', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  viewsAre({ state: 'behind' })
+  isProblem(await ask('GET', `/v1/messages?mailbox=${mailboxId}`), 503, 'views-behind')
+  isProblem(await ask('GET', `/v1/messages/${id}`), 503, 'views-behind')
+  const shown = (await ask('GET', `/v1/mailboxes/${mailboxId}`)).json<{ messages: unknown }>()
+  assert.is(shown.messages, null)
+  isProblem(await ask('GET', '/v1/mailboxes/nobody'), 404, 'mailbox-unknown')
 })
 
 test('a path that does not exist is a 404 for whoever has the token, and a 401 for others', async () => {
@@ -229,7 +252,7 @@ test('a mailbox is found by id, address and alias, however they are written, and
 test('an unknown mailbox is a 404, or a 503 while the views may be behind', async () => {
   for (const url of [`/v1/mailboxes/${mailboxId}`, '/v1/mailboxes/a%00b', '/v1/messages?mailbox=nobody'])
     isProblem(await ask('GET', url), 404, 'mailbox-unknown')
-  viewsAre('stalled')
+  viewsAre({ state: 'stalled', mailboxesKnown: false })
   isProblem(await ask('GET', `/v1/mailboxes/${mailboxId}`), 503, 'storage-failed')
 })
 
@@ -301,7 +324,7 @@ test('an unknown message is a 404, or a 503 while the views may be behind', asyn
   for (const path of [id, 'x', `${id}/sealed`])
     isProblem(await ask('GET', `/v1/messages/${path}`), 404, 'message-unknown')
   isProblem(await ask('POST', `/v1/messages/${id}/open`, { payload: { password } }), 404, 'message-unknown')
-  viewsAre('stopped')
+  viewsAre({ state: 'stopped' })
   isProblem(await ask('GET', `/v1/messages/${id}`), 503, 'storage-failed')
 })
 

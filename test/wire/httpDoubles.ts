@@ -10,6 +10,7 @@ import { type EventPlace, UnreadableEvent } from '../../src/core/unreadableEvent
 import type { EventLog } from '../../src/core/ports.ts'
 import { openHistory } from '../../src/history.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
+import type { ViewsStatus } from '../../src/storage/viewsState.ts'
 import type { Opening } from '../../src/openMessage.ts'
 
 export const token = 'correct-horse-battery-staple'
@@ -26,7 +27,15 @@ export const doubles = () => {
   const events: Recorded[] = []
   const calls: unknown[][] = []
   const said: string[] = []
-  let state = 'live'
+  const live: ViewsStatus = {
+    state: 'live',
+    position: origin,
+    reason: undefined,
+    event: undefined,
+    progress: undefined,
+    mailboxesKnown: true,
+  }
+  let status = live
   let unreadable: EventPlace | undefined
 
   const happened = (stream: StreamName, fact: Fact, at = created, by: Partial<Metadata> = {}) => {
@@ -117,7 +126,7 @@ export const doubles = () => {
         return Promise.reject(new GatewayError('mailbox-conflict'))
       },
     },
-    views: { reader: views, status: () => ({ state }) },
+    views: { reader: views, status: () => status },
     log,
     history: { ask: (...asked) => history.ask(...asked) },
     identityFile: ({ generation }) => Promise.resolve(Buffer.from(`identity of generation ${generation}`)),
@@ -131,7 +140,7 @@ export const doubles = () => {
   }
   const reset = () => {
     for (const list of [events, calls, said]) list.length = 0
-    state = 'live'
+    status = live
     unreadable = undefined
     history.close()
     history = openHistory({ log, domain: 'archive.example.com' })
@@ -151,7 +160,7 @@ export const doubles = () => {
       const position = String(count + 1).padStart(16, '0') as Position
       unreadable = { position, stream: 'gateway-x', revision: 0, type: 'MessageForwarded' }
     },
-    viewsAre: (next: string) => (state = next),
+    viewsAre: (next: Partial<ViewsStatus>) => (status = { ...live, ...next }),
     close: () => {
       history.close()
       db.close()
