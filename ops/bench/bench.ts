@@ -2,6 +2,7 @@
 // prints a table of rates and ratios. Machines are noisy: the ratios count.
 //   npm run bench            everything, some minutes
 //   npm run bench -- quick   a tenth of the work, to see that it runs
+// What grows with the log can be measured alone: node ops/bench/history.ts
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,6 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freePorts, startScratchGateway } from '../scratchGateway.ts'
+import { history } from './history.ts'
 import { watchResidentMemory } from './residentMemory.ts'
 import { sessionCost } from './sessionCost.ts'
 import { startWithHistory } from './startWithHistory.ts'
@@ -208,3 +210,4 @@ table(ours, theirs)
 await denseLines()
 await sessionCost(times(400))
 await startWithHistory(times(100_000))
+await history(scale)
