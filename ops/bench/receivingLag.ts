@@ -15,13 +15,10 @@ export const receivingLag = async (messages: number, parallel: number): Promise<
   const data = mkdtempSync(join(tmpdir(), 'sealpost-lag-'))
   prepareDataDirectory(data)
   const paths = pathsIn(data)
-  const storage = await startStorage({
-    logFile: paths.log,
-    vaultDir: paths.vault,
-    keysDir: paths.keys,
-    node: 'scratch',
-  })
-  const views = await openViews({ file: paths.views, logFile: paths.log, logger: silent })
+  const log = { engine: 'sqlite', file: paths.log } as const
+  const vault = { engine: 'packs', dir: paths.vault } as const
+  const storage = await startStorage({ log, vault, keysDir: paths.keys, node: 'scratch' })
+  const views = await openViews({ file: paths.views, log, logger: silent })
   const mailboxId = newMailboxId()
   const { recipient } = await storage.createIdentity({ mailboxId, generation: 1 })
   const body =

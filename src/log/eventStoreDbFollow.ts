@@ -41,10 +41,9 @@ export const followStore = (
       for (;;) {
         const page = await following.next(pageSize)
         if (isOver()) return
-        const events = page
-          .filter((followed): followed is StoreEvent => !('checkpoint' in followed))
-          .map(parts.recorded)
+        const { events, unreadable } = factsIn(page, parts.recorded)
         if (events.length > 0) await delivered(onEvents, events)
+        if (unreadable) throw unreadable
         onPage(placeOf(page.at(-1) as Followed)) // a page is never empty
       }
     } finally {
@@ -84,6 +83,20 @@ export const followStore = (
       return ended
     },
   }
+}
+
+/** The page's events up to the first that cannot be read, and why it cannot. */
+const factsIn = (page: readonly Followed[], recorded: FollowParts['recorded']) => {
+  const events: Recorded[] = []
+  for (const followed of page) {
+    if ('checkpoint' in followed) continue
+    try {
+      events.push(recorded(followed))
+    } catch (error) {
+      return { events, unreadable: asGatewayError(error) }
+    }
+  }
+  return { events, unreadable: undefined }
 }
 
 const placeOf = (followed: Followed) => ('checkpoint' in followed ? followed.checkpoint : followed.position)
