@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Delivery } from '../../src/archive.ts'
-import { newMailboxId, newMessageId, newSessionId } from '../../src/core/ids.ts'
+import { eventId, newCommandId, newMailboxId, newMessageId, newSessionId } from '../../src/core/ids.ts'
 import { pathsIn, prepareDataDirectory } from '../../src/dataDirectory.ts'
 import { startStorage } from '../../src/storage/storage.ts'
 import { openViews } from '../../src/storage/views.ts'
@@ -37,6 +37,7 @@ export const receivingLag = async (messages: number, parallel: number): Promise<
       generation: 1,
       source: 'journal',
       sessionId: newSessionId(),
+      cause: eventId(newCommandId(), 0),
       remoteAddress: '192.0.2.1',
       tls: null,
       trace: Buffer.from('Return-Path: <sender@example.com>\r\n'),

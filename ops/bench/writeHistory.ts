@@ -32,10 +32,16 @@ const arrival = (messageId: MessageId, mailboxId: MailboxId, sessionId: SessionI
 }
 
 /** Ten mails that came in one session and were collected in another, half of them deleted: 36 events. */
+/** As long as that of ten mails. */
+const transcriptOf = (session: SessionId) => {
+  const line = `28 rcpt mailbox mbx-${'0'.repeat(32)} > open.transaction.addressed 250/2.1.5\n`
+  return { transcript: `session ${session}\n${line.repeat(40)}`, transcriptSha256: '0'.repeat(64) }
+}
+
 const tenMails = (mailboxId: MailboxId): readonly (readonly [SessionId, Group])[] => {
   const [sender, archive] = [newSessionId(), newSessionId()]
   const ids = Array.from({ length: 10 }, newMessageId)
-  const closed = { outcome: 'quit', octetsIn: 100_000, octetsOut: 100_000 } as const
+  const closed = { outcome: 'quit', octetsIn: 100_000, octetsOut: 100_000, ...transcriptOf(sender) } as const
   const of = (sessionId: SessionId, fact: Fact): readonly [SessionId, Group] => [
     sessionId,
     [sessionStream(sessionId), fact],

@@ -10,7 +10,9 @@ export type Upcasts = { readonly [T in EventType]?: readonly Upcast[] }
  * The one home of older shapes: a type whose shape changes gets a new version in `eventVersions`, its upcast here and
  * its schema in test/vectors/eventSchemas.json, or a test fails.
  */
-export const upcasts: Upcasts = {}
+export const upcasts: Upcasts = {
+  SessionClosed: [(closed: object) => ({ ...closed, transcript: null, transcriptSha256: null })],
+}
 
 /**
  * Brings data that was stored as `version` (1 or more) up to the shape that `EventData` says. Throws what the upcast

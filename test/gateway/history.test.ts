@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startScratchGateway } from '../../ops/scratchGateway.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { messagesOf } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 
-const gateway = await startScratchGateway()
+const gateway = await startTestGateway()
 const copy = mkdtempSync(join(tmpdir(), 'sealpost-copy-'))
 test.after(() => {
   gateway.remove()

@@ -2,11 +2,12 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type ScratchGateway, startScratchGateway } from '../../ops/scratchGateway.ts'
+import type { ScratchGateway } from '../../ops/scratchGateway.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { smtpClient } from '../support/smtpClient.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 
-const first = await startScratchGateway()
+const first = await startTestGateway()
 const { mailboxId, address, password } = await first.createMailbox('--name', 'poisoned')
 test.after(() => first.remove())
 
@@ -59,7 +60,7 @@ test('mail is received beyond an event that cannot be read, logins are put off a
 })
 
 test('so it is after another start', async () => {
-  const again = await startScratchGateway({ data: first.data, ports: first.ports })
+  const again = await startTestGateway({ data: first.data, ports: first.ports })
   await isAsItMustBe(again)
   assert.is(await again.stop(), 0)
 })

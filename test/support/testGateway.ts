@@ -2,6 +2,7 @@ import { type ScratchGateway, type ScratchOptions, startScratchGateway } from '.
 import { allEvents } from '../../src/allEvents.ts'
 import type { Recorded } from '../../src/core/events.ts'
 import type { SessionId } from '../../src/core/ids.ts'
+import { UnreadableEvent } from '../../src/core/unreadableEvent.ts'
 import { pathsIn } from '../../src/dataDirectory.ts'
 import { type LogPlace, readLog } from '../../src/log/openLog.ts'
 import { replaySession } from '../../src/replaySession.ts'
@@ -26,13 +27,18 @@ const placeOf = (data: string, { env = {} }: ScratchOptions): LogPlace =>
     ? { engine: 'eventstoredb', url: env['SEALPOST_LOG_URL'] ?? '' }
     : { engine: 'sqlite', file: pathsIn(data).log }
 
-/** The whole log of a data directory without its gateway. */
+/** The log of a data directory without its gateway, up to an event that cannot be read. */
 export const logIn = (data: string): Promise<readonly Recorded[]> => eventsAt(placeOf(data, {}))
 
 const eventsAt = async (place: LogPlace): Promise<readonly Recorded[]> => {
   const log = await readLog(place)
+  const events: Recorded[] = []
   try {
-    return await Array.fromAsync(allEvents(log))
+    for await (const event of allEvents(log)) events.push(event)
+    return events
+  } catch (error) {
+    if (error instanceof UnreadableEvent) return events
+    throw error
   } finally {
     await log.close()
   }
