@@ -105,9 +105,9 @@ const viewsOf = ({ state, close }: Thread, file: string, logger: Logger): Views 
     status: state.status,
     close: async () => {
       if (closed()) return
-      const ended = close()
+      // Before the writer's: the last one to close puts everything into the one file, and a reader cannot.
       db.close()
-      await ended
+      await close()
     },
   }
 }
