@@ -116,11 +116,16 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
       if (!mailbox && !views.status().mailboxesKnown) throw new GatewayError('storage-failed')
       return mailbox
     }
+    const current = place.engine === 'sqlite' ? undefined : () => mailboxesNow(views, log)
     const maildrops = openMaildrops({
       storage,
       lock: lockOf(config, { log, stamp, clock, logger }),
       login,
-      mailboxOf: (user) => named(user)?.mailboxId,
+      mailboxOf: async (user) => {
+        // Before the look, whatever it finds: who guesses names learns nothing from the time.
+        await current?.()
+        return named(user)?.mailboxId
+      },
       snapshot: (mailboxId) => snapshotOf(views, log, mailboxId),
     })
     const certificates = { key: tls.key, cert: tls.cert }
@@ -137,6 +142,7 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
         const found = named(address)
         return found && { ...found, suspended: found.state === 'suspended' }
       },
+      current,
     })
     cleanup.push(() => smtp.close(grace))
     const pop3 = await startPop3({
@@ -229,6 +235,10 @@ const recordGateway = (log: Pick<EventLog, 'append'>, stamp: Stamp, node: string
     return eventId(commandId, 0)
   }
 }
+
+/** Resolves when the mailboxes are known that any gateway had made before the call. */
+const mailboxesNow = async (views: Views, log: Pick<EventLog, 'head'>) =>
+  views.mailboxesVisible(await log.head(), AbortSignal.timeout(visibleWithin))
 
 /** Everything that was acknowledged before the call, in the log's order. */
 const snapshotOf = async (views: Views, log: Pick<EventLog, 'head'>, mailboxId: MailboxId) => {

@@ -53,7 +53,7 @@ export type MaildropParts = {
   readonly lock: MaildropLock
   readonly login: Login
   /** The mailbox that a POP3 user name means. */
-  mailboxOf(user: string): MailboxId | undefined
+  mailboxOf(user: string): Promise<MailboxId | undefined>
   /** Everything acknowledged so far that is retrievable from the mailbox, in the log's order. */
   snapshot(mailbox: MailboxId): Promise<readonly MaildropEntry[]>
 }
@@ -82,7 +82,7 @@ export const openMaildrops = ({ storage, lock, login, mailboxOf, snapshot }: Mai
     release,
     async open({ sessionId, remoteAddress, user, password }) {
       const cause = causeOf({ sessionId, remoteAddress, cause: sessionId })
-      const attempt = { sessionId, remoteAddress, cause, mailboxId: mailboxOf(user), user, password }
+      const attempt = { sessionId, remoteAddress, cause, mailboxId: await mailboxOf(user), user, password }
       const mailboxId = await login.authenticate(attempt)
       await take(attempt, mailboxId)
       const maildrop = { mailboxId, sessionId, remoteAddress, cause: sessionId }

@@ -5,18 +5,36 @@ import { findRecipient, type Mailbox, type RecipientFound, type Recipients } fro
 
 export type CommandContext = { readonly recipients: Recipients; readonly logger: Logger; readonly sessionId: string }
 
-/** A command as the machine takes it, and the mailbox that a RCPT means: addresses and names stay behind. */
-export const eventOf = (
-  command: Command,
-  context: CommandContext,
-): { readonly event: SmtpEvent; readonly mailbox?: Mailbox | undefined } => {
+export type CommandEvent = { readonly event: SmtpEvent; readonly mailbox?: Mailbox | undefined }
+
+/**
+ * A command as the machine takes it, and the mailbox that a RCPT means: addresses and names stay behind. A promise, which
+ * never rejects, where the answer has to be asked for.
+ */
+export const eventOf = (command: Command, context: CommandContext): CommandEvent | Promise<CommandEvent> => {
+  const asked = eventNow(command, context)
+  const { current } = context.recipients
+  if (current === undefined || asked.event.type !== 'rcpt' || !knowsNone.has(asked.event.found.is)) return asked
+  return current().then(
+    () => eventNow(command, context),
+    (error: unknown) => {
+      context.logger.error({ err: error, sessionId: context.sessionId }, 'a recipient could not be looked up')
+      return eventNow(command, context, { found: { is: 'unavailable' }, mailbox: undefined })
+    },
+  )
+}
+
+/** What a gateway answers that has no such mailbox. */
+const knowsNone: ReadonlySet<RecipientFound['found']['is']> = new Set(['unknown', 'relay', 'noPostmaster'])
+
+const eventNow = (command: Command, context: CommandContext, known?: RecipientFound): CommandEvent => {
   switch (command.verb) {
     case 'hello':
       return { event: { type: 'hello', extended: command.extended } }
     case 'mail':
       return { event: { type: 'mail', size: command.size, smtpUtf8: command.smtpUtf8 } }
     case 'rcpt': {
-      const { found, mailbox } = find(command.forwardPath, context)
+      const { found, mailbox } = known ?? find(command.forwardPath, context)
       return { event: { type: 'rcpt', found, ascii: command.ascii }, mailbox }
     }
     case 'malformed':

@@ -12,7 +12,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { Protocol, SessionOutcome, TlsFacts } from '../core/events.ts'
 import { type MessageId, newSessionId } from '../core/ids.ts'
 import type { RecordedSession } from '../sessions.ts'
-import { eventOf } from './commandEvents.ts'
+import { type CommandEvent, eventOf } from './commandEvents.ts'
 import { type Command, parseCommandLine } from './commandLine.ts'
 import { formatReply } from './formatReply.ts'
 import { SmtpInput } from './input.ts'
@@ -171,7 +171,21 @@ export class JournalConnection extends SMTPConnection {
 
   #onCommand(command: Command): void {
     const { logger } = this.#shared
-    const { event, mailbox } = eventOf(command, { recipients: this.#shared, logger, sessionId: this.sessionId })
+    const event = eventOf(command, { recipients: this.#shared, logger, sessionId: this.sessionId })
+    if (!(event instanceof Promise)) {
+      this.#take(command, event)
+      return
+    }
+    const input = this.#input()
+    input?.hold()
+    void event.then((known) => {
+      this.#take(command, known)
+      this.#flush()
+      if (input !== undefined && this.#session?.getSnapshot().hasTag('ready') === true) this.#resumeWhenSent(input)
+    })
+  }
+
+  #take(command: Command, { event, mailbox }: CommandEvent): void {
     this.#command = command
     this.#mailbox = mailbox
     this.#send(event)

@@ -17,6 +17,11 @@ export type Recipients = {
   readonly postmaster: MailboxId | undefined
   /** The mailbox that has this normalised address, be it `<id>@<domain>` or an alias. */
   readonly resolve: (normalisedAddress: string) => Mailbox | undefined
+  /**
+   * Where others make mailboxes too: resolves when `resolve` knows all that there were at the time of the call. An address
+   * is refused for good only after that.
+   */
+  readonly current: (() => Promise<void>) | undefined
 }
 
 export type RecipientFound = { readonly found: Found; readonly mailbox: Mailbox | undefined }

@@ -39,6 +39,7 @@ const connectTo = (socket: Socket, machine = smtpSession) => {
     domain: 'gateway.example',
     postmaster: undefined,
     resolve: nothing as () => undefined,
+    current: undefined,
     machine,
     archive: { receive: () => Promise.reject(new Error('no message is sent here')) },
     sessions: {

@@ -20,6 +20,7 @@ const recipients: Recipients = {
   domain: 'Gateway.Example',
   postmaster: id('one'),
   resolve: (address) => book.get(address),
+  current: undefined,
 }
 const find = (text: string, changed: Partial<Recipients> = {}) => {
   const path = text === 'postmaster' ? text : parseAddress(text)

@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isMessageId } from '../../src/core/ids.ts'
+import type { Mailbox } from '../../src/smtp/recipient.ts'
 import { openWire } from '../support/wire.ts'
 import {
   address,
@@ -203,6 +205,64 @@ test(
     },
   ),
 )
+
+test('where others make mailboxes too, an address is refused for good only after a look at what there is now', async () => {
+  const made = new Map<string, Mailbox>()
+  let looks = 0
+  const current = async () => {
+    await delay(20)
+    looks++
+    made.set('new@gateway.example', { mailboxId, recipient: 'age1', generation: 1, suspended: false })
+  }
+  const resolve = (wanted: string) => made.get(wanted)
+  await withSmtp({ resolve, current }, async (_, wire) => {
+    await talk(
+      wire,
+      `${greeting}
+        C: MAIL FROM:<>
+        C: RCPT TO:<new@gateway.example>
+        C: RCPT TO:<nobody@gateway.example>
+        C: RCPT TO:<somebody@elsewhere.example>
+        C: NOOP
+        S: 250 2.1.0 Sender OK
+        S: 250 2.1.5 Recipient OK
+        S: 550 5.1.1 *
+        S: 550 5.7.1 *
+        S: 250 2.0.0 OK`,
+    )
+    assert.is(looks, 3)
+  })()
+})
+
+test(
+  'when it cannot be known what there is now, nobody is refused for good',
+  withSmtp(
+    { resolve: () => undefined, current: () => Promise.reject(new Error('the log is away')) },
+    async (_, wire) => {
+      await talk(
+        wire,
+        `${greeting}
+        C: MAIL FROM:<>
+        C: RCPT TO:<nobody@gateway.example>
+        S: 250 2.1.0 Sender OK
+        S: 451 4.3.0 Recipients cannot be looked up, try again later`,
+      )
+    },
+  ),
+)
+
+test('a peer that leaves during that look ends its session', async () => {
+  const gone = Promise.withResolvers<undefined>()
+  await withSmtp({ resolve: () => undefined, current: () => gone.promise.then(() => undefined) }, async (_, wire) => {
+    await talk(wire, greeting)
+    wire.send('MAIL FROM:<>\r\nRCPT TO:<nobody@gateway.example>\r\n')
+    await delay(30)
+    wire.destroy()
+    await delay(30)
+    gone.resolve(undefined)
+    await delay(30)
+  })()
+})
 
 test(
   'the parameters of MAIL: what is offered is taken, what is not is refused with 555',

@@ -81,6 +81,7 @@ export const startTestSmtp = async (wish: Wish = {}) => {
     postmaster: mailboxId,
     tls: () => certificate,
     resolve: (wanted) => addressBook.get(wanted),
+    current: undefined,
     archive: {
       receive: async (delivery, body): Promise<Receipt> => {
         await (onMail ?? keep)(delivery, body)
