@@ -1,5 +1,5 @@
-import { type MailboxId, type MessageId, origin, type VaultKey } from '../src/core/ids.ts'
-import { type Page, pageOf, type PageRequest, type Row, type ViewReader } from './projection.ts'
+import { type MailboxId, type MessageId, origin, type Position, type VaultKey } from '../src/core/ids.ts'
+import type { Columns, Page, PageRequest, ViewReader } from './projection.ts'
 
 /** A retrievable message: what a POP3 session needs to list it and to fetch it from the vault. */
 export type RetrievableMessage = {
@@ -14,15 +14,8 @@ export type RetrievableMessage = {
   readonly sealedSha256: string
 }
 
-const toRetrievable = (row: Row): RetrievableMessage => ({
-  messageId: row['messageId'] as MessageId,
-  size: row['size'] as number,
-  wireSize: row['wireSize'] as number,
-  object: row['object'] as VaultKey,
-  generation: row['generation'] as number,
-  sealedSize: row['sealedSize'] as number,
-  sealedSha256: row['sealedSha256'] as string,
-})
+const toRetrievable = ([messageId, size, wireSize, object, generation, sealedSize, sealedSha256]: Columns) =>
+  ({ messageId, size, wireSize, object, generation, sealedSize, sealedSha256 }) as RetrievableMessage
 
 /** The mailbox's retrievable messages, in the order in which they became so. What arrives meanwhile comes after every page. */
 export const maildropOf = (
@@ -30,9 +23,11 @@ export const maildropOf = (
   mailboxId: MailboxId,
   { after = origin, limit }: PageRequest,
 ): Page<RetrievableMessage> => {
-  const select = `select messageId, size, wireSize, object, generation, sealedSize, sealedSha256, maildropPosition as position
+  const select = `select messageId, size, wireSize, object, generation, sealedSize, sealedSha256, maildropPosition
     from message where mailboxId = ? and maildropPosition > ? order by maildropPosition limit ?`
-  return pageOf(reader.all(select, mailboxId, after, limit + 1), limit, toRetrievable)
+  const rows = reader.columns(select, mailboxId, after, limit + 1)
+  const shown = rows.length > limit ? rows.slice(0, limit) : rows
+  return { items: shown.map(toRetrievable), next: rows.length > limit ? (shown.at(-1)?.[7] as Position) : undefined }
 }
 
 /** How many messages of the mailbox are retrievable. */

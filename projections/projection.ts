@@ -5,10 +5,14 @@ import type { Position } from '../src/core/ids.ts'
 /** One row of a view. The tables are strict, so a column holds what its table declares: readers cast on that ground. */
 export type Row = Readonly<Record<string, SQLOutputValue>>
 
+export type Columns = readonly SQLOutputValue[]
+
 /** Reads views. Each text of SQL is prepared once per connection: texts are constants, values are arguments. */
 export type ViewReader = {
   get(sql: string, ...values: SQLInputValue[]): Row | undefined
   all(sql: string, ...values: SQLInputValue[]): readonly Row[]
+  /** The same without names, each row's columns in the order of the text: two thirds of the time where rows are many (measured). */
+  columns(sql: string, ...values: SQLInputValue[]): readonly Columns[]
 }
 
 /** Reads and changes views. `run` returns how many rows it changed. */
@@ -41,9 +45,20 @@ export const viewWriter = (db: DatabaseSync): ViewWriter => {
     prepared.set(sql, made)
     return made
   }
+  const inOrder = new Map<string, StatementSync>()
+  const statementInOrder = (sql: string) => {
+    const found = inOrder.get(sql)
+    if (found) return found
+    const made = db.prepare(sql)
+    made.setReturnArrays(true)
+    inOrder.set(sql, made)
+    return made
+  }
   const writer: ViewWriter = {
     get: (sql, ...values) => statement(sql).get(...values),
     all: (sql, ...values) => statement(sql).all(...values),
+    // Its type does not know of `setReturnArrays`.
+    columns: (sql, ...values) => statementInOrder(sql).all(...values) as unknown as readonly Columns[],
     run: (sql, ...values) => Number(statement(sql).run(...values).changes),
   }
   writers.set(db, writer)

@@ -125,5 +125,6 @@ const guarded = (reader: ViewReader, closed: () => boolean, onFailure: (error: u
   return {
     get: (sql, ...values) => guard(() => reader.get(sql, ...values)),
     all: (sql, ...values) => guard(() => reader.all(sql, ...values)),
+    columns: (sql, ...values) => guard(() => reader.columns(sql, ...values)),
   }
 }
