@@ -1,19 +1,20 @@
 import { allEvents } from './allEvents.ts'
+import type { Config } from './config.ts'
 import { GatewayError } from './core/errors.ts'
 import type { EventData, Recorded } from './core/events.ts'
 import type { MessageId, SessionId } from './core/ids.ts'
 import type { EventLog, Vault } from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
 import { messageStream, sessionStream } from './core/streams.ts'
-import { claimDataDirectory, pathsIn } from './dataDirectory.ts'
+import { claimDataDirectory, logPlaceOf, placesOf } from './dataDirectory.ts'
 import { unlockIdentities } from './keys/identities.ts'
 import { type History, openHistory } from './history.ts'
 import { keyFiles } from './keys/keyFiles.ts'
-import { readSqliteLog } from './log/sqlite.ts'
+import { readLog } from './log/openLog.ts'
 import { openVerified } from './retrieve.ts'
-import { packs } from './vault/packs.ts'
+import { openVault } from './vault/openVault.ts'
 
-/** A data directory without its gateway: a copy, a backup, or a gateway that is stopped. Nothing is recorded. */
+/** What a gateway has, without the gateway: a copy, a backup, or one that is stopped. Nothing is recorded. */
 export type Offline = {
   events(): AsyncIterable<Recorded>
   /** The events of one session's stream; they are few. */
@@ -29,13 +30,14 @@ export type Offline = {
 /** A session opens, logs in and ends; refused logins are at most three. */
 const eventsOfSession = 1000
 
-/** Opens the log of the data directory for reading; the vault when it is first asked for, which claims the directory. */
-export const offline = (data: string): Offline => {
-  const paths = pathsIn(data)
-  const log = readSqliteLog({ file: paths.log })
+type Places = Pick<Config, 'gateway' | 'log' | 'vault' | 'keys'>
+
+/** Opens the log for reading; the vault when it is first asked for, which claims the data directory. */
+export const offline = async (config: Places): Promise<Offline> => {
+  const log = await readLog(logPlaceOf(config))
   let history: History | undefined
   let claimed: { readonly vault: Vault; close(): Promise<void> } | undefined
-  const vaultOf = (): Vault => (claimed ??= claimVault(data)).vault
+  const vaultOf = (): Vault => (claimed ??= claimVault(config)).vault
   return {
     events: () => allEvents(log),
     session: (sessionId) => log.readStream(sessionStream(sessionId), 0, eventsOfSession),
@@ -43,7 +45,7 @@ export const offline = (data: string): Offline => {
     sealed: (messageId) => chunksOf(sealedEvent(log, messageId), ({ object }) => vaultOf().open(object)),
     open: (messageId, password) =>
       chunksOf(sealedEvent(log, messageId), async (message) => {
-        const identities = await unlockIdentities(keyFiles({ dir: paths.keys }), message.mailboxId, password)
+        const identities = await unlockIdentities(keyFiles({ dir: placesOf(config).keys }), message.mailboxId, password)
         if (!identities) throw new GatewayError('password-wrong')
         return openVerified(vaultOf(), message, identities)
       }),
@@ -55,9 +57,9 @@ export const offline = (data: string): Offline => {
   }
 }
 
-const claimVault = (data: string) => {
-  const claim = claimDataDirectory(data)
-  const vault = packs({ dir: pathsIn(data).vault })
+const claimVault = (config: Places) => {
+  const claim = claimDataDirectory(config.gateway.data)
+  const vault = openVault({ engine: config.vault.engine, dir: placesOf(config).vault })
   const close = async () => {
     await vault.close()
     claim.release()

@@ -37,7 +37,7 @@ export const events: Command = {
     }
     const data = given.optional('data')
     if (data === undefined) await print(online(running(given, io), given))
-    else await onData(data, io.cwd, (offline) => print(filtered(offline.events(), filter)))
+    else await onData(given, io, (offline) => print(filtered(offline.events(), filter)))
     return undefined
   },
 }

@@ -1,11 +1,16 @@
-import { resolve } from 'node:path'
+import { withData } from '../config.ts'
 import type { Offline } from '../offline.ts'
+import type { Given, Io } from './command.ts'
+import { configured } from './configured.ts'
 
-/** Works on a data directory without its gateway, and lets go of it however the work ends. */
-export const onData = async (directory: string, cwd: string, work: (data: Offline) => Promise<void>): Promise<void> => {
+/**
+ * Works on the data directory of `--data` without its gateway, and lets go of it however the work ends. Log, vault and keys
+ * are where the configuration puts them, by default in that directory.
+ */
+export const onData = async (given: Given, io: Io, work: (data: Offline) => Promise<void>): Promise<void> => {
   // Loaded only here: the commands that talk to a gateway need no database.
   const { offline } = await import('../offline.ts')
-  const data = offline(resolve(cwd, directory))
+  const data = await offline(withData(configured(given, io), given.optional('data') ?? '', io.cwd))
   try {
     await work(data)
   } finally {

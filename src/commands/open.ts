@@ -22,7 +22,7 @@ export const open: Command = {
     const password = passwordIn(given.text('password-file'), io.cwd)
     const data = given.optional('data')
     if (data !== undefined)
-      await onData(data, io.cwd, (offline) => writeOctets(io.stdout, offline.open(messageId, password)))
+      await onData(given, io, (offline) => writeOctets(io.stdout, offline.open(messageId, password)))
     else {
       const body = { password: password.reveal() }
       await writeOctets(io.stdout, await running(given, io).octets('POST', `${messagePath(messageId)}/open`, body))

@@ -36,7 +36,7 @@ As of a time means: the log before its first event that is later. Without --unti
       given.flag('json') ? writeDocument(io.stdout, asked.view, pages) : writeTables(io.stdout, asked.view, pages)
     const data = given.optional('data')
     if (data === undefined) await show(online(running(given, io), asked, given))
-    else await onData(data, io.cwd, (offline) => show(offlinePages(offline.history, asked, configured(given, io), io)))
+    else await onData(given, io, (offline) => show(offlinePages(offline.history, asked, configured(given, io), io)))
     return undefined
   },
 }

@@ -34,7 +34,7 @@ const eventsOf = async (sessionId: SessionId, given: Given, io: Io): Promise<rea
   const data = given.optional('data')
   let events: readonly Recorded[] = []
   if (data !== undefined) {
-    await onData(data, io.cwd, async (offline) => {
+    await onData(given, io, async (offline) => {
       events = await offline.session(sessionId)
     })
     return events

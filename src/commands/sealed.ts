@@ -12,7 +12,7 @@ export const sealed: Command = {
   run: async (given, io) => {
     const messageId = messageIdIn(given)
     const data = given.optional('data')
-    if (data !== undefined) await onData(data, io.cwd, (offline) => writeOctets(io.stdout, offline.sealed(messageId)))
+    if (data !== undefined) await onData(given, io, (offline) => writeOctets(io.stdout, offline.sealed(messageId)))
     else await writeOctets(io.stdout, await running(given, io).octets('GET', `${messagePath(messageId)}/sealed`))
     return undefined
   },
