@@ -2,7 +2,7 @@ import { asFarAsReadable, type Readable } from '../core/asFarAsReadable.ts'
 import type { Recorded } from '../core/events.ts'
 import type { Position } from '../core/ids.ts'
 import type { EventLog } from '../core/ports.ts'
-import type { StreamCategory } from '../core/streams.ts'
+import type { StreamCategory, StreamName } from '../core/streams.ts'
 
 /** Which events: those of the categories' streams after `after`, up to and with `to`, at most `limit`. */
 export type Wanted = {
@@ -37,4 +37,4 @@ const search = async (log: Pick<EventLog, 'readAll'>, { categories, after, to, l
   }
 }
 
-const categoryOf = (stream: string) => stream.slice(0, stream.indexOf('-')) as StreamCategory
+export const categoryOf = (stream: StreamName) => stream.slice(0, stream.indexOf('-')) as StreamCategory

@@ -3,6 +3,7 @@ import type { Recorded } from '../core/events.ts'
 import { type EventId, origin, type Position } from '../core/ids.ts'
 import type { EventLog } from '../core/ports.ts'
 import { streamCategories, type StreamName } from '../core/streams.ts'
+import { categoryOf, type CategoryReader, type Wanted } from './byCategory.ts'
 import { appender, type Patience, patience as usual } from './eventStoreDbAppend.ts'
 import { type StoreClient, storeClient, type StoreEvent, type StorePosition } from './eventStoreDbClient.ts'
 import { StoreFailure } from './eventStoreDbFailure.ts'
@@ -24,7 +25,11 @@ export type EventStoreDbOptions = {
  * client keeps what waits for an answer in one place for all of its connections.
  * Constructing it reaches nobody; throws `start-refused` when the connection string cannot be used.
  */
-export const eventStoreDbLog = ({ url, patience = usual, onState = () => {} }: EventStoreDbOptions): EventLog => {
+export const eventStoreDbLog = ({
+  url,
+  patience = usual,
+  onState = () => {},
+}: EventStoreDbOptions): EventLog & CategoryReader => {
   const client = refusingToStart(() => storeClient(url))
   const connection = storeConnection(() =>
     client.readAll('end', { backwards: true, limit: 1, within: patience.request }),
@@ -88,28 +93,44 @@ const page = 1_000
 const storeReader = (
   client: StoreClient,
   { request: within }: Patience,
-): Pick<EventLog, 'readStream' | 'readLast' | 'readAll' | 'head'> => {
+): Pick<EventLog, 'readStream' | 'readLast' | 'readAll' | 'head'> & CategoryReader => {
   /** The last event of ours that is known: where a search for the head may end. */
   let known: StorePosition | undefined
   const note = (position: StorePosition) => {
     if (!known || isLater(position, known)) known = position
   }
 
-  const readAll = async (after: StorePosition | 'start', limit: number): Promise<readonly Recorded[]> => {
+  type Sought = { readonly accepts: (stream: string) => boolean; readonly to?: StorePosition }
+
+  /** Events that nobody asked for are not read: they may be of a newer version's making. */
+  const search = async (after: StorePosition | 'start', limit: number, { accepts, to }: Sought) => {
+    const isSought = ({ stream, position }: StoreEvent) => accepts(stream) && !(to && isLater(position, to))
     const found: StoreEvent[] = []
     for (let from = after; found.length < limit;) {
       const wanted = Math.min(limit - found.length + 1, page)
       const events: readonly StoreEvent[] = await client.readAll(from, { limit: wanted, within })
       // The first is the one that was given before: this way of reading begins at a place, not behind it.
-      found.push(...events.filter(({ position, stream }) => isAfter(position, from) && isOurs(stream)))
+      found.push(...events.filter((event) => isAfter(event.position, from) && isSought(event)))
       const last = events.at(-1)
       if (last === undefined || events.length < wanted || !isAfter(last.position, from)) break
+      if (to && !isLater(to, last.position)) break
       from = last.position
     }
-    const ours = found.slice(0, limit)
+    return found.slice(0, limit)
+  }
+
+  const readAll = async (after: StorePosition | 'start', limit: number): Promise<readonly Recorded[]> => {
+    const ours = await search(after, limit, { accepts: isOurs })
     const last = ours.at(-1)
     if (last) note(last.position)
     return ours.map(recorded)
+  }
+
+  const readCategories = async ({ categories, after, to, limit }: Wanted): Promise<readonly Recorded[]> => {
+    const end = storePositionOf(to)
+    if (end === 'start') return []
+    const accepts = (stream: string) => isOurs(stream) && (categories as readonly string[]).includes(categoryOf(stream))
+    return (await search(storePositionOf(after), limit, { accepts, to: end })).map(recorded)
   }
 
   const head = async (): Promise<Position> => {
@@ -133,6 +154,7 @@ const storeReader = (
         async () => (await client.readStream(stream, 'end', { backwards: true, limit: 1, within })).map(recorded)[0],
       ),
     readAll: (position, limit) => reading(() => readAll(storePositionOf(position), limit)),
+    readCategories: (wanted) => reading(() => readCategories(wanted)),
     head: () => reading(head),
   }
 }

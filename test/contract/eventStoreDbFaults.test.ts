@@ -5,6 +5,7 @@ import type { GatewayError } from '../../src/core/errors.ts'
 import type { Recorded } from '../../src/core/events.ts'
 import { newCommandId, origin } from '../../src/core/ids.ts'
 import type { EventLog, Expected } from '../../src/core/ports.ts'
+import { readCategories } from '../../src/log/byCategory.ts'
 import { eventStoreDbLog } from '../../src/log/eventStoreDb.ts'
 import type { Patience } from '../../src/log/eventStoreDbAppend.ts'
 import { storeClient } from '../../src/log/eventStoreDbClient.ts'
@@ -259,6 +260,37 @@ given('an event among ours that this version does not know is never passed over'
   await until(() => ends.length > 0)
   assert.is((ends[0] as GatewayError).code, 'event-unreadable')
 })
+
+given(
+  'what the mailboxes are is read beyond an event of something else that cannot be read',
+  async ({ store, log }) => {
+    await log.append(appendOf('mailbox-a', 'any', [1]))
+    const foreign = storeClient(store.url)
+    const unheard = (stream: string) =>
+      foreign.append({
+        stream,
+        expected: 'any',
+        within: 1_000,
+        events: [{ id: newCommandId(), type: 'Unheard', data: {}, metadata: { version: 1 } }],
+      })
+    await unheard('message-b')
+    await log.append(appendOf('alias-c', 'any', [2, 3]))
+    const to = await log.head()
+    await log.append(appendOf('mailbox-a', 'any', [4]))
+    const wanted = { categories: ['alias', 'mailbox'], after: origin, to, limit: 100 } as const
+    const found = await readCategories(log, wanted)
+    assert.equal(found.map(numberIn), [1, 2, 3])
+    const rest = await readCategories(log, { ...wanted, after: found[0]?.position ?? origin })
+    assert.equal(rest.map(numberIn), [2, 3])
+    assert.equal((await readCategories(log, { ...wanted, limit: 2 })).map(numberIn), [1, 2])
+    await unheard('mailbox-d')
+    const end = await log.head()
+    assert.equal((await readCategories(log, { ...wanted, to: end })).map(numberIn), [1, 2, 3, 4])
+    const beyond = { ...wanted, after: (await log.readLast('mailbox-a'))?.position ?? origin, to: end }
+    assert.is(await failure(readCategories(log, beyond)), 'event-unreadable')
+    await foreign.close()
+  },
+)
 
 given(
   'a store that does not let us read $all is a clear error, of the head and of subscriptions',
