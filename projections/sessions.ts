@@ -1,5 +1,5 @@
 import type { Protocol, Recorded, SessionOutcome, TlsFacts } from '../src/core/events.ts'
-import { type MailboxId, origin, type SessionId } from '../src/core/ids.ts'
+import { type MailboxId, origin, type Position, type SessionId } from '../src/core/ids.ts'
 import { type Page, pageOf, type PageRequest, type Projection, type Row, type ViewReader } from './projection.ts'
 
 /**
@@ -108,8 +108,9 @@ export const listSessions = (reader: ViewReader, { after = origin, limit }: Page
 export const openSessions = (
   reader: ViewReader,
   node: string,
-  { after = origin, limit }: PageRequest,
+  { after = origin, before, limit }: PageRequest & { readonly before: Position },
 ): Page<Session> => {
-  const select = 'select * from session where node = ? and closedAt is null and position > ? order by position limit ?'
-  return pageOf(reader.all(select, node, after, limit + 1), limit, toSession)
+  const select = `select * from session
+    where node = ? and closedAt is null and position > ? and position < ? order by position limit ?`
+  return pageOf(reader.all(select, node, after, before, limit + 1), limit, toSession)
 }

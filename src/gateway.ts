@@ -102,8 +102,15 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
       await record({ type: 'CertificateInstalled', data: { fingerprint, names, notAfter: notAfter.toISOString() } })
     }
 
-    const lost = await closeLostSessions({ reader: views.reader, log, stamp, node, started })
-    if (lost > 0) logger.warn({ sessions: lost }, 'Sessions that the last run left open were closed as lost')
+    // Not waited for: building the views may take long.
+    void closeLostSessions({ reader: views.reader, visible: views.visible, log, stamp, node, started }).then(
+      (lost) => {
+        if (lost > 0) logger.warn({ sessions: lost }, 'Sessions that the last run left open were closed as lost')
+      },
+      (error: unknown) => {
+        logger.warn({ err: error }, 'Sessions that the last run left open could not be closed; the next start will')
+      },
+    )
 
     const refusals = countRefusals({ node, log, stamp, clock, logger })
     cleanup.push(() => refusals.close())
@@ -231,8 +238,8 @@ const recordGateway = (log: Pick<EventLog, 'append'>, stamp: Stamp, node: string
   return async (fact: Fact) => {
     const commandId = newCommandId()
     const events = [stamp(fact, cause)]
-    await log.append({ stream: gatewayStream(node), expected: 'any', commandId, events })
-    return eventId(commandId, 0)
+    const { position } = await log.append({ stream: gatewayStream(node), expected: 'any', commandId, events })
+    return { event: eventId(commandId, 0), position }
   }
 }
 

@@ -6,14 +6,15 @@ import type { EventLog } from './core/ports.ts'
 import { sessionStream } from './core/streams.ts'
 
 export type LostSessionsParts = {
-  /** Shows all that this gateway wrote before it was started. */
   readonly reader: ViewReader
+  /** Resolves when `reader` shows everything up to a position. */
+  visible(position: Position): Promise<void>
   readonly log: Pick<EventLog, 'append'>
   readonly stamp: Stamp
   /** This gateway: another one's sessions on the same log may be alive. */
   readonly node: string
-  /** The event of the start. */
-  readonly started: EventId
+  /** The event of the start: what was opened before it is of an earlier run. */
+  readonly started: { readonly event: EventId; readonly position: Position }
 }
 
 /** Sessions that are read, and closed in one go. */
@@ -26,18 +27,20 @@ const lost: Fact = {
 
 /**
  * Closes the sessions that an earlier run of this gateway left open when it ended without warning; gives their number.
- * To be called before a session of this run begins.
+ * Takes as long as the views take to come up to the start: until then one that has ended may look open.
  */
-export const closeLostSessions = async ({ reader, log, stamp, node, started }: LostSessionsParts): Promise<number> => {
+export const closeLostSessions = async (parts: LostSessionsParts): Promise<number> => {
+  const { reader, visible, log, stamp, node, started } = parts
+  await visible(started.position)
   const close = ({ sessionId }: { readonly sessionId: SessionId }) => {
-    const cause: Cause = { principal: 'system', correlationId: sessionId, causationId: started }
+    const cause: Cause = { principal: 'system', correlationId: sessionId, causationId: started.event }
     const events = [stamp(lost, cause)]
     return log.append({ stream: sessionStream(sessionId), expected: 'any', commandId: newCommandId(), events })
   }
   let count = 0
   let after: Position | undefined
   do {
-    const page = openSessions(reader, node, { after, limit: atOnce })
+    const page = openSessions(reader, node, { after, before: started.position, limit: atOnce })
     await Promise.all(page.items.map(close))
     count += page.items.length
     after = page.next

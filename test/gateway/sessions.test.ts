@@ -137,6 +137,7 @@ test('sessions that a crash left open are closed as lost by the next start, and 
   await until(async () => (await logIn(data)).at(-1)?.type === 'SessionOpened')
   await gateway.kill()
   const again = await startTestGateway({ data, ports })
+  await until(async () => (await logIn(data)).at(-1)?.type === 'SessionClosed')
   assert.is(await again.stop(), 0)
   const events = await logIn(data)
   const lost = events.findLast(({ type }) => type === 'SessionClosed')

@@ -5,7 +5,7 @@ import { projections } from '../../projections/projections.ts'
 import { fold } from '../../projections/runner.ts'
 import { type Fact, stamper } from '../../src/core/events.ts'
 import { eventId, newCommandId, newSessionId, origin, type SessionId } from '../../src/core/ids.ts'
-import { sessionStream } from '../../src/core/streams.ts'
+import { gatewayStream, sessionStream } from '../../src/core/streams.ts'
 import { memoryLog } from '../../src/log/memory.ts'
 import { closeLostSessions } from '../../src/lostSessions.ts'
 import { byTest, emptyViews, steppingClock } from './projectionsGiven.ts'
@@ -27,12 +27,18 @@ const given = () => {
       commandId: newCommandId(),
       events: [stamper(node, clock.now)(fact, byTest)],
     })
-  const start = async (node: string) => {
+  const start = async (node: string, meanwhile: () => Promise<unknown> = () => Promise.resolve()) => {
     const db = emptyViews()
-    fold(db, projections, await log.readAll(origin, 10_000))
-    const started = eventId(newCommandId(), 0)
+    const commandId = newCommandId()
+    const events = [stamper(node, clock.now)({ type: 'GatewayStarted', data: { configSha256: '0' } }, byTest)]
+    const { position } = await log.append({ stream: gatewayStream(node), expected: 'any', commandId, events })
+    const started = { event: eventId(commandId, 0), position }
+    await meanwhile()
+    /** Views that had folded nothing at the start. */
+    const visible = async () => fold(db, projections, await log.readAll(origin, 10_000))
     const stamp = stamper(node, clock.now)
-    return { started, count: await closeLostSessions({ reader: viewReader(db), log, stamp, node, started }) }
+    const count = await closeLostSessions({ reader: viewReader(db), visible, log, stamp, node, started })
+    return { started: started.event, count }
   }
   return { log, append, start }
 }
@@ -60,6 +66,14 @@ test('a start closes as lost what the last run of the same gateway left open, an
   assert.is((await log.readStream(sessionStream(over), 0, 10)).length, 2)
   assert.is((await log.readStream(sessionStream(others), 0, 10)).length, 1)
   assert.is((await start('a')).count, 0)
+})
+
+test('a session of this run is left alone, however early it began', async () => {
+  const { log, append, start } = given()
+  const [open, early] = [newSessionId(), newSessionId()]
+  await append('a', open, opened)
+  assert.is((await start('a', () => append('a', early, opened))).count, 1)
+  assert.is((await log.readStream(sessionStream(early), 0, 10)).length, 1)
 })
 
 test('however many sessions were left open, each is closed once', async () => {
