@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { maildropOf } from '../projections/maildrops.ts'
 import { listMailboxes, mailboxNamed } from '../projections/mailboxes.ts'
 import { type Config, configSha256 } from './config.ts'
-import { GatewayError } from './core/errors.ts'
+import { asGatewayError, GatewayError } from './core/errors.ts'
 import { type Cause, type Fact, type Protocol, type Stamp, stamper } from './core/events.ts'
 import { eventId, type MailboxId, newCommandId, newSessionId, type Position } from './core/ids.ts'
 import { type EventLog, type Logger, systemClock } from './core/ports.ts'
@@ -108,6 +108,8 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
         if (lost > 0) logger.warn({ sessions: lost }, 'Sessions that the last run left open were closed as lost')
       },
       (error: unknown) => {
+        // A gateway that stops leaves them to its next start.
+        if (asGatewayError(error).code === 'shutting-down') return
         logger.warn({ err: error }, 'Sessions that the last run left open could not be closed; the next start will')
       },
     )
