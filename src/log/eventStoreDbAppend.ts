@@ -155,7 +155,7 @@ const attempt = async (way: Way, command: Command, mayBeThere: boolean): Promise
     return await write(way, command, command.expected)
   } catch (error) {
     if (!isWrongVersion(error)) throw error
-    return afterWrongVersion(way, command)
+    return afterWrongVersion(way, command, mayBeThere)
   }
 }
 
@@ -165,7 +165,10 @@ const write = async (way: Way, { stream, events }: Command, expected: Expected):
   const { client, within } = way
   const { revision, position } = await client.append({ stream, expected, events, within })
   if (position) return { revision, position: positionOf(position) }
-  const [last] = await client.readStream(stream, revision, { limit: 1, within })
+  // It is written: whatever keeps it from being read, it may never be called not written.
+  const [last] = await client.readStream(stream, revision, { limit: 1, within }).catch((error: unknown) => {
+    throw new StoreFailure('unknown', error)
+  })
   if (last?.id !== events.at(-1)?.id) throw new StoreFailure('unknown', new Error('what was written is not to be read'))
   return answerOf(last as StoreEvent)
 }
@@ -173,11 +176,18 @@ const write = async (way: Way, { stream, events }: Command, expected: Expected):
 const answerOf = ({ revision, position }: StoreEvent): Appended => ({ revision, position: positionOf(position) })
 
 /** The store says that the stream is not as expected: because of another writer, or of this very append? */
-const afterWrongVersion = async ({ client, within }: Way, { stream, expected, events }: Command): Promise<Appended> => {
+const afterWrongVersion = async (
+  { client, within }: Way,
+  { stream, expected, events }: Command,
+  mayBeThere: boolean,
+): Promise<Appended> => {
   // At any revision only a command id that begins like an earlier one is refused so.
   if (expected === 'any') throw usedForAnother()
   const first = expected === 'no-stream' ? 0 : expected + 1
   const found = await client.readStream(stream, first, { limit: events.length, within })
+  // What is there cannot be seen yet, and it may be ours. Only a stream shorter than expected is empty there and a conflict.
+  if (found.length === 0 && (mayBeThere || expected === 'no-stream'))
+    throw new StoreFailure('unknown', new Error('the stream is not as expected, and shows nothing'))
   if (found[0] === undefined || found[0].id !== events[0]?.id) throw new GatewayError('revision-conflict')
   const last = found.at(-1)
   if (last === undefined || last.id !== events.at(-1)?.id || found.length < events.length) throw usedForAnother()

@@ -94,7 +94,7 @@ export const startProjector = (
       const from = foldedTo(db)
       const to = await log.head()
       report({ type: 'opened', from, mailboxes, to, rebuilt, total: eventsBetween(from, to) })
-      tell = teller(log, () => foldedTo(db), report)
+      tell = teller({ log, foldedTo: () => foldedTo(db), report, signal: closing.signal })
       const parts = { log, db, report, tell, foldMailboxes, signal: closing.signal }
       await follow(parts, catchUp(parts, from, to)).catch(async (error: unknown) => {
         if (!(error instanceof UnreadableEvent)) throw error

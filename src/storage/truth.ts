@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Position } from '../core/ids.ts'
 import type { EventLog } from '../core/ports.ts'
 import type { ProjectorReport } from './projector.ts'
@@ -11,11 +12,21 @@ export type Teller = {
   state(away: string | undefined): void
 }
 
+export type TellerParts = {
+  readonly log: Pick<EventLog, 'head'>
+  readonly foldedTo: () => Position
+  readonly report: Report
+  readonly signal: AbortSignal
+}
+
+/** Milliseconds between attempts to learn where the log ends. */
+const patience = 1000
+
 /**
  * Views that were cut off from the log may lack what others wrote meanwhile. So after the log has come back nothing is
  * told to be visible, and the views stay stalled, until they hold what was in the log at that moment.
  */
-export const teller = (log: Pick<EventLog, 'head'>, foldedTo: () => Position, report: Report): Teller => {
+export const teller = ({ log, foldedTo, report, signal }: TellerParts): Teller => {
   let awaited: { head: Position | undefined } | undefined
   let untold = 0
   const tell = (position: Position, events: number) => {
@@ -26,11 +37,15 @@ export const teller = (log: Pick<EventLog, 'head'>, foldedTo: () => Position, re
     untold = 0
   }
   const returned = async (waiting: { head: Position | undefined }) => {
-    try {
-      waiting.head = await log.head()
-      if (awaited === waiting) tell(foldedTo(), 0)
-    } catch {
-      // It is away again, and so is the subscription, which says when it is back.
+    while (awaited === waiting && !signal.aborted) {
+      try {
+        waiting.head = await log.head()
+        if (awaited === waiting) tell(foldedTo(), 0)
+        return
+      } catch {
+        // The subscription may be there all the same, and then says no more.
+        await delay(patience, undefined, { signal, ref: false }).catch(() => undefined)
+      }
     }
   }
   return {
