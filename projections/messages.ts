@@ -1,5 +1,12 @@
 import type { Source } from '../src/core/events.ts'
-import { type MailboxId, type MessageId, origin, type SessionId, type VaultKey } from '../src/core/ids.ts'
+import {
+  type MailboxId,
+  type MessageId,
+  origin,
+  type Position,
+  type SessionId,
+  type VaultKey,
+} from '../src/core/ids.ts'
 import type { StreamName } from '../src/core/streams.ts'
 import {
   mustChange,
@@ -11,6 +18,12 @@ import {
   type ViewReader,
 } from './projection.ts'
 
+/**
+ * `pending`: the remote server has not answered yet. `refused` is never retrievable; `accepted` and `unknown` (it did not
+ * answer, or the gateway ended before it did) are.
+ */
+export type Relay = 'pending' | 'accepted' | 'unknown' | 'refused'
+
 /** A message: what is known of it without opening it. Times are ISO 8601. */
 export type Message = {
   readonly messageId: MessageId
@@ -20,6 +33,10 @@ export type Message = {
   /** Octets on a POP3 wire, dot-stuffing not counted. */
   readonly wireSize: number
   readonly source: Source
+  /** The server that a proxy connection had dialled for it, `name:port`. */
+  readonly target: string | undefined
+  /** What became of a message that a client sent through the proxy. */
+  readonly relay: Relay | undefined
   readonly sessionId: SessionId
   readonly receivedAt: string
   readonly object: VaultKey
@@ -35,12 +52,12 @@ export type Message = {
 
 /**
  * Every message, for good; readers see it from MessageSealed on. A maildrop (see maildrops.ts) is a selection of them, in
- * the order in which they became retrievable: at MessageSealed. As tables of their own they would double what one mail
+ * the order in which they became retrievable: at MessageSealed, or, what a client sent, at MessageRelayed. As tables of their own they would double what one mail
  * costs to fold, so `maildropPosition` marks them, and an index holds just these.
  */
 export const messages: Projection = {
   name: 'messages',
-  version: 2,
+  version: 3,
   tables: `
     create table message (
       messageId text primary key,
@@ -49,6 +66,11 @@ export const messages: Projection = {
       size integer not null,
       wireSize integer not null,
       source text not null,
+      target text,
+      relay text,
+      node text, -- of the gateway that is to settle what is pending
+      origin text, -- the fingerprint's
+      content text,
       sessionId text not null,
       receivedAt text not null,
       object text,
@@ -62,19 +84,33 @@ export const messages: Projection = {
       mentions text -- events of other streams that are about it: stream@revision, in their order
     ) strict, without rowid;
     create index messageInOrder on message (mailboxId, position);
+    create index messagePending on message (node, position) where relay = 'pending';
+    create index messageOrigin on message (mailboxId, origin, position) where origin is not null;
     create index messageInMaildrop on message (mailboxId, maildropPosition) where maildropPosition is not null;`,
   on: {
     MessageReceived: (views, { data, position, metadata }) => {
-      const { messageId, mailboxId, size, wireSize, source, sessionId } = data
-      const insert = `insert into message (messageId, mailboxId, position, size, wireSize, source, sessionId, receivedAt)
-        values (?, ?, ?, ?, ?, ?, ?, ?)`
-      views.run(insert, messageId, mailboxId, position, size, wireSize, source, sessionId, metadata.at)
+      const { messageId, mailboxId, size, wireSize, source, sessionId, target, fingerprint } = data
+      const insert = `insert into message (messageId, mailboxId, position, size, wireSize, source, sessionId, receivedAt,
+          target, relay, node, origin, content)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+      const relay = source === 'smtp-proxy' ? 'pending' : null
+      const waiting = relay && metadata.node
+      const proxied = [target ?? null, relay, waiting, fingerprint?.origin ?? null, fingerprint?.content ?? null]
+      const facts = [messageId, mailboxId, position, size, wireSize, source, sessionId, metadata.at]
+      views.run(insert, ...facts, ...proxied)
     },
     MessageSealed: (views, { data, position }) => {
       const { messageId, object, generation, sealedSize, sealedSha256 } = data
-      const update = `update message set object = ?, generation = ?, sealedSize = ?, sealedSha256 = ?, maildropPosition = ?
-        where messageId = ?`
+      const update = `update message set object = ?, generation = ?, sealedSize = ?, sealedSha256 = ?,
+        maildropPosition = case when relay is null then ? end where messageId = ?`
       mustChange(views.run(update, object, generation, sealedSize, sealedSha256, position, messageId))
+    },
+    MessageRelayed: (views, { data, position }) => {
+      const update = 'update message set relay = ?, maildropPosition = ? where messageId = ?'
+      mustChange(views.run(update, data.outcome, position, data.messageId))
+    },
+    MessageRelayRefused: (views, { data }) => {
+      mustChange(views.run("update message set relay = 'refused' where messageId = ?", data.messageId))
     },
     MessageRetrieved: (views, { data, metadata }) => {
       const update = 'update message set retrievals = retrievals + 1, lastRetrievedAt = ? where messageId = ?'
@@ -95,6 +131,8 @@ const toMessage = (row: Row): Message => ({
   size: row['size'] as number,
   wireSize: row['wireSize'] as number,
   source: row['source'] as Source,
+  target: (row['target'] as string | null) ?? undefined,
+  relay: (row['relay'] as Relay | null) ?? undefined,
   sessionId: row['sessionId'] as SessionId,
   receivedAt: row['receivedAt'] as string,
   object: row['object'] as VaultKey,
@@ -133,4 +171,27 @@ export const listMessages = (
   const select = `select * from message where mailboxId = ? and position > ? and object is not null
     order by position limit ?`
   return pageOf(reader.all(select, mailboxId, after, limit + 1), limit, toMessage)
+}
+
+/** The newest message of the mailbox that a proxy found in this place, by the digests of its fingerprint. */
+export const recordedFrom = (
+  reader: ViewReader,
+  mailboxId: MailboxId,
+  origin: string,
+): { readonly messageId: MessageId; readonly content: string } | undefined => {
+  const select = `select messageId, content from message
+    where mailboxId = ? and origin = ? and object is not null order by position desc limit 1`
+  const row = reader.get(select, mailboxId, origin)
+  return row && { messageId: row['messageId'] as MessageId, content: row['content'] as string }
+}
+
+/** Messages from before a position of whose relaying this gateway has not written the outcome, in the order of the log. */
+export const pendingRelays = (
+  reader: ViewReader,
+  node: string,
+  { after = origin, before, limit }: PageRequest & { readonly before: Position },
+): Page<Message> => {
+  const select = `select * from message
+    where node = ? and relay = 'pending' and position > ? and position < ? order by position limit ?`
+  return pageOf(reader.all(select, node, after, before, limit + 1), limit, toMessage)
 }

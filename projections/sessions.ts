@@ -3,13 +3,18 @@ import { type MailboxId, origin, type Position, type SessionId } from '../src/co
 import { type Page, pageOf, type PageRequest, type Projection, type Row, type ViewReader } from './projection.ts'
 
 /**
- * A session that mattered. SessionOpened is written without waiting for it, so a session may be known only by its login
+ * A session that mattered, or a proxy connection on behalf of one. SessionOpened is written without waiting for it, so a session may be known only by its login
  * or its end: what is not in the log is undefined. Times are ISO 8601.
  */
 export type Session = {
   readonly sessionId: SessionId
   readonly protocol: Protocol | undefined
+  /** Of the peer: the client's, or the remote server's. */
   readonly remoteAddress: string | undefined
+  /** The session on whose behalf this proxy connection is. */
+  readonly clientSessionId: SessionId | undefined
+  /** The server that it has dialled, `name:port`. */
+  readonly target: string | undefined
   readonly tls: TlsFacts
   readonly openedAt: string | undefined
   /** The mailbox that a POP3 client logged in to. */
@@ -22,7 +27,7 @@ export type Session = {
 
 export const sessions: Projection = {
   name: 'sessions',
-  version: 2,
+  version: 3,
   tables: `
     create table session (
       sessionId text primary key,
@@ -30,6 +35,8 @@ export const sessions: Projection = {
       position text not null,
       protocol text,
       remoteAddress text,
+      clientSessionId text,
+      target text,
       tlsVersion text,
       tlsCipher text,
       openedAt text,
@@ -52,6 +59,14 @@ export const sessions: Projection = {
           openedAt = excluded.openedAt`
       const of = [protocol, remoteAddress, tls?.version ?? null, tls?.cipher ?? null, event.metadata.at]
       views.run(upsert, ...keyOf(event), ...of)
+    },
+    ProxyConnected: (views, event) => {
+      const { clientSessionId, protocol, target, remoteAddress, tls } = event.data
+      const insert = `insert into session (sessionId, node, position, protocol, remoteAddress, clientSessionId, target,
+          tlsVersion, tlsCipher, openedAt)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+      const of = [protocol, remoteAddress, clientSessionId, target, tls?.version ?? null, tls?.cipher ?? null]
+      views.run(insert, ...keyOf(event), ...of, event.metadata.at)
     },
     LoginAccepted: (views, event) => {
       const { mailboxId, tls } = event.data
@@ -84,6 +99,8 @@ const toSession = (row: Row): Session => ({
   sessionId: row['sessionId'] as SessionId,
   protocol: (row['protocol'] as Protocol | null) ?? undefined,
   remoteAddress: (row['remoteAddress'] as string | null) ?? undefined,
+  clientSessionId: (row['clientSessionId'] as SessionId | null) ?? undefined,
+  target: (row['target'] as string | null) ?? undefined,
   tls: tlsOf(row),
   openedAt: (row['openedAt'] as string | null) ?? undefined,
   mailboxId: (row['mailboxId'] as MailboxId | null) ?? undefined,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, createHmac, type Hmac } from 'node:crypto'
 import { asGatewayError, type ErrorCode } from './core/errors.ts'
 import type { Fact, Source, Stamp, TlsFacts } from './core/events.ts'
 import {
@@ -31,6 +31,10 @@ export type Delivery = {
   readonly tls: TlsFacts
   /** Header lines that stand before the received bytes; sealed with them. */
   readonly trace: Uint8Array
+  /** The server that a proxy connection has dialled for it, `name:port`. */
+  readonly target?: string
+  /** The keyed digest of where a proxy found it, and the key under which that of its body is to be made. */
+  readonly fingerprint?: { readonly origin: string; readonly key: Uint8Array }
 }
 
 export type Receipt = {
@@ -56,6 +60,8 @@ type Sealed = {
   readonly wireSize: number
   readonly sealedSize: number
   readonly sealedSha256: string
+  /** Of the body alone, where a fingerprint is wanted. */
+  readonly content: string | undefined
 }
 
 export type ArchiveParts = { readonly log: EventLog; readonly vault: Vault; readonly stamp: Stamp }
@@ -66,9 +72,10 @@ export const createArchive = ({ log, vault, stamp }: ArchiveParts): Archive => {
   const store = async (delivery: Delivery, body: AsyncIterable<Uint8Array>): Promise<Sealed> => {
     const writer = await vault.create(vaultKey(delivery.messageId))
     try {
-      const sealed = await seal(recipientOf(delivery.recipient), plaintext(delivery.trace, body), writer)
+      const content = delivery.fingerprint && createHmac('sha256', delivery.fingerprint.key)
+      const sealed = await seal(recipientOf(delivery.recipient), plaintext(delivery.trace, body, content), writer)
       await writer.commit()
-      return sealed
+      return { ...sealed, content: content?.digest('hex') }
     } catch (error) {
       await writer.abort()
       throw error
@@ -100,12 +107,17 @@ export const createArchive = ({ log, vault, stamp }: ArchiveParts): Archive => {
 /** The log's answers after which no event names the object. Any other, a defect too, leaves that open. */
 const certainlyNotWritten: ReadonlySet<ErrorCode> = new Set(['not-written', 'storage-full', 'revision-conflict'])
 
-async function* plaintext(trace: Uint8Array, body: AsyncIterable<Uint8Array>) {
+async function* plaintext(trace: Uint8Array, body: AsyncIterable<Uint8Array>, content: Hmac | undefined) {
   yield trace
-  yield* body
+  if (content === undefined) yield* body
+  else
+    for await (const chunk of body) {
+      content.update(chunk)
+      yield chunk
+    }
 }
 
-const seal = async (recipient: Recipient, plain: AsyncIterable<Uint8Array>, writer: VaultWriter): Promise<Sealed> => {
+const seal = async (recipient: Recipient, plain: AsyncIterable<Uint8Array>, writer: VaultWriter) => {
   const sealing = startSealing([recipient])
   const digest = createHash('sha256')
   const onTheWire = wireSizeCounter()
@@ -128,10 +140,14 @@ const seal = async (recipient: Recipient, plain: AsyncIterable<Uint8Array>, writ
 }
 
 const factsOf = (delivery: Delivery, sealed: Sealed): readonly Fact[] => {
-  const { messageId, mailboxId, source, sessionId, tls, generation } = delivery
-  const { size, wireSize, sealedSize, sealedSha256 } = sealed
+  const { messageId, mailboxId, source, sessionId, tls, generation, target, fingerprint } = delivery
+  const { size, wireSize, sealedSize, sealedSha256, content } = sealed
+  const proxied = {
+    ...(target === undefined ? {} : { target }),
+    ...(fingerprint && content !== undefined ? { fingerprint: { origin: fingerprint.origin, content } } : {}),
+  }
   return [
-    { type: 'MessageReceived', data: { messageId, mailboxId, size, wireSize, source, sessionId, tls } },
+    { type: 'MessageReceived', data: { messageId, mailboxId, size, wireSize, source, sessionId, tls, ...proxied } },
     {
       type: 'MessageSealed',
       data: { messageId, mailboxId, object: vaultKey(messageId), generation, sealedSize, sealedSha256 },

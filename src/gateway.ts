@@ -6,7 +6,7 @@ import { maildropOf } from '../projections/maildrops.ts'
 import { listMailboxes, mailboxNamed } from '../projections/mailboxes.ts'
 import { type Config, configSha256 } from './config.ts'
 import { asGatewayError, GatewayError } from './core/errors.ts'
-import { type Cause, type Fact, type Protocol, type Stamp, stamper } from './core/events.ts'
+import { type Cause, type Fact, type PeerProtocol, type Stamp, stamper } from './core/events.ts'
 import { eventId, type MailboxId, newCommandId, newSessionId, type Position } from './core/ids.ts'
 import { type EventLog, type Logger, systemClock } from './core/ports.ts'
 import { Secret } from './core/secret.ts'
@@ -18,6 +18,7 @@ import { guessingGuard } from './keys/guessingGuard.ts'
 import { keyFiles } from './keys/keyFiles.ts'
 import { createLogin } from './login.ts'
 import { closeLostSessions } from './lostSessions.ts'
+import { settlePendingRelays } from './relays.ts'
 import { createMailboxes } from './mailboxes.ts'
 import { type MaildropEntry, openMaildrops } from './maildrop.ts'
 import { leasedLock, type LeaseParts } from './maildropLease.ts'
@@ -35,7 +36,7 @@ import { certificate } from './tls/selfSigned.ts'
 import { version } from './version.ts'
 import { waitingForLog } from './waiting.ts'
 
-export type Address = { readonly protocol: Protocol | 'https'; readonly host: string; readonly port: number }
+export type Address = { readonly protocol: PeerProtocol | 'https'; readonly host: string; readonly port: number }
 
 export type Gateway = {
   readonly addresses: readonly Address[]
@@ -111,6 +112,18 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
         // A gateway that stops leaves them to its next start.
         if (asGatewayError(error).code === 'shutting-down') return
         logger.warn({ err: error }, 'Sessions that the last run left open could not be closed; the next start will')
+      },
+    )
+
+    // Nor is this.
+    void settlePendingRelays({ reader: views.reader, visible: views.visible, log, stamp, node, started }).then(
+      (messages) => {
+        if (messages > 0)
+          logger.warn({ messages }, 'Messages whose relaying the last run left open are held for relayed')
+      },
+      (error: unknown) => {
+        if (asGatewayError(error).code === 'shutting-down') return
+        logger.warn({ err: error }, 'Messages whose relaying is open could not be settled; the next start will')
       },
     )
 

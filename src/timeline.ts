@@ -89,6 +89,12 @@ const whatOf = (event: Recorded): string => {
       return `received (${event.data.source})`
     case 'MessageSealed':
       return `sealed under generation ${event.data.generation}`
+    case 'MessageRelayed':
+      return event.data.outcome === 'accepted'
+        ? `relayed: the server answered ${event.data.code}`
+        : 'relayed, but the server did not say whether it took it'
+    case 'MessageRelayRefused':
+      return `not relayed: the server answered ${event.data.code}`
     case 'MessageRetrieved':
       return 'retrieved'
     case 'MessageUnreadable':
@@ -103,6 +109,7 @@ const whatOf = (event: Recorded): string => {
     case 'LeaseTaken':
     case 'LeaseReleased':
     case 'SessionOpened':
+    case 'ProxyConnected':
     case 'LoginAccepted':
     case 'LoginRefused':
     case 'SessionClosed':

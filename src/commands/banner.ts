@@ -21,6 +21,8 @@ export const banner = (gateway: Running, config: Config): string => {
 const names: Readonly<Record<Address['protocol'], string>> = {
   smtp: 'SMTP (STARTTLS)',
   smtps: 'SMTP (TLS)',
+  submission: 'Mail clients (STARTTLS)',
+  submissions: 'Mail clients (TLS)',
   pop3: 'POP3 (STLS)',
   pop3s: 'POP3 (TLS)',
   https: 'Admin API',

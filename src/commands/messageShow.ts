@@ -10,6 +10,8 @@ export type MessageAnswer = {
   readonly size: number
   readonly wireSize: number
   readonly source: string
+  readonly target: string | null
+  readonly relay: string | null
   readonly sessionId: string
   readonly receivedAt: string
   readonly generation: number
@@ -72,6 +74,8 @@ const factsOf = (message: MessageAnswer) =>
     ['Mailbox', message.mailboxId],
     ['Received', message.receivedAt],
     ['Source', message.source],
+    ...(message.target === null ? [] : ([['Server', message.target]] as const)),
+    ...(message.relay === null ? [] : ([['Relayed', message.relay]] as const)),
     ['Session', message.sessionId],
     ['Octets', String(message.size)],
     ['Octets over POP3', String(message.wireSize)],

@@ -21,6 +21,7 @@ const answers = {
   'mailbox-conflict': { text: 'The mailbox is not in a state that allows this', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 409, retry: false },
   'alias-taken': { text: 'That address already belongs to another mailbox', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 409, retry: false },
   'message-unknown': { text: 'No such message', smtp: [550, '5.1.1'], pop3: '', http: 404, retry: false },
+  'message-not-relayed': { text: 'The message was sent through the proxy, and the server has not taken it', smtp: [451, '4.3.0'], pop3: '', http: 409, retry: false },
   'message-too-large': { text: 'Message is larger than this gateway accepts', smtp: [552, '5.3.4'], pop3: '[SYS/PERM]', http: 413, retry: false },
   'session-unknown': { text: 'No such session is recorded', smtp: [451, '4.3.0'], pop3: '', http: 404, retry: false },
   'session-open': { text: 'The session has not ended yet', smtp: [451, '4.3.0'], pop3: '', http: 409, retry: true },

@@ -2,8 +2,13 @@ import type { EventId, MailboxId, MessageId, Position, SessionId, VaultKey } fro
 import type { StreamName } from './streams.ts'
 
 /** How a message came in. */
-export type Source = 'journal'
-export type Protocol = 'smtp' | 'smtps' | 'pop3' | 'pop3s'
+export type Source = 'journal' | 'smtp-proxy' | 'pop3-proxy'
+/** What a peer speaks; `submission` and `submissions` (RFC 8314 §7.3) are those of mail clients that send through the proxy. */
+export type PeerProtocol = 'smtp' | 'smtps' | 'submission' | 'submissions' | 'pop3' | 'pop3s'
+/** What a gateway's own connection to a remote server speaks, on behalf of a client. */
+export type ProxyProtocol = 'smtp-proxy' | 'pop3-proxy'
+export type Protocol = PeerProtocol | ProxyProtocol
+export type ProxyMechanism = 'USER' | 'PLAIN' | 'LOGIN' | 'XOAUTH2' | 'OAUTHBEARER'
 /** What protected the peer's connection; null when nothing did. */
 export type TlsFacts = { readonly version: string; readonly cipher: string } | null
 export type LoginRefusal = 'wrong-password' | 'too-many-attempts' | 'in-use' | 'unavailable'
@@ -42,6 +47,10 @@ export type EventData = {
     readonly source: Source
     readonly sessionId: SessionId
     readonly tls: TlsFacts
+    /** The server that a proxy connection had dialled for it, `name:port`. */
+    readonly target?: string
+    /** Keyed digests (HMAC-SHA256, hex) by which a proxy knows a message again: of where it lies, and of its octets. */
+    readonly fingerprint?: { readonly origin: string; readonly content: string }
   }
   MessageSealed: {
     readonly messageId: MessageId
@@ -52,6 +61,16 @@ export type EventData = {
     /** SHA-256, hex, of the sealed object: age does not say who sealed, the log does. */
     readonly sealedSha256: string
   }
+  /** The remote server has taken what a client sent through the proxy; `unknown`: it did not say, and may have. */
+  MessageRelayed: {
+    readonly messageId: MessageId
+    readonly mailboxId: MailboxId
+    readonly outcome: 'accepted' | 'unknown'
+    /** The server's reply code; null when none came. */
+    readonly code: number | null
+  }
+  /** It has refused it: nobody was sent that message, and nobody retrieves it. */
+  MessageRelayRefused: { readonly messageId: MessageId; readonly mailboxId: MailboxId; readonly code: number }
   MessageRetrieved: { readonly messageId: MessageId; readonly mailboxId: MailboxId; readonly sessionId: SessionId }
   /** A sealed object that was asked for was missing or not the one the log names. Its end was not released. */
   MessageUnreadable: {
@@ -79,7 +98,17 @@ export type EventData = {
   }
   LeaseReleased: { readonly mailboxId: MailboxId; readonly sessionId: SessionId; readonly fence: number }
 
-  SessionOpened: { readonly protocol: Protocol; readonly remoteAddress: string; readonly tls: TlsFacts }
+  SessionOpened: { readonly protocol: PeerProtocol; readonly remoteAddress: string; readonly tls: TlsFacts }
+  /** The first event of a proxy connection: a remote server has taken the client's login. */
+  ProxyConnected: {
+    readonly clientSessionId: SessionId
+    readonly protocol: ProxyProtocol
+    /** As dialled, `name:port`. */
+    readonly target: string
+    readonly remoteAddress: string
+    readonly tls: TlsFacts
+    readonly mechanism: ProxyMechanism
+  }
   LoginAccepted: { readonly mailboxId: MailboxId; readonly tls: TlsFacts }
   LoginRefused: { readonly mailboxId: MailboxId; readonly reason: LoginRefusal }
   SessionClosed: {
@@ -113,14 +142,17 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   MailboxResumed: 1,
   AliasReserved: 1,
   AliasReleased: 1,
-  MessageReceived: 1,
+  MessageReceived: 2,
   MessageSealed: 1,
+  MessageRelayed: 1,
+  MessageRelayRefused: 1,
   MessageRetrieved: 1,
   MessageUnreadable: 1,
   LeaseTaken: 1,
   MaildropUpdated: 1,
   LeaseReleased: 1,
-  SessionOpened: 1,
+  SessionOpened: 2,
+  ProxyConnected: 1,
   LoginAccepted: 1,
   LoginRefused: 1,
   SessionClosed: 2,

@@ -75,6 +75,8 @@ export type Vault = {
 export type KeyStore = {
   /** Durable when it resolves; replaces an older value atomically. */
   put(name: string, value: Uint8Array): Promise<void>
+  /** The same where there is no value yet; whether it was written. Of several at once one writes. */
+  add(name: string, value: Uint8Array): Promise<boolean>
   get(name: string): Promise<Uint8Array | undefined>
   remove(name: string): Promise<void>
   /** Names that begin with `prefix`, sorted. */

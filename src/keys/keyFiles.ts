@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Dirent } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { GatewayError } from '../core/errors.ts'
 import type { KeyStore } from '../core/ports.ts'
@@ -48,8 +48,8 @@ const syncDirectory = async (path: string): Promise<void> => {
   }
 }
 
-/** Writes, flushes, renames. A name of its own for each attempt, of a kind that no key can have. */
-const replaceFile = async (path: string, value: Uint8Array): Promise<void> => {
+/** Writes, flushes, then gives it its name. A name of its own for each attempt, of a kind that no key can have. */
+const writeFile = async (path: string, value: Uint8Array, name: typeof rename): Promise<void> => {
   const partial = join(dirname(path), `.${randomBytes(8).toString('hex')}.partial`)
   try {
     const file = await open(partial, 'wx', 0o600)
@@ -59,10 +59,9 @@ const replaceFile = async (path: string, value: Uint8Array): Promise<void> => {
     } finally {
       await file.close()
     }
-    await rename(partial, path)
-  } catch (error) {
+    await name(partial, path)
+  } finally {
     await rm(partial, { force: true })
-    throw error
   }
 }
 
@@ -92,14 +91,24 @@ export const keyFiles = ({ dir }: { readonly dir: string }): KeyStore => {
     if (!isName(name)) throw new GatewayError('request-invalid', { detail: 'Not a name of a key' })
     return join(root, name)
   }
+  const write = async (name: string, value: Uint8Array, place: typeof rename) => {
+    const path = pathOf(name)
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await writeFile(path, value, place)
+    await syncNames(path, root)
+  }
   return {
-    put: (name, value) =>
-      guarded(async () => {
-        const path = pathOf(name)
-        await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-        await replaceFile(path, value)
-        await syncNames(path, root)
-      }),
+    put: (name, value) => guarded(() => write(name, value, rename)),
+    add: (name, value) =>
+      guarded(() =>
+        write(name, value, link).then(
+          () => true,
+          (error: unknown) => {
+            if (codeOf(error) === 'EEXIST') return false
+            throw error
+          },
+        ),
+      ),
     get: (name) => guarded(async () => unlessMissing(readFile(pathOf(name)), undefined)),
     remove: (name) =>
       guarded(async () => {

@@ -9,7 +9,7 @@ import { smtpNotation } from '../../actors/smtpNotation.ts'
 import { smtpReply } from '../../actors/smtpReplies.ts'
 import { startTranscript, type Transcript } from '../../actors/transcript.ts'
 import { GatewayError } from '../core/errors.ts'
-import type { Protocol, SessionOutcome, TlsFacts } from '../core/events.ts'
+import type { PeerProtocol, SessionOutcome, TlsFacts } from '../core/events.ts'
 import { type MessageId, newSessionId } from '../core/ids.ts'
 import type { RecordedSession } from '../sessions.ts'
 import { type CommandEvent, eventOf } from './commandEvents.ts'
@@ -22,7 +22,7 @@ import type { Mailbox } from './recipient.ts'
 import { keptOf, silence } from './said.ts'
 import type { SmtpShared } from './shared.ts'
 
-type Accepted = { readonly protocol: Protocol; readonly socketOptions: SMTPConnectionOptions | null | undefined }
+type Accepted = { readonly protocol: PeerProtocol; readonly socketOptions: SMTPConnectionOptions | null | undefined }
 
 const nothing = () => {}
 
@@ -35,7 +35,7 @@ export class JournalConnection extends SMTPConnection {
   /** Resolves when the socket is closed. */
   readonly gone: Promise<undefined>
   readonly #shared: SmtpShared
-  readonly #protocol: Protocol
+  readonly #protocol: PeerProtocol
   readonly #leave: (value: undefined) => void
   #session: ReturnType<typeof startSession<typeof smtpSession>> | undefined
   #transcript: Transcript | undefined

@@ -25,8 +25,10 @@ export type CertificateWish = {
   readonly addresses: readonly string[]
 }
 
-export const keyName = 'tls/self-signed.key'
-export const certificateName = 'tls/self-signed.crt'
+/** Each certificate with its key, PEM, in one file, so that a pair is whole; the newest has the highest number. */
+const prefix = 'tls/self-signed-'
+const nameOf = (number: number) => `${prefix}${number}.pem`
+const numberOf = (name: string) => Number(/^\d{1,9}(?=\.pem$)/.exec(name.slice(prefix.length))?.[0] ?? 0)
 
 const day = 86_400_000
 /**
@@ -40,21 +42,27 @@ const margin = 30 * day
 const backdated = 1 * day
 
 /**
- * The gateway's self-signed certificate: the one in the key store, or a new one when there is none, it expires within
- * 30 days, does not name the domain, or does not fit its key. New addresses alone are no reason to renew.
+ * The gateway's self-signed certificate: the newest in the key store, or a new one when there is none, it expires within
+ * 30 days, does not name the domain, or does not fit its key. New addresses alone are no reason to renew. Gateways that
+ * share the key store and start at once agree on one.
  */
-export const certificate = async ({ keys, domain, clock, addresses }: CertificateWish): Promise<SelfSigned> => {
-  const [key, cert] = [utf8(await keys.get(keyName)), utf8(await keys.get(certificateName))]
+export const certificate = async (wish: CertificateWish): Promise<SelfSigned> => {
+  const { keys, domain, clock, addresses } = wish
+  const newest = Math.max(0, ...(await keys.list(prefix)).map(numberOf))
+  const { key, cert } = pairIn(utf8(await keys.get(nameOf(newest))))
   const now = clock.now()
   if (isUsable(key, cert, domain, now)) return described(key, cert, false)
   const [notBefore, notAfter] = [new Date(now.getTime() - backdated), new Date(now.getTime() + lifetime)]
   // Loaded only when needed: the library takes a third of a second, and most starts find their certificate.
   const { issue } = await import('./issue.ts')
   const fresh = await issue({ names: namesFor(domain, addresses), notBefore, notAfter })
-  // A stop between the two leaves a certificate that does not fit its key: the next start issues anew.
-  await keys.put(keyName, Buffer.from(fresh.key))
-  await keys.put(certificateName, Buffer.from(fresh.cert))
-  return described(fresh.key, fresh.cert, true)
+  const added = await keys.add(nameOf(newest + 1), Buffer.from(fresh.key + fresh.cert))
+  return added ? described(fresh.key, fresh.cert, true) : certificate(wish)
+}
+
+const pairIn = (text: string) => {
+  const at = text.indexOf('-----BEGIN CERTIFICATE-----')
+  return { key: text.slice(0, Math.max(0, at)), cert: text.slice(at) }
 }
 
 const utf8 = (value: Uint8Array | undefined) => Buffer.from(value ?? []).toString('utf8')

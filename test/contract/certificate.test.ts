@@ -9,18 +9,8 @@ import { connect, createServer } from 'node:tls'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { KeyStore } from '../../src/core/ports.ts'
-import { certificate, certificateName, keyName } from '../../src/tls/selfSigned.ts'
-
-const memoryKeys = () => {
-  const values = new Map<string, Uint8Array>()
-  const keys: KeyStore = {
-    put: (name, value) => Promise.resolve(void values.set(name, value)),
-    get: (name) => Promise.resolve(values.get(name)),
-    remove: (name) => Promise.resolve(void values.delete(name)),
-    list: (prefix) => Promise.resolve([...values.keys()].filter((name) => name.startsWith(prefix)).sort()),
-  }
-  return { values, keys }
-}
+import { certificate } from '../../src/tls/selfSigned.ts'
+import { memoryKeys } from '../support/memoryKeys.ts'
 
 const at = (time: string) => ({ now: () => new Date(time) })
 const today = at(new Date().toISOString())
@@ -41,7 +31,7 @@ test('a certificate lies in the key store and is found again by the next start',
   const { values, keys } = memoryKeys()
   const first = await certificate(wish(keys))
   const second = await certificate(wish(keys))
-  assert.equal([...values.keys()], [keyName, certificateName])
+  assert.equal([...values.keys()], ['tls/self-signed-1.pem'])
   assert.equal(second, { ...first, created: false })
 })
 
@@ -70,23 +60,37 @@ test('a changed domain brings a new certificate, a changed address does not', as
   assert.is((await certificate(wish(keys, today, 'mail.example.com'))).created, true)
 })
 
-test('a key that does not fit its certificate brings a new pair, as after a stop between the two writes', async () => {
-  const { values, keys } = memoryKeys()
-  const other = memoryKeys()
-  await certificate(wish(keys))
-  await certificate(wish(other.keys))
-  values.set(keyName, other.values.get(keyName) ?? new Uint8Array())
-  assert.is((await certificate(wish(keys))).created, true)
-  assert.is((await certificate(wish(keys))).created, false)
-})
+const name = 'tls/self-signed-1.pem'
+const without = (what: string) => (pem: string) =>
+  pem.replace(new RegExp(`-----BEGIN ${what}-----[^]*?-----END ${what}-----\n`), '')
 
-for (const name of [keyName, certificateName])
-  test(`a damaged ${name} brings a new pair`, async () => {
+for (const [what, damage] of [
+  ['that is no PEM', () => 'damaged'],
+  ['without its key', without('PRIVATE KEY')],
+  ['without its certificate', without('CERTIFICATE')],
+] as const)
+  test(`a file ${what} is left, and a new pair made`, async () => {
     const { values, keys } = memoryKeys()
     await certificate(wish(keys))
-    values.set(name, Buffer.from('damaged'))
+    values.set(name, Buffer.from(damage(Buffer.from(values.get(name) ?? []).toString())))
     assert.is((await certificate(wish(keys))).created, true)
+    assert.is((await certificate(wish(keys))).created, false)
   })
+
+test('a key that does not fit its certificate brings a new pair', async () => {
+  const [here, other] = [memoryKeys(), memoryKeys()]
+  const [mine, others] = [await certificate(wish(here.keys)), await certificate(wish(other.keys))]
+  here.values.set(name, Buffer.from(others.key + mine.cert))
+  assert.is((await certificate(wish(here.keys))).created, true)
+})
+
+test('gateways that share the key store and start at once agree on one certificate', async () => {
+  const { keys } = memoryKeys()
+  const all = await Promise.all([1, 2, 3].map(() => certificate(wish(keys))))
+  assert.is(new Set(all.map(({ fingerprint }) => fingerprint)).size, 1)
+  assert.is(new Set(all.map(({ key }) => key)).size, 1)
+  assert.is(all.filter(({ created }) => created).length, 1)
+})
 
 test('a domain too long for a common name is still named', async () => {
   const domain = `${'a'.repeat(60)}.${'b'.repeat(60)}.example.com`

@@ -60,6 +60,16 @@ export const keyStoreContract = (name: string, make: () => KeyStoreUnderTest) =>
     assert.equal(await now.keys.list(''), ['a/b'])
   })
 
+  stores('a value is added where there is none, and of several at once one is', async ({ now }) => {
+    const wishes = Array.from({ length: 10 }, (_, index) => Buffer.alloc(50_000, index + 1))
+    const added = await Promise.all(wishes.map((value) => now.keys.add('a/b', value)))
+    assert.is(added.filter((one) => one).length, 1)
+    assert.equal(await now.reopen().get('a/b'), wishes[added.indexOf(true)])
+    assert.is(await now.reopen().add('a/b', Buffer.from('later')), false)
+    assert.is((await now.keys.get('a/b'))?.length, 50_000)
+    assert.equal(await now.keys.list(''), ['a/b'])
+  })
+
   stores('while values are being replaced, each reading gets one of them whole', async ({ now }) => {
     const values = Array.from({ length: 20 }, (_, index) => Buffer.alloc(50_000, index + 1))
     const read = async () => {
@@ -111,6 +121,7 @@ export const keyStoreContract = (name: string, make: () => KeyStoreUnderTest) =>
   for (const bad of [...badNames, ...worseNames])
     stores(`${JSON.stringify(bad.slice(0, 20))} is no name of a key`, async ({ now }) => {
       assert.is(await failure(now.keys.put(bad, Buffer.from('x'))), 'request-invalid')
+      assert.is(await failure(now.keys.add(bad, Buffer.from('x'))), 'request-invalid')
       assert.is(await failure(now.keys.get(bad)), 'request-invalid')
       assert.is(await failure(now.keys.remove(bad)), 'request-invalid')
     })

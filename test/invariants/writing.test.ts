@@ -3,8 +3,9 @@ import * as assert from 'uvu/assert'
 import { createArchive } from '../../src/archive.ts'
 import { answerTo, type ErrorCode, GatewayError } from '../../src/core/errors.ts'
 import { newMailboxId } from '../../src/core/ids.ts'
-import type { EventLog, KeyStore, Vault } from '../../src/core/ports.ts'
+import type { EventLog, Vault } from '../../src/core/ports.ts'
 import { createIdentity } from '../../src/keys/identities.ts'
+import { memoryKeys } from '../support/memoryKeys.ts'
 import { bodyOf, namesOf, scratchParts } from '../support/scratchParts.ts'
 
 /** The port, telling when each durable step is done. */
@@ -41,19 +42,12 @@ test('Invariant 1, vault before log: the events are appended only when the objec
 })
 
 test('Invariant 1, keys before log: a key is durable when the facts that name it are known', async () => {
-  const steps: string[] = []
-  const store: KeyStore = {
-    put: async (name) => {
-      await new Promise(setImmediate)
-      steps.push(`durable ${name.replace(/mbx-[0-9a-f]+/, 'mbx')}`)
-    },
-    get: () => Promise.resolve(undefined),
-    remove: () => Promise.resolve(),
-    list: () => Promise.resolve([]),
-  }
-  const { identitySha256 } = await createIdentity(store, { mailboxId: newMailboxId(), generation: 1 })
-  steps.push(`known ${identitySha256.length}`)
-  assert.equal(steps, ['durable mailboxes/mbx/1.age', 'known 64'])
+  const { keys, puts } = memoryKeys()
+  const { identitySha256 } = await createIdentity(keys, { mailboxId: newMailboxId(), generation: 1 })
+  assert.equal(
+    [...puts.map((name) => name.replace(/mbx-[0-9a-f]+/, 'mbx')), `known ${identitySha256.length}`],
+    ['mailboxes/mbx/1.age', 'known 64'],
+  )
 })
 
 test('Invariant 2, log before acknowledge: the receipt waits for the append', async () => {

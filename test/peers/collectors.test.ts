@@ -13,7 +13,7 @@ import { startTestGateway } from '../support/testGateway.ts'
 const test = suite('mail collectors')
 const gateway = await startTestGateway()
 const files = scratchFiles()
-const certificate = join(gateway.data, 'keys/tls/self-signed.crt')
+const certificate = join(gateway.data, 'admin.crt')
 const { pop3, pop3s } = gateway.ports
 
 test.after(() => {

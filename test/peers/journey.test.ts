@@ -12,7 +12,7 @@ import { startTestGateway } from '../support/testGateway.ts'
 const test = suite('the whole way by real programs')
 const gateway = await startTestGateway()
 const files = scratchFiles()
-const certificate = join(gateway.data, 'keys/tls/self-signed.crt')
+const certificate = join(gateway.data, 'admin.crt')
 
 test.after(async () => {
   await gateway.stop()

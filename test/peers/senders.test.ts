@@ -11,7 +11,7 @@ import { startTestGateway } from '../support/testGateway.ts'
 const test = suite('mail senders')
 const gateway = await startTestGateway()
 const files = scratchFiles()
-const certificate = join(gateway.data, 'keys/tls/self-signed.crt')
+const certificate = join(gateway.data, 'admin.crt')
 
 test.after(async () => {
   await gateway.stop()

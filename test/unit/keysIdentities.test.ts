@@ -3,28 +3,11 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
 import { newMailboxId } from '../../src/core/ids.ts'
-import type { KeyStore } from '../../src/core/ports.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createIdentity, generatePassword, identityFile, unlockIdentities } from '../../src/keys/identities.ts'
 import { openWithPassphrase } from '../../src/seal/passphrase.ts'
 import { recipientOf } from '../../src/seal/x25519.ts'
-
-/** Keys in memory; `puts` are the names in the order in which they became durable. */
-const memoryKeys = () => {
-  const values = new Map<string, Uint8Array>()
-  const puts: string[] = []
-  const keys: KeyStore = {
-    put: async (name, value) => {
-      await new Promise(setImmediate)
-      values.set(name, value)
-      puts.push(name)
-    },
-    get: (name) => Promise.resolve(values.get(name)),
-    remove: (name) => Promise.resolve(void values.delete(name)),
-    list: (prefix) => Promise.resolve([...values.keys()].filter((name) => name.startsWith(prefix)).sort()),
-  }
-  return { keys, values, puts }
-}
+import { memoryKeys } from '../support/memoryKeys.ts'
 
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(

@@ -54,6 +54,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   http: ['core', 'wire', 'actors', 'projections', ...useCases],
   replaySession: ['core', 'actors'],
   lostSessions: ['core', 'projections'],
+  relays: ['core', 'projections'],
+  proxy: ['core', 'wire', 'actors', 'projections', ...useCases],
   offline: ['core', 'log', 'vault', 'keys', 'retrieve', 'allEvents', 'history', 'dataDirectory'],
   fsck: ['core', 'log', 'vault', 'keys', 'allEvents', 'dataDirectory'],
   commands: ['core', 'config', 'logger', 'gateway', 'offline', 'fsck', 'replaySession', 'dataDirectory', 'version'],

@@ -2,7 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { countMaildrop, maildropOf, type RetrievableMessage } from '../../projections/maildrops.ts'
 import { listMailboxes, mailboxByAddress, mailboxOf } from '../../projections/mailboxes.ts'
-import { listMessages, messageOf } from '../../projections/messages.ts'
+import { listMessages, messageOf, recordedFrom } from '../../projections/messages.ts'
 import { type Page, viewReader } from '../../projections/projection.ts'
 import { projections } from '../../projections/projections.ts'
 import { fold } from '../../projections/runner.ts'
@@ -12,15 +12,20 @@ import type { MaildropEntry } from '../../src/maildrop.ts'
 import {
   arrived,
   closed,
+  connected,
   created,
+  fetched,
   loggedIn,
   opened,
   received,
+  relayed,
+  relayRefused,
   released,
   reserved,
   resumed,
   retrieved,
   sealed,
+  submitted,
   suspended,
   updated,
 } from './projectionsFacts.ts'
@@ -102,6 +107,8 @@ test('a message shows what its two events say of it', async () => {
     size: 1007,
     wireSize: 1017,
     source: 'journal',
+    target: undefined,
+    relay: undefined,
     sessionId: sessionId(7),
     receivedAt: '2026-01-01T12:00:01.000Z',
     object: vaultKey(messageId(7)),
@@ -119,6 +126,56 @@ test('a message that is received and not sealed is neither shown nor retrievable
   assert.is(messageOf(views, messageId(1)), undefined)
   assert.equal(ids(listMessages(views, { mailboxId: mailboxId(1), limit: 9 })), [])
   assert.is(countMaildrop(views, mailboxId(1)), 0)
+})
+
+test('what a client sent is retrievable from the moment that the server has taken it, or has not said so', async () => {
+  const pending = await viewsAfter(submitted(1, 1), submitted(2, 1), arrived(3, 1))
+  assert.is(messageOf(pending, messageId(1))?.relay, 'pending')
+  assert.is(messageOf(pending, messageId(1))?.target, 'smtp.example.net:465')
+  assert.is(countMaildrop(pending, mailboxId(1)), 1)
+  const taken = await viewsAfter(
+    submitted(1, 1),
+    submitted(2, 1),
+    arrived(3, 1),
+    relayed(2, 1),
+    relayed(1, 1, 'unknown'),
+  )
+  assert.equal(
+    [1, 2].map((n) => messageOf(taken, messageId(n))?.relay),
+    ['unknown', 'accepted'],
+  )
+  assert.equal(
+    maildropOf(taken, mailboxId(1), { limit: 9 }).items.map((entry) => entry.messageId),
+    [3, 2, 1].map(messageId),
+  )
+})
+
+test('what a client sent and the server refused is shown, and never retrievable', async () => {
+  const views = await viewsAfter(submitted(1, 1), relayRefused(1, 1))
+  assert.is(messageOf(views, messageId(1))?.relay, 'refused')
+  assert.is(countMaildrop(views, mailboxId(1)), 0)
+})
+
+test('a message is known again by where it lay: in its mailbox, the newest first', async () => {
+  const views = await viewsAfter(
+    fetched(1, 1, 'here', 'old'),
+    fetched(2, 1, 'here', 'new'),
+    fetched(3, 2, 'there', 'x'),
+  )
+  assert.equal(recordedFrom(views, mailboxId(1), 'here'), { messageId: messageId(2), content: 'new' })
+  assert.is(recordedFrom(views, mailboxId(1), 'there'), undefined)
+  assert.is(countMaildrop(views, mailboxId(1)), 2)
+})
+
+test('a proxy connection is listed with the session on whose behalf it is, and its end closes it', async () => {
+  const views = await viewsAfter(opened(1), connected(2, 1), closed(2))
+  const connection = sessionOf(views, sessionId(2))
+  assert.is(connection?.protocol, 'pop3-proxy')
+  assert.is(connection?.clientSessionId, sessionId(1))
+  assert.is(connection?.target, 'pop.example.net:995')
+  assert.is(connection?.remoteAddress, '203.0.113.7')
+  assert.is(connection?.outcome, 'quit')
+  assert.is(sessionOf(views, sessionId(1))?.outcome, undefined)
 })
 
 test('a message counts its retrievals and remembers the last, and its first deletion', async () => {
@@ -185,6 +242,8 @@ test('a session shows its peer, its login and its end', async () => {
     sessionId: sessionId(1),
     protocol: 'pop3',
     remoteAddress: '192.0.2.1',
+    clientSessionId: undefined,
+    target: undefined,
     tls,
     openedAt: '2026-01-01T12:00:01.000Z',
     mailboxId: mailboxId(4),

@@ -1,3 +1,4 @@
+import type { EventData } from '../../src/core/events.ts'
 import { vaultKey } from '../../src/core/ids.ts'
 import { aliasStream, maildropStream, mailboxStream, messageStream, sessionStream } from '../../src/core/streams.ts'
 import { type Given, mailboxId, messageId, sessionId, tls } from './projectionsGiven.ts'
@@ -35,7 +36,7 @@ export const released = (alias: string, n: number): Given => [
   { type: 'AliasReleased', data: { mailboxId: mailboxId(n), alias } },
 ]
 
-const receivedFact = (n: number, mailbox: number) =>
+const receivedFact = (n: number, mailbox: number, more: Partial<EventData['MessageReceived']> = {}) =>
   ({
     type: 'MessageReceived',
     data: {
@@ -46,6 +47,7 @@ const receivedFact = (n: number, mailbox: number) =>
       source: 'journal',
       sessionId: sessionId(n),
       tls,
+      ...more,
     },
   }) as const
 const sealedFact = (n: number, mailbox: number) =>
@@ -65,6 +67,38 @@ export const arrived = (n: number, mailbox: number): Given => [
   messageStream(messageId(n)),
   receivedFact(n, mailbox),
   sealedFact(n, mailbox),
+]
+/** What a client sent through the proxy; the server has not answered yet. */
+export const submitted = (n: number, mailbox: number): Given => [
+  messageStream(messageId(n)),
+  receivedFact(n, mailbox, { source: 'smtp-proxy', target: 'smtp.example.net:465' }),
+  sealedFact(n, mailbox),
+]
+/** What a client fetched through the proxy from this place. */
+export const fetched = (n: number, mailbox: number, origin: string, content: string): Given => [
+  messageStream(messageId(n)),
+  receivedFact(n, mailbox, {
+    source: 'pop3-proxy',
+    target: 'pop.example.net:995',
+    fingerprint: { origin, content },
+  }),
+  sealedFact(n, mailbox),
+]
+export const relayed = (n: number, mailbox: number, outcome: 'accepted' | 'unknown' = 'accepted'): Given => [
+  messageStream(messageId(n)),
+  {
+    type: 'MessageRelayed',
+    data: {
+      messageId: messageId(n),
+      mailboxId: mailboxId(mailbox),
+      outcome,
+      code: outcome === 'accepted' ? 250 : null,
+    },
+  },
+]
+export const relayRefused = (n: number, mailbox: number): Given => [
+  messageStream(messageId(n)),
+  { type: 'MessageRelayRefused', data: { messageId: messageId(n), mailboxId: mailboxId(mailbox), code: 554 } },
 ]
 export const received = (n: number, mailbox: number): Given => [messageStream(messageId(n)), receivedFact(n, mailbox)]
 export const sealed = (n: number, mailbox: number): Given => [messageStream(messageId(n)), sealedFact(n, mailbox)]
@@ -87,6 +121,21 @@ export const updated = (mailbox: number, ...deleted: readonly number[]): Given =
 export const opened = (n: number): Given => [
   sessionStream(sessionId(n)),
   { type: 'SessionOpened', data: { protocol: 'pop3', remoteAddress: '192.0.2.1', tls: null } },
+]
+/** A proxy connection of its own number on behalf of a session. */
+export const connected = (n: number, client: number): Given => [
+  sessionStream(sessionId(n)),
+  {
+    type: 'ProxyConnected',
+    data: {
+      clientSessionId: sessionId(client),
+      protocol: 'pop3-proxy',
+      target: 'pop.example.net:995',
+      remoteAddress: '203.0.113.7',
+      tls,
+      mechanism: 'USER',
+    },
+  },
 ]
 export const loggedIn = (n: number, mailbox: number): Given => [
   sessionStream(sessionId(n)),

@@ -5,14 +5,18 @@ import {
   arrived,
   closed,
   created,
+  fetched,
   loggedIn,
   opened,
   received,
+  relayed,
+  relayRefused,
   released,
   reserved,
   resumed,
   retrieved,
   sealed,
+  submitted,
   suspended,
   updated,
 } from './projectionsFacts.ts'
@@ -30,6 +34,9 @@ const wishes = [
   'receive',
   'receive',
   'receive slowly',
+  'submit',
+  'answer',
+  'fetch',
   'retrieve',
   'retrieve',
   'quit',
@@ -42,7 +49,14 @@ export const steps = fc.array(fc.record({ wish: fc.constantFrom(...wishes), whic
   maxLength: 40,
 })
 
-type Box = { readonly number: number; suspended: boolean; readonly maildrop: number[]; readonly all: number[] }
+type Box = {
+  readonly number: number
+  suspended: boolean
+  readonly maildrop: number[]
+  readonly all: number[]
+  /** Sent through the proxy, and not answered yet. */
+  readonly pending: number[]
+}
 
 /** Everything legal and nothing else: a wish that cannot be had then is passed over. */
 const facts = () => {
@@ -54,7 +68,7 @@ const facts = () => {
 
   return (wish: Step['wish'], which: number): readonly Given[] => {
     if (wish === 'create') {
-      boxes.push({ number: boxes.length + 1, suspended: false, maildrop: [], all: [] })
+      boxes.push({ number: boxes.length + 1, suspended: false, maildrop: [], all: [], pending: [] })
       return [created(boxes.length)]
     }
     const box = pick(boxes, which)
@@ -85,6 +99,25 @@ const facts = () => {
         box.maildrop.push(message)
         box.all.push(message)
         return wish === 'receive' ? [arrived(message, number)] : [received(message, number), sealed(message, number)]
+      }
+      case 'submit':
+        if (box.suspended) return []
+        box.pending.push(++messages)
+        return [submitted(messages, number)]
+      case 'answer': {
+        const [message] = box.pending.splice(0, 1)
+        if (message === undefined) return []
+        if (which % 3 === 0) return [relayRefused(message, number)]
+        box.maildrop.push(message)
+        box.all.push(message)
+        return [relayed(message, number, which % 3 === 1 ? 'accepted' : 'unknown')]
+      }
+      case 'fetch': {
+        if (box.suspended) return []
+        const message = ++messages
+        box.maildrop.push(message)
+        box.all.push(message)
+        return [fetched(message, number, `origin-${which % 3}`, `content-${which % 2}`)]
       }
       case 'retrieve': {
         const message = pick(box.all, which)

@@ -46,6 +46,9 @@ const connectTo = (socket: Socket, machine = smtpSession) => {
       opened: () => {
         throw new Error('no recipient is named here')
       },
+      proxied: () => {
+        throw new Error('nothing is dialled here')
+      },
     },
     refused: nothing,
     limits,

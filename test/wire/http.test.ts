@@ -302,6 +302,8 @@ test('messages are listed in pages, without the name of their object', async () 
     size: 1000,
     wireSize: 1010,
     source: 'journal',
+    target: null,
+    relay: null,
     sessionId: 's',
     receivedAt: '2026-03-01T10:00:00.000Z',
     generation: 1,

@@ -1,15 +1,15 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { commandLine } from '../../src/commands/commandLine.ts'
 import { GatewayError } from '../../src/core/errors.ts'
-import type { KeyStore } from '../../src/core/ports.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
 import { type Admin, startAdmin } from '../../src/http/admin.ts'
 import { certificate } from '../../src/tls/selfSigned.ts'
+import { memoryKeys } from '../support/memoryKeys.ts'
 import { chunks, doubles, mailboxId, password, token } from './httpDoubles.ts'
 
 const test = suite('http commandLine')
@@ -17,18 +17,8 @@ const world = doubles()
 const { calls, mailboxExists, messageExists } = world
 const data = mkdtempSync(join(tmpdir(), 'sealpost-'))
 
-const filesIn = (directory: string): KeyStore => ({
-  put: (name, value) => {
-    mkdirSync(dirname(join(directory, 'keys', name)), { recursive: true })
-    writeFileSync(join(directory, 'keys', name), value)
-    return Promise.resolve()
-  },
-  get: () => Promise.resolve(undefined),
-  remove: () => Promise.resolve(),
-  list: () => Promise.resolve([]),
-})
 const clock = { now: () => new Date() }
-const tls = await certificate({ keys: filesIn(data), domain: 'archive.example.com', clock, addresses: [] })
+const tls = await certificate({ keys: memoryKeys().keys, domain: 'archive.example.com', clock, addresses: [] })
 
 const unusual: { sealed?: AdminApi['sealed'] } = {}
 const api: AdminApi = { ...world.api, sealed: (object) => (unusual.sealed ?? world.api.sealed)(object) }
@@ -191,7 +181,7 @@ test('another token and another certificate are those of another gateway', async
   announced('another')
   assert.match((await run('mailbox', 'list')).stderr, /does not take the token of .*it is another gateway/)
   announced(token)
-  const other = await certificate({ keys: filesIn(data), domain: 'archive.example.com', clock, addresses: [] })
+  const other = await certificate({ keys: memoryKeys().keys, domain: 'archive.example.com', clock, addresses: [] })
   writeFileSync(join(data, 'admin.crt'), other.cert)
   assert.match((await run('mailbox', 'list')).stderr, /is not the gateway of .*its certificate is another one/)
 })

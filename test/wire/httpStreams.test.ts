@@ -4,9 +4,9 @@ import { request } from 'node:https'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
-import type { KeyStore } from '../../src/core/ports.ts'
 import { type Admin, startAdmin } from '../../src/http/admin.ts'
 import { certificate } from '../../src/tls/selfSigned.ts'
+import { memoryKeys } from '../support/memoryKeys.ts'
 import { doubles, mailboxId, token } from './httpDoubles.ts'
 
 const test = suite('http streams')
@@ -14,17 +14,8 @@ const world = doubles()
 test.before.each(() => world.reset())
 test.after(() => world.close())
 
-const memoryKeys = (): KeyStore => {
-  const values = new Map<string, Uint8Array>()
-  return {
-    put: (name, value) => Promise.resolve(void values.set(name, value)),
-    get: (name) => Promise.resolve(values.get(name)),
-    remove: (name) => Promise.resolve(void values.delete(name)),
-    list: () => Promise.resolve([...values.keys()]),
-  }
-}
 const clock = { now: () => new Date() }
-const tls = await certificate({ keys: memoryKeys(), domain: 'localhost', clock, addresses: [] })
+const tls = await certificate({ keys: memoryKeys().keys, domain: 'localhost', clock, addresses: [] })
 
 type Given = { readonly sealed: () => AsyncIterable<Uint8Array> }
 
