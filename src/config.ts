@@ -32,6 +32,9 @@ export type Config = {
     /** Mailbox that receives mail for `postmaster`; none refuses it with a 4xx. */
     readonly postmaster: MailboxId | undefined
   }
+  /** Mail clients that send through the proxy, with STARTTLS; `host` holds for `smtps` too. */
+  readonly submission: { readonly host: string; readonly port: Port }
+  readonly smtps: { readonly port: Port }
   readonly pop3: { readonly host: string; readonly port: Port }
   readonly pop3s: { readonly port: Port }
   readonly admin: { readonly host: string; readonly port: Port }
@@ -42,7 +45,33 @@ export type Config = {
   }
   readonly vault: { readonly engine: 'packs' | 'files'; readonly dir: string | undefined }
   readonly keys: { readonly dir: string | undefined }
+  readonly proxy: ProxySettings
   readonly limits: Limits
+}
+
+/** How mail clients reach their providers' servers. Times are seconds. */
+export type ProxySettings = {
+  /** Servers that may be dialled, as `parseTargetPattern` writes them; none: the proxy is off. */
+  readonly targets: readonly string[]
+  /** Address ranges that may be dialled although they are not public. */
+  readonly networks: readonly string[]
+  /** Certificates (PEM) that vouch for remote servers, in place of the system's. Absolute path. */
+  readonly caFile: string | undefined
+  /** Clients' connections with a remote side at once, of all and of one client address. */
+  readonly connections: number
+  readonly connectionsPerClient: number
+  /** For one port of the remote server: its name's addresses, the connection, TLS. */
+  readonly dialTimeout: number
+  /** For the remote server's answers from its greeting to the end of the login. */
+  readonly loginTimeout: number
+  /** For which the end of a message is held until its copy is durable. */
+  readonly holdTimeout: number
+  /** For the remote server's answer to the end of a message. */
+  readonly replyTimeout: number
+  /** For any other answer of the remote server's. */
+  readonly answerTimeout: number
+  /** Octets of one connection that one side has sent and the other has not taken. */
+  readonly bytesInFlight: number
 }
 
 export type Limits = {
@@ -113,8 +142,7 @@ const refusal = (row: Row, { value, where }: Said) =>
   `${row.name} must be ${row.setting.kind.expects}${row.setting.kind.secret ? '' : `, not ${shown(value)}`} (${where})`
 
 const shown = (value: unknown) => {
-  if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'object') return value instanceof Date ? 'a date' : 'a table'
+  if (typeof value === 'object' && !Array.isArray(value)) return value instanceof Date ? 'a date' : 'a table'
   const text = JSON.stringify(value)
   return text.length > 60 ? `${text.slice(0, 60)}…` : text
 }
@@ -131,10 +159,12 @@ const assemble = (values: readonly (readonly [Row, Value])[], cwd: string): Conf
 }
 
 /** Two listeners cannot have one port; said here, because the system would name only the second. */
-const clashes = ({ smtp, pop3, pop3s, admin }: Config): string[] => {
+const clashes = ({ smtp, submission, smtps, pop3, pop3s, admin, proxy }: Config): string[] => {
   const listeners: readonly (readonly [string, string, Port])[] = [
     ['smtp.port', smtp.host, smtp.port],
     ['smtp.tlsPort', smtp.host, smtp.tlsPort],
+    ['submission.port', submission.host, proxy.targets.length > 0 ? submission.port : 'off'],
+    ['smtps.port', submission.host, proxy.targets.length > 0 ? smtps.port : 'off'],
     ['pop3.port', pop3.host, pop3.port],
     ['pop3s.port', pop3.host, pop3s.port],
     ['admin.port', admin.host, admin.port],
@@ -192,13 +222,18 @@ const lineOf = (config: Config) => (row: Row) => {
 const valueIn = (config: Config, section: string, key: string) =>
   (config as never as Record<string, Record<string, unknown>>)[section]?.[key]
 
+const textOf = (printed: string | number | readonly string[] | undefined) => {
+  if (typeof printed !== 'object') return printed
+  return printed.length > 0 ? printed.join(', ') : undefined
+}
+
 /** Every key with its variable, default and reason, for help and handbook. */
 export const describeSettings = (machine: Machine = thisMachine()) =>
   rows.map(({ name, variable, setting }) => ({
     name,
     variable,
     expects: setting.kind.expects,
-    default: setting.kind.print(setting.default(machine)),
+    default: textOf(setting.kind.print(setting.default(machine))),
     reason: setting.reason,
   }))
 

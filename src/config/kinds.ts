@@ -1,7 +1,10 @@
 import { isIP } from 'node:net'
 import { type MailboxId, isMailboxId } from '../core/ids.ts'
 import type { LogLevel, Port } from '../config.ts'
+import { hostNameOf } from '../core/hostName.ts'
+import { parseNetwork } from '../core/network.ts'
 import { Secret } from '../core/secret.ts'
+import { parseTargetPattern } from '../core/target.ts'
 import { hasLogin, isStoreUrl } from './storeUrl.ts'
 
 /** What a setting's value may be: how it is read from a TOML value, said in an error, and printed as TOML again. */
@@ -10,12 +13,14 @@ export type Kind<T> = {
   readonly expects: string
   /** Digits from an environment variable are read as the number that TOML would have given. */
   readonly numeric: boolean
+  /** An environment variable's text is split at its commas. */
+  readonly list?: true
   /** `undefined` for what is not of this kind. */
   readonly read: (value: unknown) => T | undefined
   /** A value that is refused is not repeated. */
   readonly secret?: true
   /** As a TOML value that `read` takes; `undefined` when there is no value to print. */
-  readonly print: (value: T) => string | number | undefined
+  readonly print: (value: T) => string | number | readonly string[] | undefined
 }
 
 const count = (value: unknown, from: number, to: number) =>
@@ -66,12 +71,6 @@ export const port: Kind<Port> = {
   print: (value) => value,
 }
 
-// RFC 1123 §2.1 labels of RFC 1034 §3.5; a last label of digits only would be an IPv4 address (RFC 3696 §2).
-const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'
-const domainPattern = new RegExp(`^(?=.{1,253}$)(?:${label}\\.)*(?!\\d+$)${label}$`)
-const domainOf = (value: unknown) =>
-  typeof value === 'string' && domainPattern.test(value.toLowerCase()) ? value.toLowerCase() : undefined
-
 const text = (expects: string, read: (value: string) => string | undefined): Kind<string> => ({
   expects,
   numeric: false,
@@ -79,19 +78,20 @@ const text = (expects: string, read: (value: string) => string | undefined): Kin
   print: (value) => value,
 })
 
-export const domain = text('a domain name such as "archive.example.com" (international ones as xn--…)', domainOf)
+export const domain = text('a domain name such as "archive.example.com" (international ones as xn--…)', hostNameOf)
 
 export const host = text('an IP address or a host name, without a port', (value) =>
-  isIP(value) === 0 ? domainOf(value) : value,
+  isIP(value) === 0 ? hostNameOf(value) : value,
 )
 
-export const path = text('the path of a directory', (value) =>
-  value.trim() === '' || value.includes('\0') ? undefined : value,
-)
+const pathText = (value: string) => (value.trim() === '' || value.includes('\0') ? undefined : value)
+export const path = text('the path of a directory', pathText)
 /** Nothing: where it lies by default. */
 export const optionalPath: Kind<string | undefined> = path as Kind<string | undefined>
+const file = text('the path of a file', pathText)
+export const optionalFile: Kind<string | undefined> = file as Kind<string | undefined>
 /** Whether a relative value is taken from the directory of what says it. */
-export const isPath = (kind: Kind<unknown>) => kind === path
+export const isPath = (kind: Kind<unknown>) => kind === path || kind === file
 
 /** Printed only when it holds no credentials. */
 export const optionalStoreUrl: Kind<Secret | undefined> = {
@@ -121,6 +121,26 @@ export const optionalMailbox: Kind<MailboxId | undefined> = {
   read: (value) => (typeof value === 'string' && isMailboxId(value) ? value : undefined),
   print: (value) => value,
 }
+
+const listOf = (expects: string, read: (text: string) => string | undefined): Kind<readonly string[]> => ({
+  expects,
+  numeric: false,
+  list: true,
+  read: (value) => {
+    if (!Array.isArray(value)) return undefined
+    const items = value.map((item: unknown) => (typeof item === 'string' ? read(item) : undefined))
+    return items.includes(undefined) ? undefined : Object.freeze(items as string[])
+  },
+  print: (value) => value,
+})
+
+/** In the form of `parseTargetPattern`. */
+export const targets = listOf(
+  'a list of servers such as "pop.example.net", "pop.example.net:995", "*.example.net" or "*"',
+  parseTargetPattern,
+)
+/** In the form of `parseNetwork`. */
+export const networks = listOf('a list of networks such as "192.0.2.0/24", "2001:db8::/32" or "10.1.2.3"', parseNetwork)
 
 /** One of a few words. */
 export const oneOf = <T extends string>(...words: readonly T[]): Kind<T> => ({

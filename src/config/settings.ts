@@ -5,15 +5,18 @@ import {
   host,
   type Kind,
   logLevel,
+  networks,
   nodeName,
   nodeNameOf,
   oneOf,
+  optionalFile,
   optionalMailbox,
   optionalPath,
   optionalStoreUrl,
   path,
   port,
   size,
+  targets,
   wholeNumber,
 } from './kinds.ts'
 
@@ -75,6 +78,22 @@ export const settings: Settings = {
       'The mailbox that receives mail for postmaster (RFC 5321 §4.5.1); without one it is put off with a 4xx.',
     ),
   },
+  submission: {
+    host: {
+      kind: host,
+      default: everyAddress,
+      reason:
+        'The address that both listeners for mail clients listen on; by default every one. They are open only while proxy.targets lists servers, and take no password without TLS.',
+    },
+    port: setting(port, 2587, 'SMTP with STARTTLS for mail clients that send through the proxy; they expect 587.'),
+  },
+  smtps: {
+    port: setting(
+      port,
+      2465,
+      'SMTP with TLS from the first byte for mail clients that send through the proxy (RFC 8314 §3.3); they expect 465.',
+    ),
+  },
   pop3: {
     host: {
       kind: host,
@@ -126,6 +145,63 @@ export const settings: Settings = {
       'Where the sealed identities of the mailboxes and the certificate lie; without it in the data directory. Gateways on one log share this directory.',
     ),
   },
+  proxy: {
+    targets: setting(
+      targets,
+      [],
+      "Servers of providers that mail clients may reach through the gateway; without a port on the protocols' own ports only. The proxy is off while none is listed. With * it dials whatever server a client names.",
+    ),
+    networks: setting(
+      networks,
+      [],
+      "Networks that may be dialled although they are private, loopback or otherwise not public; the gateway's own listeners are never dialled.",
+    ),
+    caFile: setting(
+      optionalFile,
+      undefined,
+      "Certificates (PEM) of the authorities that vouch for the providers' servers; without it those that the system and Node know.",
+    ),
+    connections: setting(
+      wholeNumber(1, 100_000),
+      1000,
+      "Clients' connections that reach for a remote server at once, of all listeners; 500 users with two each.",
+    ),
+    connectionsPerClient: setting(
+      wholeNumber(1, 100_000),
+      500,
+      'The same of one client address (an IPv6 /64); an office may stand behind one.',
+    ),
+    dialTimeout: setting(
+      duration(1, 300),
+      10,
+      "Time for one port of a remote server: its name's addresses, the connection, TLS. Mail clients give up after 30 to 60 seconds.",
+    ),
+    loginTimeout: setting(
+      duration(1, 600),
+      60,
+      "Time from the remote server's greeting to the end of the login; some answer a wrong password only after many seconds.",
+    ),
+    holdTimeout: setting(
+      duration(1, 300),
+      30,
+      'Time for which the end of a message is held until its copy is durable; then the client is told to try again, and the message has not been sent.',
+    ),
+    replyTimeout: setting(
+      duration(1, 3600),
+      600,
+      'Time for the remote server to answer the end of a message; RFC 5321 §4.5.3.2.6 asks for ten minutes. Then the copy stays, and nobody knows whether the message was sent.',
+    ),
+    answerTimeout: setting(
+      duration(1, 3600),
+      300,
+      'Time for any other answer of the remote server; RFC 5321 §4.5.3.2 asks for up to five minutes.',
+    ),
+    bytesInFlight: setting(
+      size(16 * 1024, 64 * MiB),
+      256 * 1024,
+      'Octets of one connection that one side has sent and the other has not taken; beyond it the sending side waits.',
+    ),
+  },
   limits: {
     messageSize: setting(
       size(64 * 1024, 2048 * MiB),
@@ -144,8 +220,8 @@ export const settings: Settings = {
     ),
     pop3Sessions: setting(
       wholeNumber(1, 100_000),
-      200,
-      'POP3 connections at once, of all listeners; archives need few.',
+      1000,
+      'POP3 connections at once, of all listeners; archives need few, 500 users behind the proxy one or two each.',
     ),
     smtpIdle: setting(
       duration(1, 86_400),

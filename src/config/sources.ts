@@ -93,4 +93,7 @@ export const readEnvironment = (env: Readonly<Record<string, string | undefined>
   return { said, problems }
 }
 
-const fromText = (row: Row, text: string) => (row.setting.kind.numeric && /^-?\d+$/.test(text) ? Number(text) : text)
+const fromText = ({ setting: { kind } }: Row, text: string) => {
+  if (kind.list) return text.split(',').map((item) => item.trim())
+  return kind.numeric && /^-?\d+$/.test(text) ? Number(text) : text
+}

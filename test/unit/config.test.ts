@@ -47,17 +47,32 @@ test('without file and variables every key has its default', () => {
   assert.equal(load(), {
     gateway: { domain: 'localhost', data: '/nowhere/data', node: 'mail-01.example.com', logLevel: 'info' },
     smtp: { host: '::', port: 2525, tlsPort: 'off', postmaster: undefined },
+    submission: { host: '::', port: 2587 },
+    smtps: { port: 2465 },
     pop3: { host: '::', port: 2110 },
     pop3s: { port: 2995 },
     admin: { host: '127.0.0.1', port: 8450 },
     log: { engine: 'sqlite', url: undefined },
     vault: { engine: 'packs', dir: undefined },
     keys: { dir: undefined },
+    proxy: {
+      targets: [],
+      networks: [],
+      caFile: undefined,
+      connections: 1000,
+      connectionsPerClient: 500,
+      dialTimeout: 10,
+      loginTimeout: 60,
+      holdTimeout: 30,
+      replyTimeout: 600,
+      answerTimeout: 300,
+      bytesInFlight: 262_144,
+    },
     limits: {
       messageSize: 209_715_200,
       recipients: 100,
       smtpSessions: 1000,
-      pop3Sessions: 200,
+      pop3Sessions: 1000,
       smtpIdle: 300,
       pop3Idle: 600,
       historyQuestions: 4,
@@ -97,6 +112,11 @@ test('every key can be said in the file', () => {
     port = 25
     tlsPort = 465
     postmaster = "mbx-0123456789abcdef0123456789abcdef"
+    [submission]
+    host = "192.0.2.2"
+    port = 587
+    [smtps]
+    port = 465
     [pop3]
     host = "2001:db8::1"
     port = "off"
@@ -113,6 +133,18 @@ test('every key can be said in the file', () => {
     dir = "/mnt/vault"
     [keys]
     dir = "/mnt/keys"
+    [proxy]
+    targets = ["POP.Example.net", "smtp.example.net:465", "*.example.org", "192.0.2.7:995", "[2001:DB8:0:0::7]"]
+    networks = ["10.0.0.0/8", "192.0.2.7", "2001:DB8:0::/32"]
+    caFile = "/etc/ssl/providers.pem"
+    connections = 10
+    connectionsPerClient = 5
+    dialTimeout = "5s"
+    loginTimeout = "2m"
+    holdTimeout = 20
+    replyTimeout = "5m"
+    answerTimeout = "1m"
+    bytesInFlight = "1MiB"
     [limits]
     messageSize = "1GiB"
     recipients = 1000
@@ -126,12 +158,27 @@ test('every key can be said in the file', () => {
   assert.equal(load({ toml }), {
     gateway: { domain: 'archive.example.com', data: '/var/lib/sealpost', node: 'gw-1', logLevel: 'off' },
     smtp: { host: '192.0.2.1', port: 25, tlsPort: 465, postmaster: 'mbx-0123456789abcdef0123456789abcdef' },
+    submission: { host: '192.0.2.2', port: 587 },
+    smtps: { port: 465 },
     pop3: { host: '2001:db8::1', port: 'off' },
     pop3s: { port: 995 },
     admin: { host: 'localhost', port: 0 },
     log: { engine: 'eventstoredb', url: new Secret('esdb://node1.example.com:2113') },
     vault: { engine: 'files', dir: '/mnt/vault' },
     keys: { dir: '/mnt/keys' },
+    proxy: {
+      targets: ['pop.example.net', 'smtp.example.net:465', '*.example.org', '192.0.2.7:995', '[2001:db8::7]'],
+      networks: ['10.0.0.0/8', '192.0.2.7/32', '2001:db8::/32'],
+      caFile: '/etc/ssl/providers.pem',
+      connections: 10,
+      connectionsPerClient: 5,
+      dialTimeout: 5,
+      loginTimeout: 120,
+      holdTimeout: 20,
+      replyTimeout: 300,
+      answerTimeout: 60,
+      bytesInFlight: 1_048_576,
+    },
     limits: {
       messageSize: 1_073_741_824,
       recipients: 1000,
@@ -198,6 +245,9 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'smtp.port': ['-1', '65536', '25.5', '"25"', '"on"', '""', 'true', 'nan', '[25]', '2026-01-01'],
   'smtp.tlsPort': ['"OFF"', '99999'],
   'smtp.postmaster': ['"postmaster"', '"mbx-1"', '"mbx-0123456789ABCDEF0123456789ABCDEF"', '1'],
+  'submission.host': ['""', '"[::]"'],
+  'submission.port': ['"on"', '65536'],
+  'smtps.port': ['-1', 'true'],
   'pop3.host': ['""', 'false'],
   'pop3.port': ['1e9'],
   'pop3s.port': ['"none"'],
@@ -208,6 +258,27 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'vault.engine': ['""', '"s3"', '1'],
   'vault.dir': ['""', '1'],
   'keys.dir': ['" "', 'false'],
+  'proxy.targets': [
+    ...['"pop.example.net"', '[1]', '[""]', '["a b"]', '["pop.example.net:0"]', '["pop.example.net:65536"]', '["a:b"]'],
+    ...['["*pop.example.net"]', '["*.*"]', '["*."]', '["2001:db8::1"]', '["[fe80::1%eth0]"]', '["a\\r\\n"]', '["a%b"]'],
+  ],
+  'proxy.networks': [
+    '"10.0.0.0/8"',
+    '["10.0.0.0/33"]',
+    '["10.0.0/8"]',
+    '["::/129"]',
+    '["example.net"]',
+    '["10.0.0.0/"]',
+  ],
+  'proxy.caFile': ['""', '[]'],
+  'proxy.connections': ['0', '100001'],
+  'proxy.connectionsPerClient': ['0', '"1"'],
+  'proxy.dialTimeout': ['0', '"6m"'],
+  'proxy.loginTimeout': ['0', '"11m"'],
+  'proxy.holdTimeout': ['0', '"6m"'],
+  'proxy.replyTimeout': ['0', '"2h"'],
+  'proxy.answerTimeout': ['0', '"2h"'],
+  'proxy.bytesInFlight': ['0', '"128MiB"', '"1KiB"'],
   'limits.messageSize': ['0', '65535', '"64"', '"63KiB"', '"3GiB"', '"200 mb"', '"200MB"', '"-1MiB"', '"1.5MiB"'],
   'limits.recipients': ['0', '10001', '"100"', '1.5'],
   'limits.smtpSessions': ['0', '100001'],
@@ -249,10 +320,7 @@ test('an empty variable is refused, not taken for one that is not there', () => 
 })
 
 test('an unknown section or key is refused, with those that there are', () => {
-  assert.match(
-    refusal({ toml: '[proxy]\ntargets = []' }),
-    /^There is no section \[proxy\]; there are \[gateway\], \[smtp\]/,
-  )
+  assert.match(refusal({ toml: '[imap]\nport = 1' }), /^There is no section \[imap\]; there are \[gateway\], \[smtp\]/)
   assert.match(refusal({ toml: '[smtp]\nprot = 25' }), /^There is no key smtp\.prot; there are host, port, tlsPort/)
   assert.match(refusal({ toml: 'domain = "a"' }), /^There is no section \[domain\]/)
 })
@@ -318,6 +386,31 @@ test('two listeners on one port are refused by name, on different addresses they
   )
 })
 
+test('the ports of mail clients are in the way of others only while the proxy is on', () => {
+  const env = { SEALPOST_SMTP_PORT: '2465' }
+  assert.is(load({ env }).smtp.port, 2465)
+  assert.match(refusal({ env: { ...env, SEALPOST_PROXY_TARGETS: '*' } }), /^smtp\.port and smtps\.port are both 2465/)
+})
+
+test('a list in a variable is separated by commas', () => {
+  const { proxy } = load({
+    env: { SEALPOST_PROXY_TARGETS: 'pop.example.net, *.example.org:995', SEALPOST_PROXY_NETWORKS: '10.0.0.0/8' },
+  })
+  assert.equal(proxy.targets, ['pop.example.net', '*.example.org:995'])
+  assert.equal(proxy.networks, ['10.0.0.0/8'])
+  assert.match(refusal({ env: { SEALPOST_PROXY_TARGETS: '' } }), /^proxy\.targets must be a list of servers/)
+})
+
+test('a list that is refused is shown, and one that was taken cannot be changed', () => {
+  assert.match(refusal({ toml: '[proxy]\ntargets = ["a b"]' }), /, not \["a b"\] \(/)
+  assert.throws(() => Object.assign(load({ toml: '[proxy]\ntargets = ["*"]' }).proxy.targets, ['a']), TypeError)
+})
+
+test('the file of authorities is found beside the file that names it', () => {
+  const directory = directoryWith('[proxy]\ncaFile = "ca.pem"')
+  assert.is(loadConfig({ cwd: directory, env: {} }, machine).proxy.caFile, join(directory, 'ca.pem'))
+})
+
 /** Configurations that somebody may write. */
 const written = fc.record(
   {
@@ -328,6 +421,7 @@ const written = fc.record(
     SEALPOST_SMTP_HOST: fc.oneof(fc.ipV4(), fc.ipV6()),
     SEALPOST_SMTP_TLS_PORT: fc.constantFrom('off', '0', '465'),
     SEALPOST_SMTP_POSTMASTER: fc.stringMatching(/^mbx-[0-9a-f]{32}$/),
+    SEALPOST_PROXY_TARGETS: fc.constantFrom('*', 'pop.example.net,*.example.org:995', '[2001:DB8::0:1]:995'),
     SEALPOST_LIMITS_MESSAGE_SIZE: fc.integer({ min: 65_536, max: 2 ** 31 }).map(String),
     SEALPOST_LIMITS_SMTP_IDLE: fc.oneof(fc.integer({ min: 1, max: 86_400 }).map(String), fc.constantFrom('1d', '90m')),
   },
