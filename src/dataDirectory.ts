@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Config } from './config.ts'
 import { GatewayError } from './core/errors.ts'
+import { mustBeTheSame, recognise } from './disk/mark.ts'
 import type { LogPlace } from './log/openLog.ts'
 
 /** Where everything of one gateway lies. */
@@ -18,6 +19,9 @@ export const pathsIn = (data: string) => ({
   /** The certificate that it shows there. */
   certificate: join(data, 'admin.crt'),
   lock: join(data, 'gateway.lock'),
+  /** Which vault and which keys are this gateway's. */
+  vaultId: join(data, 'vault.id'),
+  keysId: join(data, 'keys.id'),
 })
 
 /** The same, with what the configuration puts elsewhere. */
@@ -32,6 +36,24 @@ export const logPlaceOf = ({ gateway, log: { engine, url } }: Pick<Config, 'gate
   engine === 'eventstoredb' && url
     ? { engine, url: url.reveal() }
     : { engine: 'sqlite', file: pathsIn(gateway.data).log }
+
+type Places = ReturnType<typeof placesOf>
+
+const directories = (judge: typeof recognise) => (places: Places) => {
+  const { vault, vaultId, keys, keysId } = places
+  try {
+    judge({ directory: vault, what: 'vault', memory: vaultId })
+    judge({ directory: keys, what: 'key', memory: keysId })
+  } catch (error) {
+    if (error instanceof GatewayError) throw error
+    throw refuse(`The vault ${vault} or the keys ${keys} cannot be opened (${codeOf(error)}).`, error)
+  }
+}
+
+/** Makes vault and keys where they were never made; refuses others than those of the last start, or none. */
+export const recogniseDirectories = directories(recognise)
+/** The same, and makes nothing. */
+export const checkDirectories = directories(mustBeTheSame)
 
 const refuse = (detail: string, cause?: unknown) => new GatewayError('start-refused', { detail, cause })
 

@@ -5,7 +5,7 @@ import { asGatewayError, GatewayError } from './core/errors.ts'
 import type { EventData, Recorded } from './core/events.ts'
 import { type MailboxId, messageOfKey, mintedAt, type VaultKey } from './core/ids.ts'
 import { type Clock, type EventLog, type KeyStore, systemClock, type Vault } from './core/ports.ts'
-import { claimDataDirectory, logPlaceOf, placesOf } from './dataDirectory.ts'
+import { checkDirectories, claimDataDirectory, logPlaceOf, placesOf } from './dataDirectory.ts'
 import { identityFile } from './keys/identities.ts'
 import { keyFiles } from './keys/keyFiles.ts'
 import { readLog } from './log/openLog.ts'
@@ -41,6 +41,7 @@ export const fsck = async ({ config, repair, progress = () => undefined }: FsckO
   const claim = claimDataDirectory(data)
   const paths = placesOf(config)
   try {
+    checkDirectories(paths)
     const log = await readLog(logPlaceOf(config))
     const vault = openVault({ engine: config.vault.engine, dir: paths.vault })
     try {

@@ -11,7 +11,14 @@ import { eventId, type MailboxId, newCommandId, newSessionId, type Position } fr
 import { type EventLog, type Logger, systemClock } from './core/ports.ts'
 import { Secret } from './core/secret.ts'
 import { gatewayStream } from './core/streams.ts'
-import { claimDataDirectory, logPlaceOf, type pathsIn, placesOf, prepareDataDirectory } from './dataDirectory.ts'
+import {
+  claimDataDirectory,
+  logPlaceOf,
+  type pathsIn,
+  placesOf,
+  prepareDataDirectory,
+  recogniseDirectories,
+} from './dataDirectory.ts'
 import type { AdminApi } from './http/buildApp.ts'
 import { startAdmin } from './http/admin.ts'
 import { guessingGuard } from './keys/guessingGuard.ts'
@@ -77,6 +84,7 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
   const claim = claimDataDirectory(data)
   cleanup.push(() => claim.release())
   try {
+    recogniseDirectories(paths)
     const clock = systemClock
     const keys = keyFiles({ dir: paths.keys })
     const tls = await certificate({ keys, domain, clock, addresses: ownAddresses() })

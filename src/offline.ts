@@ -6,7 +6,7 @@ import type { MessageId, SessionId } from './core/ids.ts'
 import type { EventLog, Vault } from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
 import { messageStream, sessionStream } from './core/streams.ts'
-import { claimDataDirectory, logPlaceOf, placesOf } from './dataDirectory.ts'
+import { checkDirectories, claimDataDirectory, logPlaceOf, placesOf } from './dataDirectory.ts'
 import { unlockIdentities } from './keys/identities.ts'
 import { type History, openHistory } from './history.ts'
 import { keyFiles } from './keys/keyFiles.ts'
@@ -59,12 +59,18 @@ export const offline = async (config: Places): Promise<Offline> => {
 
 const claimVault = (config: Places) => {
   const claim = claimDataDirectory(config.gateway.data)
-  const vault = openVault({ engine: config.vault.engine, dir: placesOf(config).vault })
-  const close = async () => {
-    await vault.close()
+  try {
+    checkDirectories(placesOf(config))
+    const vault = openVault({ engine: config.vault.engine, dir: placesOf(config).vault })
+    const close = async () => {
+      await vault.close()
+      claim.release()
+    }
+    return { vault, close }
+  } catch (error) {
     claim.release()
+    throw error
   }
-  return { vault, close }
 }
 
 async function* chunksOf<T>(

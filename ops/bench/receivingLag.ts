@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Delivery } from '../../src/archive.ts'
 import { eventId, newCommandId, newMailboxId, newMessageId, newSessionId } from '../../src/core/ids.ts'
-import { pathsIn, prepareDataDirectory } from '../../src/dataDirectory.ts'
+import { pathsIn, prepareDataDirectory, recogniseDirectories } from '../../src/dataDirectory.ts'
 import { startStorage } from '../../src/storage/storage.ts'
 import { openViews } from '../../src/storage/views.ts'
 
@@ -15,6 +15,7 @@ export const receivingLag = async (messages: number, parallel: number): Promise<
   const data = mkdtempSync(join(tmpdir(), 'sealpost-lag-'))
   prepareDataDirectory(data)
   const paths = pathsIn(data)
+  recogniseDirectories(paths)
   const log = { engine: 'sqlite', file: paths.log } as const
   const vault = { engine: 'packs', dir: paths.vault } as const
   const storage = await startStorage({ log, vault, keysDir: paths.keys, node: 'scratch' })

@@ -74,8 +74,8 @@ const costOfMachine = (count: number) =>
 const costOfEvents = async (count: number): Promise<number> => {
   const dir = mkdtempSync(join(tmpdir(), 'sealpost-bench-'))
   const log = { engine: 'sqlite', file: join(dir, 'events.db') } as const
-  const vault = { engine: 'packs', dir: join(dir, 'vault') } as const
-  const storage = await startStorage({ log, vault, keysDir: join(dir, 'keys'), node: 'bench' }, () => Promise.resolve())
+  const vault = { engine: 'packs', dir } as const
+  const storage = await startStorage({ log, vault, keysDir: dir, node: 'bench' }, () => Promise.resolve())
   const written: Promise<unknown>[] = []
   const watched: Parameters<typeof recordSessions>[0] = {
     append: (append) => {

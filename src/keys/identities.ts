@@ -90,7 +90,9 @@ const filesOf = async (store: KeyStore, mailboxId: MailboxId): Promise<readonly 
   const names = (await store.list(directoryOf(mailboxId))).filter((name) => name.endsWith('.age'))
   const found = await Promise.all(names.map((name) => store.get(name)))
   const wrapped = found.filter((file) => file !== undefined)
-  return wrapped.length > 0 ? wrapped : [await decoyFile()]
+  if (wrapped.length > 0) return wrapped
+  if (mailboxId === nobody) return [await decoyFile()]
+  throw new GatewayError('storage-failed', { cause: new Error(`${directoryOf(mailboxId)} holds no identity`) })
 }
 
 type Opened = { readonly identities: readonly Identity[]; readonly damage: readonly unknown[] }
@@ -117,7 +119,7 @@ const openAll = async (wrapped: readonly Uint8Array[], password: Secret): Promis
 
 /**
  * The identities of every generation that the password opens; undefined when it opens none. A mailbox that is unknown
- * (`undefined`, or one without a key) costs what a wrong generated password costs. Rejects with `overloaded` when too
+ * (`undefined`) costs what a wrong generated password costs; of one that exists, a key that is missing is a failure. Rejects with `overloaded` when too
  * many wait, or with a storage failure when no answer can be given.
  */
 export const unlockIdentities = async (

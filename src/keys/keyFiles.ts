@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { Dirent } from 'node:fs'
-import { link, mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises'
+import { link, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { GatewayError } from '../core/errors.ts'
 import type { KeyStore } from '../core/ports.ts'
+import { makeDirectoryBelow, syncDirectory } from '../disk/durable.ts'
+import { markOf } from '../disk/mark.ts'
 
 const wordPattern = /^[a-z0-9-][a-z0-9.-]*$/
 const longestName = 200
@@ -37,17 +39,6 @@ const unlessMissing = async <T, U>(work: Promise<T>, otherwise: U): Promise<T | 
   }
 }
 
-const syncDirectory = async (path: string): Promise<void> => {
-  // Windows can neither open nor flush a directory.
-  if (process.platform === 'win32') return
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
-}
-
 /** Writes, flushes, then gives it its name. A name of its own for each attempt, of a kind that no key can have. */
 const writeFile = async (path: string, value: Uint8Array, name: typeof rename): Promise<void> => {
   const partial = join(dirname(path), `.${randomBytes(8).toString('hex')}.partial`)
@@ -65,12 +56,6 @@ const writeFile = async (path: string, value: Uint8Array, name: typeof rename): 
   }
 }
 
-/** Flushes the names of all directories from the file's up to the parent of `root`. */
-const syncNames = async (path: string, root: string): Promise<void> => {
-  for (let at = dirname(path); at.length >= root.length; at = dirname(at)) await syncDirectory(at)
-  await syncDirectory(dirname(root))
-}
-
 const namesIn = async (root: string, part: string): Promise<readonly string[]> => {
   const entries = await unlessMissing(readdir(join(root, part), { withFileTypes: true }), [] as Dirent[])
   const named = entries.filter(({ name }) => wordPattern.test(name))
@@ -83,19 +68,27 @@ const namesIn = async (root: string, part: string): Promise<readonly string[]> =
 
 /**
  * The key store in a directory: one file of mode 0600 for each name, directories of mode 0700. Names that are none are
- * refused with `request-invalid`; failures are `storage-full` or `storage-failed`. Processes may share the directory.
+ * refused with `request-invalid`; failures are `storage-full` or `storage-failed`, so is a directory that is away, or another
+ * one in its place. The directory has to exist; processes may share it.
  */
 export const keyFiles = ({ dir }: { readonly dir: string }): KeyStore => {
   const root = resolve(dir)
+  const mark = markOf(root)
+  /** What is missing in a directory that is away is not missing. */
+  const there = <T>(found: T, none: (found: T) => boolean): T => {
+    if (none(found)) mark.check()
+    return found
+  }
   const pathOf = (name: string) => {
     if (!isName(name)) throw new GatewayError('request-invalid', { detail: 'Not a name of a key' })
     return join(root, name)
   }
   const write = async (name: string, value: Uint8Array, place: typeof rename) => {
     const path = pathOf(name)
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    mark.check()
+    makeDirectoryBelow(root, dirname(path))
     await writeFile(path, value, place)
-    await syncNames(path, root)
+    await syncDirectory(dirname(path))
   }
   return {
     put: (name, value) => guarded(() => write(name, value, rename)),
@@ -109,7 +102,10 @@ export const keyFiles = ({ dir }: { readonly dir: string }): KeyStore => {
           },
         ),
       ),
-    get: (name) => guarded(async () => unlessMissing(readFile(pathOf(name)), undefined)),
+    get: (name) =>
+      guarded(async () =>
+        there(await unlessMissing(readFile(pathOf(name)), undefined), (value) => value === undefined),
+      ),
     remove: (name) =>
       guarded(async () => {
         const path = pathOf(name)
@@ -117,7 +113,7 @@ export const keyFiles = ({ dir }: { readonly dir: string }): KeyStore => {
           unlink(path).then(() => true),
           false,
         )
-        if (removed) await syncDirectory(dirname(path))
+        if (there(removed, (one) => !one)) await syncDirectory(dirname(path))
       }),
     list: (prefix) =>
       guarded(async () => {
@@ -125,7 +121,8 @@ export const keyFiles = ({ dir }: { readonly dir: string }): KeyStore => {
         const part = prefix.slice(0, Math.max(0, prefix.lastIndexOf('/')))
         if (part !== '' && !isName(part)) return []
         const names = await namesIn(root, part)
-        return names.filter((name) => name.startsWith(prefix)).sort()
+        const found = names.filter((name) => name.startsWith(prefix)).sort()
+        return there(found, ({ length }) => length === 0)
       }),
   }
 }

@@ -17,12 +17,12 @@ export type FilesOptions = {
 const deadAfter = 24 * 60 * 60 * 1000
 
 /**
- * The vault as one file per sealed message, in a directory that several gateways may share. Message ids are random
+ * The vault as one file per sealed message, in a directory that exists and that several gateways may share. Message ids are random
  * enough that no two gateways ever write the same object; in one process that is checked.
  */
 export const files = ({ dir, clock = systemClock, onFatal = () => undefined }: FilesOptions): Vault => {
   const watch = watchOver(onFatal)
-  const objects = objectFiles(dir, clock.now().getTime() - deadAfter)
+  const objects = objectFiles({ root: dir, below: '', sweepBefore: clock.now().getTime() - deadAfter })
   const writers = openWriters()
   const alone = oneAtATime(watch.check)
 

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { GatewayError } from '../core/errors.ts'
 import { isVaultKey } from '../core/ids.ts'
 import type { VaultEntry } from '../core/ports.ts'
-import { makeDirectory, syncDirectory } from './durable.ts'
+import { makeDirectoryBelow, syncDirectory } from '../disk/durable.ts'
+import { markOf } from '../disk/mark.ts'
 import { partialFile, type PartialFile } from './partialFile.ts'
 import { keyOf, mayBegin, type Place } from './place.ts'
 
@@ -71,9 +72,19 @@ const ignoreMissing = (error: unknown) => {
   return undefined
 }
 
-/** Partial files of writers that died before `sweepBefore` (milliseconds since the epoch) are removed at once. */
-export const objectFiles = (directory: string, sweepBefore: number): ObjectFiles => {
-  makeDirectory(directory, directory)
+export type ObjectFilesPlace = {
+  /** The vault's directory. Has to exist: while it is away, or another is in its place, nothing is made or missing. */
+  readonly root: string
+  /** Where in it the files lie; empty for the root itself. */
+  readonly below: string
+  /** Partial files of writers that died before then (milliseconds since the epoch) are removed at once. */
+  readonly sweepBefore: number
+}
+
+export const objectFiles = ({ root, below, sweepBefore }: ObjectFilesPlace): ObjectFiles => {
+  const directory = join(root, below)
+  const mark = markOf(root)
+  makeDirectoryBelow(root, directory)
   sweep(directory, sweepBefore)
   const durableDays = new Set<string>()
   const pathOf = ({ day, id }: Place) => join(directory, ...day.split('-'), `${id}.age`)
@@ -81,14 +92,20 @@ export const objectFiles = (directory: string, sweepBefore: number): ObjectFiles
   return {
     create: (place) => {
       const path = pathOf(place)
-      if (!durableDays.has(place.day)) makeDirectory(dirname(path), directory)
+      if (!durableDays.has(place.day)) {
+        mark.check()
+        makeDirectoryBelow(root, dirname(path))
+      }
       durableDays.add(place.day)
       return partialFile(path)
     },
     has: (place) => existsSync(pathOf(place)),
     open: async function* (place) {
       const file = await open(pathOf(place), 'r').catch(ignoreMissing)
-      if (file === undefined) throw new GatewayError('object-missing')
+      if (file === undefined) {
+        mark.check()
+        throw new GatewayError('object-missing')
+      }
       try {
         yield* chunksOf(file)
       } finally {
@@ -97,12 +114,16 @@ export const objectFiles = (directory: string, sweepBefore: number): ObjectFiles
     },
     remove: async (place) => {
       const path = pathOf(place)
-      if (!existsSync(path)) return false
+      if (!existsSync(path)) {
+        mark.check()
+        return false
+      }
       await unlink(path).catch(ignoreMissing)
       await syncDirectory(dirname(path))
       return true
     },
     list: async function* (prefix) {
+      mark.check()
       for await (const [path, day] of daysOf(directory, prefix)) yield* entriesOf(path, day, prefix)
     },
   }

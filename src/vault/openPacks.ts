@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Clock } from '../core/ports.ts'
-import { makeDirectory } from './durable.ts'
+import { makeDirectoryBelow } from '../disk/durable.ts'
 import { openPack, type Pack, removePack } from './pack.ts'
 
 /** The packs of a directory, of which a few at a time are open. */
@@ -29,7 +29,7 @@ const openAtOnce = 4
 
 /** `fail` hears of checkpoints that failed when a pack was closed: nothing is lost by them, the log has it all. */
 export const openPacks = (directory: string, clock: Clock, fail: (error: unknown) => void): OpenPacks => {
-  makeDirectory(directory, directory)
+  makeDirectoryBelow(dirname(directory), directory)
   // In the order of their last use.
   const open = new Map<string, { readonly pack: Pack; usedAt: number }>()
   const pathOf = (day: string) => join(directory, `${day}.db`)

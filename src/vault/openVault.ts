@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { GatewayError } from '../core/errors.ts'
 import type { Vault } from '../core/ports.ts'
 import { files } from './files.ts'
 import { packs } from './packs.ts'
@@ -7,8 +9,9 @@ export type VaultPlace = {
   readonly dir: string
 }
 
-/** The vault of the configured material. `onFatal`: see the adapters. */
+/** The vault of the configured material. Throws `storage-failed` where there is none. `onFatal`: see the adapters. */
 export const openVault = ({ engine, dir }: VaultPlace, onFatal?: (error: unknown) => void): Vault => {
+  if (!existsSync(dir)) throw new GatewayError('storage-failed', { detail: `There is no vault at ${dir}` })
   const open = { packs, files }[engine]
   return open({ dir, ...(onFatal === undefined ? {} : { onFatal }) })
 }

@@ -1,7 +1,7 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { syncDirectoryNow } from './durable.ts'
+import { syncDirectoryNow } from '../disk/durable.ts'
 
 export type PackEntry = { readonly id: string; readonly size: number }
 

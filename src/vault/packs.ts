@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import type { GatewayError } from '../core/errors.ts'
 import { isVaultKey } from '../core/ids.ts'
 import { type Clock, systemClock, type Vault, type VaultEntry, type VaultWriter } from '../core/ports.ts'
-import { makeDirectory } from './durable.ts'
 import { groupCommit } from './groupCommit.ts'
 import { objectFiles } from './objectFiles.ts'
 import { objectWriter } from './objectWriter.ts'
@@ -27,16 +26,15 @@ export type PacksOptions = {
 const listedAtOnce = 1000
 
 /**
- * The vault in one directory: sealed messages up to 256 KiB as rows in one SQLite file per day of their keys, larger
+ * The vault in one directory, which has to exist: sealed messages up to 256 KiB as rows in one SQLite file per day of their keys, larger
  * ones as files. Small ones are written at once on the calling thread, all that have queued in one transaction; large
  * ones asynchronously. One process, and one vault in it, may have the directory.
  */
 export const packs = ({ dir, clock = systemClock, onFatal = () => undefined }: PacksOptions): Vault => {
-  makeDirectory(dir, dir)
   const watch = watchOver(onFatal)
   const days = openPacks(join(dir, 'packs'), clock, watch.fail)
   // No other process writes here: every partial file is a dead writer's.
-  const large = objectFiles(join(dir, 'large'), Infinity)
+  const large = objectFiles({ root: dir, below: 'large', sweepBefore: Infinity })
   const group = groupCommit(days, watch)
   const keeping = upkeep(days, clock, watch.fail)
   const writers = openWriters()

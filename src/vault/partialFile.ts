@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { syncDirectory } from './durable.ts'
+import { syncDirectory } from '../disk/durable.ts'
 
 /** A file being written beside its final place, under a name of its own that ends in `.partial`. */
 export type PartialFile = {

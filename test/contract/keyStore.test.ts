@@ -11,7 +11,7 @@ const scratch = () => mkdtempSync(join(tmpdir(), 'sealpost-keys-'))
 
 keyStoreContract('files', () => {
   const dir = scratch()
-  const open = () => keyFiles({ dir: join(dir, 'keys') })
+  const open = () => keyFiles({ dir })
   return { keys: open(), reopen: open, close: () => rmSync(dir, { recursive: true }) }
 })
 
@@ -29,7 +29,7 @@ const entriesOf = (dir: string) =>
 
 test('files are for their owner alone, and so are the directories', () =>
   inScratch(async (dir) => {
-    const root = join(dir, 'new/keys')
+    const root = dir
     await keyFiles({ dir: root }).put('mailboxes/mbx-1/1.age', Buffer.from('x'))
     const modes = [root, ...entriesOf(root)].map((path) => (statSync(path).mode & 0o777).toString(8))
     if (process.platform !== 'win32') assert.equal(modes, ['700', '700', '700', '600'])

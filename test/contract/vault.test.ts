@@ -191,7 +191,7 @@ test('a failed flush is fatal: it is reported once, nothing is acknowledged, eve
   }))
 
 const vaultOn = async (disk: string, work: (vault: Vault) => Promise<void>) => {
-  const vault = packs({ dir: join(disk, 'vault') })
+  const vault = packs({ dir: disk })
   try {
     await work(vault)
   } finally {

@@ -16,7 +16,7 @@ import { bodyOf, namesOf, scratchParts } from '../support/scratchParts.ts'
 /** One mailbox with its identity and two messages, a small one and a large one. */
 const given = async () => {
   const parts = await scratchParts()
-  const keys = keyFiles({ dir: join(parts.dir, 'keys') })
+  const keys = keyFiles({ dir: parts.dir })
   const [small, large] = [parts.delivery(), parts.delivery()]
   const { mailboxId, recipient } = small
   const { identitySha256 } = await createIdentity(keys, { mailboxId, generation: 1 })

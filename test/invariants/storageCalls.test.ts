@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -9,6 +9,7 @@ import { startStorage } from '../../src/storage/storage.ts'
 import { bodyOf, scratchParts } from '../support/scratchParts.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'sealpost-storage-'))
+for (const name of ['vault', 'keys']) mkdirSync(join(dir, name))
 const storage = await startStorage({
   log: { engine: 'sqlite' as const, file: join(dir, 'events.db') },
   vault: { engine: 'packs', dir: join(dir, 'vault') },
