@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { GatewayError } from '../core/errors.ts'
 import type { Recorded } from '../core/events.ts'
 import { type EventId, origin, type Position } from '../core/ids.ts'
@@ -161,6 +162,8 @@ const storeReader = (
 
 /** A leader that has gone is answered for by the next at once, once the client has heard of it. */
 const readingAttempts = 3
+/** Milliseconds before the second attempt; before the third, twice that. */
+const readingPause = 50
 
 const reading = async <T>(read: () => Promise<T>): Promise<T> => {
   for (let attempt = 1; ; attempt++) {
@@ -171,6 +174,7 @@ const reading = async <T>(read: () => Promise<T>): Promise<T> => {
       const denied = deniedToRead(error)
       if (denied) throw denied
       if (attempt === readingAttempts) throw new GatewayError('storage-failed', { cause: error })
+      await delay(attempt * readingPause)
     }
   }
 }

@@ -90,13 +90,16 @@ const buffered = 256
 const searchWindow = 32
 const checkpointInterval = 32
 
+/** A follower may not have yet what was written: what it does not know would be taken for what there is not. */
+const ofTheLeader = { requiresLeader: true } as const
+
 /** Throws `StoreFailure` when the connection string cannot be used, a certificate's file that is missing included. */
 export const storeClient = (url: string): StoreClient => {
   const client = clientOf(url)
   const prefixes = streamCategories.map((category) => `${category}-`)
   return {
     append: async ({ stream, expected, events, within }) => {
-      const options = { expectedRevision: revisionOf(expected), deadline: within }
+      const options = { expectedRevision: revisionOf(expected), deadline: within, ...ofTheLeader }
       const writing = client.appendToStream(stream, events.map(eventDataOf), options)
       const { nextExpectedRevision, position } = await timed(writing, within)
       return { revision: Number(nextExpectedRevision), position }
@@ -105,7 +108,7 @@ export const storeClient = (url: string): StoreClient => {
       const fromRevision = revision === 'end' ? END : BigInt(revision)
       const direction = backwards ? BACKWARDS : FORWARDS
       try {
-        return await collect(client.readStream(stream, { fromRevision, direction, maxCount: limit }), within)
+        return await collect(client.readStream(stream, { fromRevision, direction, maxCount: limit, ...ofTheLeader }), within)
       } catch (error) {
         if (error instanceof StoreFailure && error.cause instanceof StreamNotFoundError) return []
         throw error
@@ -114,7 +117,7 @@ export const storeClient = (url: string): StoreClient => {
     readAll: (position, { backwards = false, limit, within }) => {
       const fromPosition = position === 'start' ? START : position === 'end' ? END : position
       const direction = backwards ? BACKWARDS : FORWARDS
-      return collect(client.readAll({ fromPosition, direction, maxCount: limit }), within)
+      return collect(client.readAll({ fromPosition, direction, maxCount: limit, ...ofTheLeader }), within)
     },
     follow: (position, onConfirmed) => {
       const filter = streamNameFilter({

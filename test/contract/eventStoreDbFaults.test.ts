@@ -154,6 +154,27 @@ given('a node that is not the leader sends the append to the one that is', async
   await leader.remove()
 })
 
+test('what decides is read at the leader: a follower that lags is not believed', async () => {
+  const leader = await scratchStore()
+  const leading = eventStoreDbLog({ url: leader.url })
+  await leading.append(appendOf('gateway-a', 'no-stream', [1]))
+  const reads: Readonly<Record<string, (log: EventLog) => Promise<unknown>>> = {
+    readStream: async (log) => (await log.readStream('gateway-a', 0, 10)).length,
+    readLast: async (log) => ((await log.readLast('gateway-a')) === undefined ? 0 : 1),
+    readAll: async (log) => (await log.readAll(origin, 10)).length,
+    head: async (log) => ((await log.head()) === origin ? 0 : 1),
+  }
+  for (const [name, read] of Object.entries(reads)) {
+    const follower = await scratchStore({ follows: leader.double().port })
+    const log = eventStoreDbLog({ url: follower.url })
+    assert.is(await read(log), 1, name)
+    await log.close()
+    await follower.remove()
+  }
+  await leading.close()
+  await leader.remove()
+})
+
 given(
   'a subscription that is dropped midway goes on where it was, without gap or duplicate',
   async ({ store, log, states }) => {

@@ -5,7 +5,7 @@ import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js'
 import { batchAppending, readings, tombstoning, unaryAppending } from './storeDoubleCalls.ts'
 import { type Fault, faultsOf } from './storeDoubleFaults.ts'
 import { openDoubleFile } from './storeDoubleFile.ts'
-import { clusterOf, supportedMethods } from './storeDoubleMessages.ts'
+import { clusterOf, notLeader, supportedMethods } from './storeDoubleMessages.ts'
 
 export type StoreDoubleOptions = {
   /** Its events, an SQLite file: another double on the same file goes on with them. */
@@ -24,6 +24,8 @@ export type StoreDoubleOptions = {
   readonly mayReadAll?: boolean
   /** The port of the node that its gossip names as the leader; its own otherwise. */
   readonly leaderPort?: number
+  /** It follows the leader at that port: who asks for the leader is sent there, others get what it has itself. */
+  readonly follows?: number
 }
 
 export type StoreDouble = {
@@ -59,9 +61,11 @@ export const startStoreDouble = async (options: StoreDoubleOptions): Promise<Sto
   const guarded = <H>(method: string, handle: H): H => {
     const guard = (call: AnyCall, answer?: (error: unknown) => void) => {
       counts.set(method, (counts.get(method) ?? 0) + 1)
-      if (open.has(method) || isAllowed(call.metadata, options.credentials)) (handle as AnyHandler)(call, answer)
-      else if (answer) answer(unauthenticated())
-      else call.emit('error', unauthenticated())
+      const refuse = (error: unknown) => (answer ? answer(error) : call.emit('error', error))
+      const wantsLeader = call.metadata.get('requires-leader')[0] === 'true'
+      if (options.follows !== undefined && wantsLeader) refuse(notLeader(options.follows))
+      else if (open.has(method) || isAllowed(call.metadata, options.credentials)) (handle as AnyHandler)(call, answer)
+      else refuse(unauthenticated())
     }
     return guard as H
   }
