@@ -1,8 +1,10 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Config } from './config.ts'
 import { GatewayError } from './core/errors.ts'
+import { addFileNow } from './disk/durable.ts'
 import { mustBeTheSame, recognise } from './disk/mark.ts'
 import type { LogPlace } from './log/openLog.ts'
 
@@ -22,6 +24,8 @@ export const pathsIn = (data: string) => ({
   /** Which vault and which keys are this gateway's. */
   vaultId: join(data, 'vault.id'),
   keysId: join(data, 'keys.id'),
+  /** Which data directory this is. */
+  gatewayId: join(data, 'gateway.id'),
 })
 
 /** The same, with what the configuration puts elsewhere. */
@@ -68,6 +72,12 @@ export const prepareDataDirectory = (data: string): void => {
     if (error instanceof GatewayError) throw error
     throw refuse(`The data directory ${path} cannot be written to (${codeOf(error)}).`, error)
   }
+}
+
+/** The id of the data directory, made at its first use. */
+export const instanceOf = ({ gatewayId }: Pick<Places, 'gatewayId'>): string => {
+  addFileNow(gatewayId, `${randomUUID()}\n`)
+  return readFileSync(gatewayId, 'utf8').trim()
 }
 
 export type Claim = { release(): void }

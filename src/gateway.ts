@@ -5,14 +5,17 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { maildropOf } from '../projections/maildrops.ts'
 import { listMailboxes, mailboxNamed } from '../projections/mailboxes.ts'
 import { type Config, configSha256 } from './config.ts'
+import { currentMailboxes } from './currentMailboxes.ts'
 import { asGatewayError, GatewayError } from './core/errors.ts'
 import { type Cause, type Fact, type PeerProtocol, type Stamp, stamper } from './core/events.ts'
 import { eventId, type MailboxId, newCommandId, newSessionId, type Position } from './core/ids.ts'
 import { type EventLog, type Logger, systemClock } from './core/ports.ts'
 import { Secret } from './core/secret.ts'
 import { gatewayStream } from './core/streams.ts'
+import { claimNode } from './nodeClaim.ts'
 import {
   claimDataDirectory,
+  instanceOf,
   logPlaceOf,
   type pathsIn,
   placesOf,
@@ -70,13 +73,15 @@ export type GatewayParts = {
   readonly logger: Logger
   /** Ends the waiting for a log that cannot be reached; the start then rejects with `shutting-down`. */
   readonly signal?: AbortSignal
+  /** Take the gateway's name from whatever data directory has it on this log. */
+  readonly takeOver?: boolean
 }
 
 /**
  * Starts everything on the data directory, or rejects with `start-refused` and has started nothing. An event store that
  * cannot be reached is waited for; meanwhile peers are told to come back later.
  */
-export const startGateway = async ({ config, logger, signal }: GatewayParts): Promise<Gateway> => {
+export const startGateway = async ({ config, logger, signal, takeOver = false }: GatewayParts): Promise<Gateway> => {
   const { data, node, domain } = config.gateway
   const paths = placesOf(config)
   prepareDataDirectory(data)
@@ -91,25 +96,37 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
     const vault = { engine: config.vault.engine, dir: paths.vault }
     const place = logPlaceOf(config)
     const standIn = () => openStandIns(standInsOf(config), { domain, tls })
-    const waiting = waitingForLog({ standIn, logger, signal })
+    const waiting = waitingForLog({ standIn, logger, signal, mayReturn: place.engine !== 'sqlite' })
     cleanup.push(() => waiting.over())
     const storage = await startStorage({ log: place, vault, keysDir: paths.keys, node }, waiting.onAway)
     cleanup.push(() => storage.close())
-    const views = await openViews({ file: paths.views, log: place, logger })
+    const { log } = storage
+    const patient: Pick<EventLog, 'append' | 'readLast'> = {
+      append: (append) => waiting.through(() => log.append(append)),
+      readLast: (stream) => waiting.through(() => log.readLast(stream)),
+    }
+    const stamp = stamper(node, () => clock.now())
+    const run = newSessionId()
+    const cause: Cause = { principal: 'system', correlationId: run, causationId: run }
+    // A log in one file has one gateway.
+    if (place.engine !== 'sqlite')
+      await claimNode({ log: patient, stamp, cause, node, instance: instanceOf(paths), takeOver })
+    const views = await openViews({ file: paths.views, log: place, logger, onAway: waiting.onAway, signal })
     cleanup.push(() => views.close())
-    await waiting.over()
 
     const history = pastViews({ log: place, domain, questions: config.limits.historyQuestions })
     cleanup.push(() => history.close())
 
-    const { log } = storage
-    const stamp = stamper(node, () => clock.now())
-    const record = recordGateway(log, stamp, node)
-    const started = await record({ type: 'GatewayStarted', data: { configSha256: configSha256(config) } })
+    const recordStart = recordGateway({ log: patient, stamp, cause, node })
+    const started = await recordStart({ type: 'GatewayStarted', data: { configSha256: configSha256(config) } })
     if (tls.created) {
       const { fingerprint, names, notAfter } = tls
-      await record({ type: 'CertificateInstalled', data: { fingerprint, names, notAfter: notAfter.toISOString() } })
+      await recordStart({
+        type: 'CertificateInstalled',
+        data: { fingerprint, names, notAfter: notAfter.toISOString() },
+      })
     }
+    await waiting.over()
 
     // Not waited for: building the views may take long.
     void closeLostSessions({ reader: views.reader, visible: views.visible, log, stamp, node, started }).then(
@@ -149,16 +166,13 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
       if (!mailbox && !views.status().mailboxesKnown) throw new GatewayError('storage-failed')
       return mailbox
     }
-    const current = place.engine === 'sqlite' ? undefined : () => mailboxesNow(views, log)
+    const current = place.engine === 'sqlite' ? undefined : currentMailboxes(views, log)
     const maildrops = openMaildrops({
       storage,
       lock: lockOf(config, { log, stamp, clock, logger }),
       login,
-      mailboxOf: async (user) => {
-        // Before the look, whatever it finds: who guesses names learns nothing from the time.
-        await current?.()
-        return named(user)?.mailboxId
-      },
+      mailboxOf: (user) => named(user)?.mailboxId,
+      current,
       snapshot: (mailboxId) => snapshotOf(views, log, mailboxId),
     })
     const certificates = { key: tls.key, cert: tls.cert }
@@ -215,9 +229,11 @@ export const startGateway = async ({ config, logger, signal }: GatewayParts): Pr
       // In the order of the way in: nobody new, what runs comes to its end, then what it needs.
       await Promise.all([smtp.close(grace), pop3.close(grace), admin.close()])
       await refusals.close()
-      await record({ type: 'GatewayStopped', data: { reason } }).catch((error: unknown) => {
-        logger.warn({ err: error }, 'GatewayStopped was not recorded')
-      })
+      await recordGateway({ log, stamp, cause, node })({ type: 'GatewayStopped', data: { reason } }).catch(
+        (error: unknown) => {
+          logger.warn({ err: error }, 'GatewayStopped was not recorded')
+        },
+      )
       await undo(cleanup)
       over.resolve(undefined)
     }
@@ -258,20 +274,21 @@ const standInsOf = ({ smtp, pop3, pop3s, admin }: Config): readonly StandInListe
     ['https', admin.host, admin.port],
   ])
 
-const recordGateway = (log: Pick<EventLog, 'append'>, stamp: Stamp, node: string) => {
-  const run = newSessionId()
-  const cause: Cause = { principal: 'system', correlationId: run, causationId: run }
-  return async (fact: Fact) => {
+type Recording = {
+  readonly log: Pick<EventLog, 'append'>
+  readonly stamp: Stamp
+  readonly cause: Cause
+  readonly node: string
+}
+
+const recordGateway =
+  ({ log, stamp, cause, node }: Recording) =>
+  async (fact: Fact) => {
     const commandId = newCommandId()
     const events = [stamp(fact, cause)]
     const { position } = await log.append({ stream: gatewayStream(node), expected: 'any', commandId, events })
     return { event: eventId(commandId, 0), position }
   }
-}
-
-/** Resolves when the mailboxes are known that any gateway had made before the call. */
-const mailboxesNow = async (views: Views, log: Pick<EventLog, 'head'>) =>
-  views.mailboxesVisible(await log.head(), AbortSignal.timeout(visibleWithin))
 
 /** Everything that was acknowledged before the call, in the log's order. */
 const snapshotOf = async (views: Views, log: Pick<EventLog, 'head'>, mailboxId: MailboxId) => {

@@ -19,6 +19,8 @@ export type Attempt = {
 }
 
 export type Login = {
+  /** Throws `too-many-attempts`, and counts that, if `authenticate` would: for who asks before he looks for the mailbox. */
+  mayTry(attempt: Attempt): void
   /**
    * Checks the password; the identities that it opens stay unlocked for the session until `storage.lock`. Rejects with
    * `password-wrong` (for a mailbox that does not exist too, after the same time), `too-many-attempts`, `overloaded` or a
@@ -62,15 +64,20 @@ export const createLogin = ({ storage, log, stamp, guard, refused, logger }: Log
     }
   }
 
+  const tooMany = (attempt: Attempt) => {
+    refuse(attempt, 'too-many-attempts')
+    return new GatewayError('too-many-attempts')
+  }
+
   return {
     refuse,
+    mayTry(attempt) {
+      if (guard.wait(attempt.remoteAddress, guessedBy(attempt)) > 0) throw tooMany(attempt)
+    },
     async authenticate(attempt) {
-      const { remoteAddress, mailboxId, user } = attempt
-      const guessed = mailboxId ?? user
-      if (guard.admit(remoteAddress, guessed) > 0) {
-        refuse(attempt, 'too-many-attempts')
-        throw new GatewayError('too-many-attempts')
-      }
+      const { remoteAddress, mailboxId } = attempt
+      const guessed = guessedBy(attempt)
+      if (guard.admit(remoteAddress, guessed) > 0) throw tooMany(attempt)
       if ((await unlock(attempt, guessed)) && mailboxId !== undefined) {
         guard.succeeded(remoteAddress, guessed)
         return mailboxId
@@ -81,3 +88,5 @@ export const createLogin = ({ storage, log, stamp, guard, refused, logger }: Log
     },
   }
 }
+
+const guessedBy = ({ mailboxId, user }: Attempt) => mailboxId ?? user

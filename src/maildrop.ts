@@ -52,13 +52,15 @@ export type MaildropParts = {
   readonly storage: Pick<Storage, 'lock' | 'retrieve'>
   readonly lock: MaildropLock
   readonly login: Login
-  /** The mailbox that a POP3 user name means. */
-  mailboxOf(user: string): Promise<MailboxId | undefined>
+  /** The mailbox that a POP3 user name means, as far as is known. */
+  mailboxOf(user: string): MailboxId | undefined
+  /** Where others make mailboxes too: resolves when those are known that there were at the time of the call. */
+  readonly current: (() => Promise<void>) | undefined
   /** Everything acknowledged so far that is retrievable from the mailbox, in the log's order. */
   snapshot(mailbox: MailboxId): Promise<readonly MaildropEntry[]>
 }
 
-export const openMaildrops = ({ storage, lock, login, mailboxOf, snapshot }: MaildropParts): Maildrops => {
+export const openMaildrops = ({ storage, lock, login, mailboxOf, current, snapshot }: MaildropParts): Maildrops => {
   const held = new Map<SessionId, HeldLock>()
 
   const release: Maildrops['release'] = ({ sessionId }) => {
@@ -82,7 +84,13 @@ export const openMaildrops = ({ storage, lock, login, mailboxOf, snapshot }: Mai
     release,
     async open({ sessionId, remoteAddress, user, password }) {
       const cause = causeOf({ sessionId, remoteAddress, cause: sessionId })
-      const attempt = { sessionId, remoteAddress, cause, mailboxId: await mailboxOf(user), user, password }
+      const attemptNow = () => ({ sessionId, remoteAddress, cause, mailboxId: mailboxOf(user), user, password })
+      if (current) {
+        // Before the look, which costs something, and after it whatever it finds: the time tells no names.
+        login.mayTry(attemptNow())
+        await current()
+      }
+      const attempt = attemptNow()
       const mailboxId = await login.authenticate(attempt)
       await take(attempt, mailboxId)
       const maildrop = { mailboxId, sessionId, remoteAddress, cause: sessionId }

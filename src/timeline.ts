@@ -113,6 +113,7 @@ const whatOf = (event: Recorded): string => {
     case 'LoginAccepted':
     case 'LoginRefused':
     case 'SessionClosed':
+    case 'NodeClaimed':
     case 'GatewayStarted':
     case 'GatewayStopped':
     case 'CertificateInstalled':

@@ -9,14 +9,14 @@ export const serve: Command = {
   name: 'serve',
   summary: 'Run the gateway until it is told to stop (SIGTERM or SIGINT; a second one ends it at once)',
   operands: [],
-  options: {},
+  options: { 'take-over': { about: 'Take the name ([gateway] node) from the data directory that had it' } },
   run: async (given, io) => {
     const config = configured(given, io)
     // Loaded only here: no other command needs the whole gateway.
     const [{ startGateway }, { createLogger }] = await Promise.all([import('../gateway.ts'), import('../logger.ts')])
     const logger = createLogger(config.gateway.logLevel)
     const waiting = new AbortController()
-    const starting = startGateway({ config, logger, signal: waiting.signal })
+    const starting = startGateway({ config, logger, signal: waiting.signal, takeOver: given.flag('take-over') })
     const forget = stopOnSignals(starting, () => waiting.abort())
     const gateway = await starting.catch((error: unknown) => {
       // Told to stop before there was anything to stop.

@@ -122,6 +122,8 @@ export type EventData = {
     readonly transcriptSha256: string | null
   }
 
+  /** A gateway's name belongs to the data directory of that id from now on, and to no other. */
+  NodeClaimed: { readonly node: string; readonly instance: string }
   GatewayStarted: { readonly configSha256: string }
   GatewayStopped: { readonly reason: string }
   CertificateInstalled: { readonly fingerprint: string; readonly names: readonly string[]; readonly notAfter: string }
@@ -156,6 +158,7 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   LoginAccepted: 1,
   LoginRefused: 1,
   SessionClosed: 2,
+  NodeClaimed: 1,
   GatewayStarted: 1,
   GatewayStopped: 1,
   CertificateInstalled: 1,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { MailboxId, MessageId, SessionId } from './ids.ts'
 
 /** What stands before the first `-` of a stream's name. A log that others share is searched for these and no others. */
-export const streamCategories = ['mailbox', 'alias', 'message', 'maildrop', 'session', 'gateway'] as const
+export const streamCategories = ['mailbox', 'alias', 'message', 'maildrop', 'session', 'gateway', 'node'] as const
 export type StreamCategory = (typeof streamCategories)[number]
 export type StreamName = `${StreamCategory}-${string}`
 
@@ -10,6 +10,8 @@ export const mailboxStream = (id: MailboxId): StreamName => `mailbox-${id}`
 export const messageStream = (id: MessageId): StreamName => `message-${id}`
 export const maildropStream = (id: MailboxId): StreamName => `maildrop-${id}`
 export const sessionStream = (id: SessionId): StreamName => `session-${id}`
+/** Its last event says which data directory the name belongs to. */
+export const nodeStream = (node: string): StreamName => `node-${node}`
 export const gatewayStream = (node: string): StreamName => `gateway-${node}`
 
 /** The stream's single writer is what makes an address belong to one mailbox. Only the digest of the address is named. */

@@ -12,6 +12,8 @@ import { sourceOf } from './sourceAddress.ts'
 export type GuessingGuard = {
   /** Milliseconds to wait; 0 when the peer may try now, and has begun to. */
   admit(source: string, mailbox: string): number
+  /** The same without beginning to try. */
+  wait(source: string, mailbox: string): number
   failed(source: string, mailbox: string): void
   succeeded(source: string, mailbox: string): void
   abandoned(source: string, mailbox: string): void
@@ -66,6 +68,7 @@ export const guessingGuard = (clock: Clock): GuessingGuard => {
     pairs.settled(pair)
   }
   return {
+    wait: (remoteAddress, mailbox) => waitOf(keysOf(remoteAddress, mailbox)),
     admit: (remoteAddress, mailbox) => {
       const keys = keysOf(remoteAddress, mailbox)
       const wait = waitOf(keys)

@@ -108,7 +108,10 @@ export const storeClient = (url: string): StoreClient => {
       const fromRevision = revision === 'end' ? END : BigInt(revision)
       const direction = backwards ? BACKWARDS : FORWARDS
       try {
-        return await collect(client.readStream(stream, { fromRevision, direction, maxCount: limit, ...ofTheLeader }), within)
+        return await collect(
+          client.readStream(stream, { fromRevision, direction, maxCount: limit, ...ofTheLeader }),
+          within,
+        )
       } catch (error) {
         if (error instanceof StoreFailure && error.cause instanceof StreamNotFoundError) return []
         throw error

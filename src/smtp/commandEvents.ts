@@ -3,7 +3,13 @@ import type { Logger } from '../core/ports.ts'
 import type { Command } from './commandLine.ts'
 import { findRecipient, type Mailbox, type RecipientFound, type Recipients } from './recipient.ts'
 
-export type CommandContext = { readonly recipients: Recipients; readonly logger: Logger; readonly sessionId: string }
+export type CommandContext = {
+  readonly recipients: Recipients
+  readonly logger: Logger
+  readonly sessionId: string
+  /** Whether a recipient may come now: one that is refused anyway is not looked for at length. */
+  readonly awaitsRecipient: boolean
+}
 
 export type CommandEvent = { readonly event: SmtpEvent; readonly mailbox?: Mailbox | undefined }
 
@@ -14,7 +20,8 @@ export type CommandEvent = { readonly event: SmtpEvent; readonly mailbox?: Mailb
 export const eventOf = (command: Command, context: CommandContext): CommandEvent | Promise<CommandEvent> => {
   const asked = eventNow(command, context)
   const { current } = context.recipients
-  if (current === undefined || asked.event.type !== 'rcpt' || !knowsNone.has(asked.event.found.is)) return asked
+  if (current === undefined || asked.event.type !== 'rcpt' || !context.awaitsRecipient) return asked
+  if (!knowsNone.has(asked.event.found.is)) return asked
   return current().then(
     () => eventNow(command, context),
     (error: unknown) => {

@@ -171,7 +171,8 @@ export class JournalConnection extends SMTPConnection {
 
   #onCommand(command: Command): void {
     const { logger } = this.#shared
-    const event = eventOf(command, { recipients: this.#shared, logger, sessionId: this.sessionId })
+    const awaitsRecipient = this.#session?.getSnapshot().matches({ open: 'transaction' }) ?? false
+    const event = eventOf(command, { recipients: this.#shared, logger, sessionId: this.sessionId, awaitsRecipient })
     if (!(event instanceof Promise)) {
       this.#take(command, event)
       return

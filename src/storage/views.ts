@@ -27,7 +27,13 @@ export type Views = {
   close(): Promise<void>
 }
 
-export type ViewsParts = ProjectorPlace & { readonly logger: Logger }
+export type ViewsParts = ProjectorPlace & {
+  readonly logger: Logger
+  /** Called, and waited for, when the log is away before the views are open; what it rejects with ends the start. */
+  readonly onAway?: (error: GatewayError) => Promise<void>
+  /** Ends the start with `shutting-down`. */
+  readonly signal?: AbortSignal | undefined
+}
 
 /** Milliseconds after which a thread that does not close is ended. */
 const closeWithin = 10_000
@@ -37,12 +43,12 @@ const closeWithin = 10_000
  * other views too unless that takes long or an event stops them. Rejects with `start-refused`, saying why, if the
  * mailboxes cannot be known: their mail would be refused.
  */
-export const openViews = async ({ file, log, logger }: ViewsParts): Promise<Views> => {
-  const place = { file, log }
-  let outcome = await attempt(place, logger)
+export const openViews = async (parts: ViewsParts): Promise<Views> => {
+  const { logger } = parts
+  let outcome = await attempt(parts)
   if ('corrupt' in outcome && outcome.corrupt) {
     logger.warn({ reason: outcome.reason }, 'views.db is corrupt and is built anew')
-    outcome = await attempt(place, logger)
+    outcome = await attempt(parts)
   }
   if ('reason' in outcome) {
     throw new GatewayError('start-refused', { detail: `The views cannot be built: ${outcome.reason}` })
@@ -50,36 +56,58 @@ export const openViews = async ({ file, log, logger }: ViewsParts): Promise<View
   return outcome
 }
 
-const attempt = async (place: ProjectorPlace, logger: Logger): Promise<Views | Stop> => {
-  const thread = startProjector(place, logger)
-  const begun = await thread.state.begun
+const attempt = async (parts: ViewsParts): Promise<Views | Stop> => {
+  const thread = startProjector(parts)
   try {
-    if (begun === 'open') return viewsOf(thread, place.file, logger)
+    const begun = await Promise.race([thread.state.begun, thread.givenUp])
+    if (begun === 'open') return viewsOf(thread, parts)
+    await thread.close()
+    return begun
   } catch (error) {
     await thread.close()
-    throw new GatewayError('start-refused', { detail: `The views ${place.file} cannot be read`, cause: error })
+    throw error
   }
-  await thread.close()
-  return begun
 }
 
-type Thread = { readonly state: ViewsState; readonly close: () => Promise<void> }
+type Thread = {
+  readonly state: ViewsState
+  /** Rejects when nobody waits for the views any more. */
+  readonly givenUp: Promise<never>
+  readonly close: () => Promise<void>
+}
 
-const startProjector = (place: ProjectorPlace, logger: Logger): Thread => {
+const startProjector = ({ file, log, logger, onAway, signal }: ViewsParts): Thread => {
+  const place: ProjectorPlace = { file, log }
   const worker = startThread(new URL('./projector.ts', import.meta.url), place)
+  const { promise: givenUp, reject: giveUp } = Promise.withResolvers<never>()
+  givenUp.catch(() => undefined)
+  signal?.addEventListener('abort', () => giveUp(new GatewayError('shutting-down')), { once: true })
+  let begun = false
+  /** One look at a time: while it is waited for, further reports say the same. */
+  let waiting = false
+  const awayAtTheStart = (cause: string) => {
+    if (begun || waiting || !onAway) return
+    waiting = true
+    onAway(new GatewayError('storage-failed', { cause })).then(() => (waiting = false), giveUp)
+  }
   const state = viewsState(logger)
   const over = Promise.withResolvers<undefined>()
   worker.on('message', (report: ProjectorReport) => {
     if (report.type === 'closed') over.resolve(undefined)
-    else state.on(report)
+    else {
+      if (report.type === 'stalled') awayAtTheStart(report.reason)
+      state.on(report)
+    }
   })
   worker.on('error', (error: unknown) => state.ended(String(error)))
   worker.on('exit', () => {
     state.ended('the thread has ended')
     over.resolve(undefined)
   })
+  void state.begun.then(() => (begun = true))
   return {
     state,
+    givenUp,
     close: async () => {
       state.close()
       worker.postMessage('close')
@@ -91,8 +119,8 @@ const startProjector = (place: ProjectorPlace, logger: Logger): Thread => {
   }
 }
 
-const viewsOf = ({ state, close }: Thread, file: string, logger: Logger): Views => {
-  const db = new DatabaseSync(file, { readOnly: true, timeout: 1000 })
+const viewsOf = ({ state, close }: Thread, { file, logger }: ViewsParts): Views => {
+  const db = openReader(file)
   const closed = () => state.status().state === 'closed'
   return {
     reader: guarded(viewReader(db), closed, (error) => {
@@ -109,6 +137,14 @@ const viewsOf = ({ state, close }: Thread, file: string, logger: Logger): Views 
       db.close()
       await close()
     },
+  }
+}
+
+const openReader = (file: string) => {
+  try {
+    return new DatabaseSync(file, { readOnly: true, timeout: 1000 })
+  } catch (cause) {
+    throw new GatewayError('start-refused', { detail: `The views ${file} cannot be read`, cause })
   }
 }
 

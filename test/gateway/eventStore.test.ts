@@ -13,7 +13,7 @@ import { environment, freePorts, scratchEnv } from '../../ops/scratchGateway.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { eventsOf, messagesOf, withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
-import { storeDoubleProcess } from '../support/storeDoubleProcess.ts'
+import { type StoreDoubleProcess, storeDoubleProcess } from '../support/storeDoubleProcess.ts'
 import { startTestGateway } from '../support/testGateway.ts'
 import { openWire } from '../support/wire.ts'
 
@@ -94,6 +94,62 @@ test('a gateway that waits for its store stops when it is told to', async () => 
   const [code] = (await once(child, 'exit')) as unknown as readonly [number | null]
   assert.is(code, 0)
   rmSync(data, { recursive: true })
+})
+
+/** A start on a store that ends in the middle of it: what peers hear meanwhile, and whether it serves in the end. */
+const startAcross = async (data: string | undefined, store: StoreDoubleProcess) => {
+  const ports = await freePorts()
+  const starting = startTestGateway({
+    ...(data === undefined ? {} : { data }),
+    ports,
+    env: over(store.url),
+    within: 40_000,
+  })
+  starting.catch(() => undefined)
+  await until(() => isOpen(ports.smtp), 'somebody answers')
+  assert.match(await firstLine(ports.smtp), /^421 4\.3\.0 gateway\.test /)
+  await store.start()
+  const gateway = await starting
+  const client = await smtpClient(ports.smtp)
+  await client.quit()
+  return gateway
+}
+
+test('a store that goes at any moment of a start is waited for, with somebody there who says so', async () => {
+  const store = await storeDoubleProcess()
+  store.arm({ is: 'killed' }) // at the first append: that of the name
+  const first = await startAcross(undefined, store)
+  await first.createMailbox('--name', 'kept')
+  assert.is(await first.stop(), 0)
+  store.arm({ is: 'killed' }) // at GatewayStarted
+  const second = await startAcross(first.data, store)
+  assert.is(await second.stop(), 0)
+  for (const read of [1, 2, 3, 4]) {
+    await store.start({ diesAtRead: read })
+    const next = await startAcross(first.data, store)
+    assert.match(await next.command('mailbox', 'list'), /kept/)
+    assert.is(await next.stop(), 0)
+  }
+  first.remove()
+  await store.remove()
+})
+
+test('a start that waits in its middle for the store stops when it is told to', async () => {
+  const store = await storeDoubleProcess()
+  const before = await startTestGateway({ env: over(store.url) })
+  assert.is(await before.stop(), 0)
+  for (const read of [2, 3]) {
+    await store.start({ diesAtRead: read })
+    const ports = await freePorts()
+    const env = { ...environment(), ...scratchEnv(before.data, ports), ...over(store.url) }
+    const child = spawn(process.execPath, [main, 'serve'], { cwd: before.data, env, stdio: 'ignore' })
+    await until(() => isOpen(ports.smtp), 'somebody answers')
+    child.kill('SIGTERM')
+    const [code] = (await once(child, 'exit')) as unknown as readonly [number | null]
+    assert.is(code, 0)
+  }
+  before.remove()
+  await store.remove()
 })
 
 test('a store that is killed under load loses no acknowledged mail; meanwhile peers are put off, and it goes on by itself', async () => {

@@ -182,4 +182,20 @@ given(
   },
 )
 
+given('a name belongs to one data directory, unless it is taken over', async ({ gateways, start }) => {
+  const [one] = gateways as [ScratchGateway, ScratchGateway]
+  const { mailboxId, password } = await one.createMailbox('--name', 'named')
+  const holder = await login(one, mailboxId, password)
+  const refused = await start('gw-1').then(
+    () => 'started',
+    (error: unknown) => String(error),
+  )
+  assert.match(refused, /The name gw-1 .* belongs to another data directory .* start it once with --take-over/)
+  assert.match(await holder.client.command('STAT'), /^\+OK 0 0/)
+  await one.kill()
+  const again = await start('gw-1', one.data)
+  gateways.push(again)
+  assert.match((await login(again, mailboxId, password)).greeting, /^\+OK/, 'a lease of its own earlier life')
+})
+
 test.run()

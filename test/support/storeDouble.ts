@@ -26,6 +26,8 @@ export type StoreDoubleOptions = {
   readonly leaderPort?: number
   /** It follows the leader at that port: who asks for the leader is sent there, others get what it has itself. */
   readonly follows?: number
+  /** At so many reads its process ends itself by SIGKILL. */
+  readonly diesAtRead?: number
 }
 
 export type StoreDouble = {
@@ -61,6 +63,7 @@ export const startStoreDouble = async (options: StoreDoubleOptions): Promise<Sto
   const guarded = <H>(method: string, handle: H): H => {
     const guard = (call: AnyCall, answer?: (error: unknown) => void) => {
       counts.set(method, (counts.get(method) ?? 0) + 1)
+      if (method === 'Read' && counts.get(method) === options.diesAtRead) process.kill(process.pid, 'SIGKILL')
       const refuse = (error: unknown) => (answer ? answer(error) : call.emit('error', error))
       const wantsLeader = call.metadata.get('requires-leader')[0] === 'true'
       if (options.follows !== undefined && wantsLeader) refuse(notLeader(options.follows))

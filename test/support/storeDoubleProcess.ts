@@ -13,7 +13,8 @@ export type StoreDoubleProcess = {
   readonly url: string
   arm(fault: Fault): void
   kill(): Promise<void>
-  start(): Promise<void>
+  /** With further options, this time. */
+  start(more?: Partial<StoreDoubleOptions>): Promise<void>
   /** Kills it and removes its file. */
   remove(): Promise<void>
 }
@@ -26,8 +27,8 @@ export const storeDoubleProcess = async ({
 }: StoreDoubleProcessOptions = {}): Promise<StoreDoubleProcess> => {
   const directory = mkdtempSync(join(tmpdir(), 'sealpost-store-'))
   let port = options.port ?? 0
-  const begin = async () => {
-    const settings: StoreDoubleOptions = { noise: true, ...options, port, file: join(directory, 'store.db') }
+  const begin = async (more: Partial<StoreDoubleOptions> = {}) => {
+    const settings: StoreDoubleOptions = { noise: true, ...options, ...more, port, file: join(directory, 'store.db') }
     const child = fork(main, [JSON.stringify(settings)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: [],
@@ -50,9 +51,9 @@ export const storeDoubleProcess = async ({
     },
     arm: (fault) => void child?.send({ arm: fault }),
     kill,
-    start: async () => {
+    start: async (more) => {
       await kill()
-      child = await begin()
+      child = await begin(more)
     },
     remove: async () => {
       await kill()

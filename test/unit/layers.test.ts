@@ -56,6 +56,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   replaySession: ['core', 'actors'],
   lostSessions: ['core', 'projections'],
   relays: ['core', 'projections'],
+  nodeClaim: ['core'],
+  currentMailboxes: ['core'],
   proxy: ['core', 'wire', 'actors', 'projections', ...useCases],
   offline: ['core', 'log', 'vault', 'keys', 'retrieve', 'allEvents', 'history', 'dataDirectory'],
   fsck: ['core', 'log', 'vault', 'keys', 'allEvents', 'dataDirectory'],
