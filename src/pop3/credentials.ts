@@ -1,5 +1,7 @@
 import type { CredentialsFound } from '../../actors/pop3Replies.ts'
 import { Secret } from '../core/secret.ts'
+import { decodeBase64 } from '../wire/base64.ts'
+import { decodeUtf8 } from '../wire/utf8.ts'
 
 /** What a login is tried with. */
 export type Credentials = { readonly user: string; readonly password: Secret }
@@ -34,7 +36,7 @@ export const holdCredentials = (isSecure: () => boolean): CredentialsHolder => {
   return {
     user: (name) => {
       if (!isSecure()) return 'unread'
-      const text = utf8(name)
+      const text = decodeUtf8(name)
       if (text === undefined) return 'malformed'
       if (isProxied(text)) return 'proxied'
       user = text
@@ -42,7 +44,7 @@ export const holdCredentials = (isSecure: () => boolean): CredentialsHolder => {
     },
     pass: (secret) => {
       if (!isSecure()) return 'unread'
-      const text = utf8(secret)
+      const text = decodeUtf8(secret)
       if (text === undefined) return 'malformed'
       password = new Secret(text)
       return 'given'
@@ -70,22 +72,10 @@ export const holdCredentials = (isSecure: () => boolean): CredentialsHolder => {
 /** `user%server%mailbox` asks for a proxy session. */
 const isProxied = (name: string) => name.includes('%')
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-const utf8 = (octets: Uint8Array): string | undefined => {
-  try {
-    return strictUtf8.decode(octets)
-  } catch {
-    return undefined
-  }
-}
-
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-
 /** RFC 4616 §2: `[authzid] NUL authcid NUL passwd`. Nobody may act for another: an authzid has to be the authcid. */
 const parsePlain = (text: string): Credentials | undefined => {
-  if (!base64.test(text)) return undefined
-  const [authorize, user, password, more] = utf8(Buffer.from(text, 'base64'))?.split('\0') ?? []
+  const octets = decodeBase64(text)
+  const [authorize, user, password, more] = (octets && decodeUtf8(octets))?.split('\0') ?? []
   if (!user || !password || more !== undefined) return undefined
   return authorize === '' || authorize === user ? { user, password: new Secret(password) } : undefined
 }
