@@ -1,6 +1,6 @@
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
 import { maxCommandLine } from './commandLine.ts'
-import { type DataParser, dataParser } from './dataParser.ts'
+import { type DataParser, dataParser } from '../wire/dataParser.ts'
 import { lineReader } from './lineReader.ts'
 
 /** What a connection does with what its peer sends; called in the order of the wire, never one inside another. */

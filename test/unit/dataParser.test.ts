@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { dataParser } from '../../src/smtp/dataParser.ts'
+import { dataParser } from '../../src/wire/dataParser.ts'
 
 type Parsed = { readonly content: string; readonly rest: string | undefined }
 

@@ -28,7 +28,7 @@ export type DataParser = {
 type Matched = 0 | 1 | 2 | 3 | 4
 
 /**
- * RFC 5321 §4.1.1.4 and §4.5.2, strictly: only CR LF "." CR LF ends the data (or "." CR LF at its very start), and a dot is
+ * RFC 5321 §4.1.1.4 and §4.5.2, and RFC 1939 §3 for a multi-line reply, strictly: only CR LF "." CR LF ends the data (or "." CR LF at its very start), and a dot is
  * removed only where it follows CR LF (or the start). Bare CR and bare LF are content like any other octet.
  */
 export const dataParser = (): DataParser => {
