@@ -3,22 +3,32 @@ import { isSessionOutcome, type SessionOutcome } from '../src/core/events.ts'
 import { isMessageId } from '../src/core/ids.ts'
 import type { MaildropSize, MessageRef, Pop3Event } from './pop3Replies.ts'
 import { pop3Session } from './pop3Session.ts'
-import type { Fetched, Pop3Input } from './pop3Setup.ts'
+import type { Fetched, Pop3Input, Relayed } from './pop3Setup.ts'
+import { readProxied, type RemoteStatus, remoteStatuses, statusCode, writeProxied } from './proxied.ts'
 import type { Notation, WorkEvent } from './transcript.ts'
 
 export type Pop3Heard =
   | Pop3Event
   | WorkEvent<'unlock', MaildropSize>
   | WorkEvent<'fetch', Fetched>
-  | WorkEvent<'upgrade' | 'enumerate' | 'send' | 'update', unknown>
+  | WorkEvent<'upgrade' | 'enumerate' | 'send' | 'update' | 'passOn', unknown>
+  | WorkEvent<'connect' | 'answer', RemoteStatus>
+  | WorkEvent<'relay', Relayed>
 
 /** The domain and the session stand in texts only. */
-const writeInput = ({ secure, badCommands }: Pop3Input) => `${secure ? 'tls' : 'plain'} bad=${badCommands}`
+const writeInput = ({ secure, proxy, badCommands }: Pop3Input) =>
+  `${secure ? 'tls' : 'plain'} bad=${badCommands}${proxy ? ' proxy' : ''}`
 
 const readInput = (text: string): Pop3Input | undefined => {
-  const [, tls, badCommands] = /^(tls|plain) bad=(\d+)$/.exec(text) ?? []
+  const [, tls, badCommands, proxy] = /^(tls|plain) bad=(\d+)( proxy)?$/.exec(text) ?? []
   if (badCommands === undefined) return undefined
-  return { session: '', domain: '', secure: tls === 'tls', badCommands: Number(badCommands) }
+  return {
+    session: '',
+    domain: '',
+    secure: tls === 'tls',
+    proxy: proxy !== undefined,
+    badCommands: Number(badCommands),
+  }
 }
 
 const done = 'xstate.done.actor.'
@@ -38,8 +48,15 @@ const writeEvent = (event: Pop3Heard): string => {
       return `${event.type} ${writeMessage(event.message)}`
     case 'top':
       return `top ${writeMessage(event.message)} lines=${event.lines}`
+    case 'proxied':
+      return `proxied ${writeProxied(event)}`
     case 'closed':
       return `closed ${event.outcome}`
+    case 'xstate.done.actor.connect':
+    case 'xstate.done.actor.answer':
+      return `${event.type.slice(done.length)}.done ${event.output}`
+    case 'xstate.done.actor.relay':
+      return `relay.done ${event.output.status}${event.output.rest ? ' rest' : ''}`
     case 'xstate.done.actor.unlock':
       return `unlock.done count=${event.output.count} octets=${event.output.octets}`
     case 'xstate.done.actor.fetch':
@@ -48,6 +65,7 @@ const writeEvent = (event: Pop3Heard): string => {
     case 'xstate.done.actor.enumerate':
     case 'xstate.done.actor.send':
     case 'xstate.done.actor.update':
+    case 'xstate.done.actor.passOn':
       return `${event.type.slice(done.length)}.done`
     case 'xstate.error.actor.upgrade':
     case 'xstate.error.actor.unlock':
@@ -55,6 +73,10 @@ const writeEvent = (event: Pop3Heard): string => {
     case 'xstate.error.actor.fetch':
     case 'xstate.error.actor.send':
     case 'xstate.error.actor.update':
+    case 'xstate.error.actor.passOn':
+    case 'xstate.error.actor.connect':
+    case 'xstate.error.actor.answer':
+    case 'xstate.error.actor.relay':
       return `${event.type.slice(failed.length)}.failed ${asGatewayError(event.error).code}`
     default:
       return event.type
@@ -69,7 +91,19 @@ const readEvent = (text: string): Pop3Heard | undefined => {
   return type.includes('.') ? readWork(type, words) : readCommand(type, words)
 }
 
-const plain = ['capa', 'stls', 'quit', 'noop', 'stat', 'list', 'uidl', 'rset', 'unknown', 'oversized'] as const
+const plain = [
+  'capa',
+  'stls',
+  'quit',
+  'noop',
+  'stat',
+  'list',
+  'uidl',
+  'rset',
+  'unknown',
+  'oversized',
+  'remoteLost',
+] as const
 const onMessages = ['listOne', 'uidlOne', 'retr', 'dele'] as const
 const found = ['unread', 'given', 'proxied', 'malformed'] as const
 
@@ -93,7 +127,7 @@ const readCommand = (type: string, words: readonly string[]): Pop3Heard | undefi
       return what && { type, found: what }
     }
     case 'response': {
-      const what = oneOf([...found, 'cancelled'], first)
+      const what = oneOf([...found, 'cancelled', 'otherMechanism'], first)
       return what && { type, found: what }
     }
     case 'top':
@@ -101,6 +135,10 @@ const readCommand = (type: string, words: readonly string[]): Pop3Heard | undefi
     case 'malformed':
       // What the right syntax is, stands in the text of the reply only.
       return { type, syntax: '' }
+    case 'proxied': {
+      const asked = readProxied(words.join(' '))
+      return asked && { type, ...asked }
+    }
     case 'closed':
       return isSessionOutcome(first) ? { type, outcome: first } : undefined
     default:
@@ -113,8 +151,9 @@ const readMessage = ([number = '', octets = '', messageId = '']: readonly string
     ? { number: Number(number), octets: Number(octets.slice('octets='.length)), messageId }
     : undefined
 
-const works = ['upgrade', 'unlock', 'enumerate', 'fetch', 'send', 'update'] as const
-const plainWorks = ['upgrade', 'enumerate', 'send', 'update'] as const
+const plainWorks = ['upgrade', 'enumerate', 'send', 'update', 'passOn'] as const
+const logins = ['connect', 'answer'] as const
+const works = [...plainWorks, ...logins, 'unlock', 'fetch', 'relay'] as const
 
 const readWork = (type: string, [first = '', second = '']: readonly string[]): Pop3Heard | undefined => {
   const [name = '', end] = type.split('.')
@@ -124,6 +163,10 @@ const readWork = (type: string, [first = '', second = '']: readonly string[]): P
   }
   if (name === 'fetch') return { type: `${done}fetch`, output: { whole: first === 'whole' } }
   if (name === 'unlock') return { type: `${done}unlock`, output: { count: valueOf(first), octets: valueOf(second) } }
+  const status = oneOf(remoteStatuses, first)
+  if (name === 'relay') return status && { type: `${done}relay`, output: { status, rest: second === 'rest' } }
+  const login = oneOf(logins, name)
+  if (login !== undefined) return status && { type: `${done}${login}`, output: status }
   const work = oneOf(plainWorks, name)
   return work && { type: `${done}${work}`, output: undefined }
 }
@@ -141,6 +184,7 @@ export const pop3Notation: Notation<typeof pop3Session, Pop3Heard> = {
   writeEvent,
   readEvent,
   replyCode: (emitted) => {
+    if (emitted.type === 'pass') return statusCode(emitted.status)
     if (emitted.type !== 'reply') return undefined
     const [, status = '', code = ''] = codeForm.exec(emitted.lines[0] ?? '') ?? []
     return status + code

@@ -1,6 +1,7 @@
 import { answerTo, asGatewayError } from '../src/core/errors.ts'
 import type { SessionOutcome } from '../src/core/events.ts'
 import type { MessageId } from '../src/core/ids.ts'
+import type { Proxied } from './proxied.ts'
 
 /** A message of the maildrop by what listings say of it. */
 export type MessageRef = { readonly number: number; readonly octets: number; readonly messageId: MessageId }
@@ -18,7 +19,11 @@ export type Pop3Event =
   /** `awaited`: no initial response, the peer waits for the challenge. */
   | { readonly type: 'auth'; readonly found: CredentialsFound | 'awaited' | 'otherMechanism' }
   /** The line after a challenge. */
-  | { readonly type: 'response'; readonly found: CredentialsFound | 'cancelled' }
+  | { readonly type: 'response'; readonly found: CredentialsFound | 'cancelled' | 'otherMechanism' }
+  /** A command for the remote server. */
+  | ({ readonly type: 'proxied' } & Proxied)
+  /** The remote server has closed, while nothing was asked of it. */
+  | { readonly type: 'remoteLost' }
   /** `message` is undefined when the number names none. */
   | { readonly type: 'listOne' | 'uidlOne' | 'retr' | 'dele'; readonly message: MessageRef | undefined }
   | { readonly type: 'top'; readonly message: MessageRef | undefined; readonly lines: number }
@@ -33,14 +38,14 @@ export type MaildropSize = { readonly count: number; readonly octets: number }
 export type Refusal = 'bad-command' | 'credentials-without-tls' | 'proxy-not-enabled'
 
 // RFC 2449 §6; EXPIRE, LOGIN-DELAY, APOP and UTF8 are not offered.
-export const capabilities = (secure: boolean): readonly string[] => [
+export const capabilities = ({ secure, proxy }: { secure: boolean; proxy: boolean }): readonly string[] => [
   '+OK Capability list follows',
   'TOP',
   'UIDL',
   'RESP-CODES',
   'AUTH-RESP-CODE',
   'PIPELINING',
-  ...(secure ? ['USER', 'SASL PLAIN'] : ['STLS']),
+  ...(secure ? ['USER', proxy ? 'SASL PLAIN XOAUTH2 OAUTHBEARER' : 'SASL PLAIN'] : ['STLS']),
   'IMPLEMENTATION Sealpost',
   '.',
 ]

@@ -1,6 +1,8 @@
 import { noDeletions } from './deletions.ts'
 import { type MaildropSize, scanText, sizeText, uniqueIdText } from './pop3Replies.ts'
+import { proxiedStates } from './pop3ProxiedStates.ts'
 import { type Done, empty, type Fetched, left, outputOf, pop3 } from './pop3Setup.ts'
+import { broken, refusedLogin, working } from './pop3Working.ts'
 
 const bye = [
   { type: 'say', params: '+OK Bye' },
@@ -16,13 +18,21 @@ const authorization = pop3.createStateConfig({
   on: {
     capa: { actions: 'tellCapabilities' },
     quit: { target: 'ended', actions: bye },
-    user: {
-      guard: { type: 'found', params: 'given' },
-      target: 'named',
-      actions: { type: 'say', params: '+OK Send the password' },
-    },
+    user: [
+      {
+        guard: { type: 'found', params: 'given' },
+        target: 'named',
+        actions: { type: 'say', params: '+OK Send the password' },
+      },
+      {
+        guard: 'leadsElsewhere',
+        target: 'namedElsewhere',
+        actions: { type: 'say', params: '+OK Send the password' },
+      },
+    ],
     auth: [
       { guard: { type: 'found', params: 'given' }, target: 'unlocking' },
+      { guard: 'leadsElsewhere', target: 'connecting' },
       { guard: { type: 'found', params: 'awaited' }, target: 'challenged', actions: { type: 'say', params: '+ ' } },
     ],
   },
@@ -34,6 +44,7 @@ const challenged = pop3.createStateConfig({
   on: {
     response: [
       { guard: { type: 'found', params: 'given' }, target: 'unlocking' },
+      { guard: 'leadsElsewhere', target: 'connecting' },
       {
         guard: { type: 'found', params: 'cancelled' },
         target: 'anonymous',
@@ -42,14 +53,6 @@ const challenged = pop3.createStateConfig({
       { guard: 'lastMistake', target: 'ended', actions: over },
       { target: 'anonymous', actions: [...refusal, 'countMistake'] },
     ],
-  },
-})
-
-/** A reply in the middle of another would be a lie; the shell sends no command here, so one is a defect. */
-const working = pop3.createStateConfig({
-  on: {
-    closed: { target: 'ended', actions: { type: 'ending', params: ({ event }) => event.outcome } },
-    '*': { target: 'ended', actions: { type: 'ending', params: 'failed' } },
   },
 })
 
@@ -66,17 +69,7 @@ const unlocking = pop3.createStateConfig({
         { type: 'say', params: (done: Done<MaildropSize>) => sizeText(outputOf(done)) },
       ],
     },
-    onError: [
-      {
-        guard: 'lastAttempt',
-        target: 'ended',
-        actions: ['sayFailure', 'report', { type: 'ending', params: 'refused' }],
-      },
-      {
-        target: 'anonymous',
-        actions: ['sayFailure', 'report', 'countAttempt'],
-      },
-    ],
+    ...refusedLogin,
   },
 })
 
@@ -107,9 +100,6 @@ const open = pop3.createStateConfig({
   },
 })
 
-/** A reply that was begun and cannot be ended. */
-const broken = { target: 'ended', actions: ['breakOff', 'report', { type: 'ending', params: 'failed' }] } as const
-
 /**
  * One POP3 connection: RFC 1939, 2449, 2595, 3206, 5034. The shell sends the next command only in a state tagged
  * `ready`; with the tag `response` its next line is no command but the answer to a challenge.
@@ -126,6 +116,7 @@ export const pop3Session = pop3.createMachine({
     deletions: noDeletions(0),
     deleted: empty,
     wanted: { number: 0, octets: 0, lines: 0 },
+    asked: { verb: 'noop', number: undefined, lines: undefined },
     outcome: 'lost',
   }),
   // No timestamp in angle brackets: that would offer APOP (RFC 1939 §7).
@@ -147,6 +138,10 @@ export const pop3Session = pop3.createMachine({
     named: {
       ...authorization,
       on: { ...authorization.on, pass: { guard: { type: 'found', params: 'given' }, target: 'unlocking' } },
+    },
+    namedElsewhere: {
+      ...authorization,
+      on: { ...authorization.on, pass: { guard: { type: 'found', params: 'given' }, target: 'connecting' } },
     },
     challenged,
     upgrading: {
@@ -226,6 +221,7 @@ export const pop3Session = pop3.createMachine({
         },
       },
     },
+    ...proxiedStates,
     ended: { type: 'final' },
   },
 })

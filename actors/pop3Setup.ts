@@ -11,6 +11,7 @@ import {
   type Pop3Event,
   type Refusal,
 } from './pop3Replies.ts'
+import type { Proxied, RemoteStatus } from './proxied.ts'
 import { unwired, work } from './session.ts'
 
 export type Pop3Emitted =
@@ -21,6 +22,10 @@ export type Pop3Emitted =
   | { readonly type: 'refused'; readonly kind: Refusal }
   /** Write the message that was fetched, and its end. */
   | { readonly type: 'deliver'; readonly lines: number }
+  /** Write the remote server's reply, with all of its lines that are there already. */
+  | { readonly type: 'pass'; readonly status: RemoteStatus }
+  /** Write the end of the reply that was passed. */
+  | { readonly type: 'end' }
   /** The connection has to break now: a message was begun that cannot be ended. */
   | { readonly type: 'breakOff' }
 
@@ -30,6 +35,8 @@ export type Pop3Input = {
   readonly domain: string
   /** Whether TLS protects the connection from its first octet. */
   readonly secure: boolean
+  /** Whether user names with `%` lead to other servers. */
+  readonly proxy: boolean
   /** Mistakes after which the connection is closed. */
   readonly badCommands: number
 }
@@ -45,6 +52,7 @@ export type Context = Pop3Input & {
   readonly deletions: Deletions
   readonly deleted: MaildropSize
   readonly wanted: Wanted
+  readonly asked: Proxied
   readonly outcome: SessionOutcome
 }
 
@@ -53,6 +61,9 @@ export type ListingWork = Work & { readonly listing: 'list' | 'uidl'; readonly d
 export type MessageWork = Work & Wanted
 /** `whole`: nothing of the message is still to come, so that nothing can go wrong with it any more. */
 export type Fetched = { readonly whole: boolean }
+export type ProxiedWork = Work & { readonly asked: Proxied }
+/** `rest`: further lines follow, which come as the remote server sends them. */
+export type Relayed = { readonly status: RemoteStatus; readonly rest: boolean }
 export type UpdateWork = Work & { readonly deletions: Deletions }
 
 /** Refused logins of one connection, after which it is closed. */
@@ -72,13 +83,15 @@ const errorOf = (event: object): unknown => ('error' in event ? event.error : un
 export type Done<T> = { readonly event: { readonly output: T } }
 export const outputOf = <T>({ event }: Done<T>) => event.output
 
+const outputIs = (event: object, output: unknown) => 'output' in event && event.output === output
+
 export const pop3 = setup({
   types: {
     context: {} as Context,
     events: {} as Pop3Event,
     emitted: {} as Pop3Emitted,
     input: {} as Pop3Input,
-    tags: {} as 'ready' | 'response' | 'maildrop',
+    tags: {} as 'ready' | 'response' | 'maildrop' | 'remote',
   },
   actors: {
     /** TLS is up when it resolves. */
@@ -93,12 +106,27 @@ export const pop3 = setup({
     send: work<unknown, MessageWork>(unwired),
     /** Commits the deletions. */
     update: work<unknown, UpdateWork>(unwired),
+    /** Logs in at the remote server with the credentials that the shell keeps. */
+    connect: work<RemoteStatus, Work>(unwired),
+    /** Gives the remote server the response to its challenge that the shell keeps. */
+    answer: work<RemoteStatus, Work>(unwired),
+    /** Asks the remote server. Resolves when a reply can be passed; a failure here can still be answered. */
+    relay: work<Relayed, ProxiedWork>(unwired),
+    /** Writes the rest of a reply but its end. A failure here can only break the connection. */
+    passOn: work<unknown, Work>(unwired),
   },
   guards: {
     plain: ({ context }) => !context.secure,
     /** Nothing that belongs to a login is taken before TLS, whatever the shell says it has found. */
     found: ({ context, event }, what: CredentialsFound | 'awaited' | 'cancelled') =>
       context.secure && 'found' in event && event.found === what,
+    leadsElsewhere: ({ context, event }) =>
+      context.proxy && context.secure && 'found' in event && event.found === 'proxied',
+    asksQuit: ({ event }) => event.type === 'proxied' && event.verb === 'quit',
+    remote: ({ event }, status: RemoteStatus) => outputIs(event, status),
+    remoteRefusesLast: ({ context, event }) => outputIs(event, 'err') && context.refusedLogins + 1 >= loginAttempts,
+    hasRest: (_, { rest }: Relayed) => rest,
+    remoteGone: ({ event }) => asGatewayError(errorOf(event)).code === 'proxy-lost',
     exists: ({ context, event }) =>
       'message' in event && event.message !== undefined && !isDeleted(context.deletions, event.message.number),
     namesNone: ({ event }) => 'message' in event,
@@ -109,13 +137,15 @@ export const pop3 = setup({
   },
   actions: {
     say: emit((_, text: string): Pop3Emitted => ({ type: 'reply', lines: [text] })),
-    tellCapabilities: emit(({ context }): Pop3Emitted => ({ type: 'reply', lines: capabilities(context.secure) })),
+    tellCapabilities: emit(({ context }): Pop3Emitted => ({ type: 'reply', lines: capabilities(context) })),
     sayFailure: emit(({ event }): Pop3Emitted => ({ type: 'reply', lines: [failureText(errorOf(event))] })),
     report: emit(({ event }): Pop3Emitted => ({ type: 'failed', error: asGatewayError(errorOf(event)) })),
     refuse: emit(({ event }): Pop3Emitted => ({ type: 'reply', lines: [mistakeOf(event).text] })),
     countRefusal: emit(({ event }): Pop3Emitted => ({ type: 'refused', kind: mistakeOf(event).kind })),
     sayOctets: emit(({ context }): Pop3Emitted => ({ type: 'reply', lines: [`+OK ${context.wanted.octets} octets`] })),
     deliver: emit(({ context }): Pop3Emitted => ({ type: 'deliver', lines: context.wanted.lines })),
+    pass: emit((_, status: RemoteStatus): Pop3Emitted => ({ type: 'pass', status })),
+    end: emit({ type: 'end' } as const),
     breakOff: emit({ type: 'breakOff' } as const),
     countMistake: assign({ mistakes: ({ context }) => context.mistakes + 1 }),
     countAttempt: assign({ refusedLogins: ({ context }) => context.refusedLogins + 1 }),
@@ -125,6 +155,9 @@ export const pop3 = setup({
       'message' in event && event.message
         ? { wanted: { ...event.message, lines: event.type === 'top' ? event.lines : Infinity } }
         : {},
+    ),
+    ask: assign(({ event }) =>
+      event.type === 'proxied' ? { asked: { verb: event.verb, number: event.number, lines: event.lines } } : {},
     ),
     mark: assign(({ context: { deletions, deleted }, event }) =>
       'message' in event && event.message

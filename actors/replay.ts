@@ -10,6 +10,7 @@ import {
 } from 'xstate'
 import type { SessionOutcome } from '../src/core/events.ts'
 import { pop3Notation } from './pop3Notation.ts'
+import { pop3ProxyNotation } from './pop3ProxyNotation.ts'
 import type { Step, WrittenSession } from './readTranscript.ts'
 import { smtpNotation } from './smtpNotation.ts'
 import { defect, type Notation, stateName } from './transcript.ts'
@@ -36,6 +37,8 @@ export const rerun = (written: WrittenSession, outcome: SessionOutcome): Rerun =
       return rerunBy(smtpNotation, written, outcome)
     case 'pop3Session':
       return rerunBy(pop3Notation, written, outcome)
+    case 'pop3Proxy':
+      return rerunBy(pop3ProxyNotation, written, outcome)
     default:
       return { is: 'notComparable' }
   }

@@ -160,7 +160,7 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
 
   const begin = () => {
     const { domain, limits, clock } = deps
-    const input = { session: sessionId, domain, secure: tls !== null, badCommands: limits.badCommands }
+    const input = { session: sessionId, domain, secure: tls !== null, proxy: false, badCommands: limits.badCommands }
     const now = () => clock.now().getTime()
     transcript = startTranscript(pop3Notation, { sessionId, input, limit: limits.transcript, now })
     const session = startSession(deps.machine, {

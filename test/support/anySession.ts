@@ -1,8 +1,12 @@
 import fc from 'fast-check'
 import { pop3Notation } from '../../actors/pop3Notation.ts'
+import { pop3Proxy } from '../../actors/pop3Proxy.ts'
+import { pop3ProxyNotation } from '../../actors/pop3ProxyNotation.ts'
+import type { Capable, Pop3Mechanism, Pop3ProxyEvent, Taken } from '../../actors/pop3ProxySetup.ts'
 import type { Pop3Event } from '../../actors/pop3Replies.ts'
 import { pop3Session } from '../../actors/pop3Session.ts'
 import { startSession, work } from '../../actors/session.ts'
+import type { Proxied, RemoteStatus } from '../../actors/proxied.ts'
 import { smtpNotation } from '../../actors/smtpNotation.ts'
 import { smtpSession } from '../../actors/smtpSession.ts'
 import type { Found, SmtpEvent } from '../../actors/smtpSetup.ts'
@@ -23,6 +27,7 @@ const code = fc.constantFrom<ErrorCode>(
   'shutting-down',
   'password-wrong',
   'internal',
+  'proxy-lost',
 )
 const workEnd = fc.oneof(
   { arbitrary: fc.constant<WorkEnd>({ type: 'workDone' }), weight: 4 },
@@ -75,7 +80,19 @@ const message = fc.option(
   }),
   { nil: undefined, freq: 5 },
 )
-const credentials = fc.constantFrom('given', 'given', 'given', 'unread', 'proxied', 'malformed')
+const credentials = fc.constantFrom('given', 'given', 'proxied', 'proxied', 'unread', 'malformed')
+const number = fc.integer({ min: 1, max: 3 })
+const asked: fc.Arbitrary<Proxied> = fc.oneof(
+  fc
+    .constantFrom('stat', 'noop', 'rset', 'other', 'capa', 'list', 'uidl')
+    .map((verb): Proxied => ({ verb, number: undefined, lines: undefined })),
+  fc
+    .record({ verb: fc.constantFrom('listOne', 'uidlOne', 'retr', 'dele'), number })
+    .map((of): Proxied => ({ ...of, lines: undefined })),
+  fc.record({ number, lines: fc.nat(9) }).map((of): Proxied => ({ verb: 'top', ...of })),
+)
+const quit: Proxied = { verb: 'quit', number: undefined, lines: undefined }
+const remoteStatus = fc.constantFrom<RemoteStatus>('ok', 'ok', 'ok', 'ok', 'ok', 'err', 'continue')
 const pop3Event = fc.oneof(
   fc
     .constantFrom('capa', 'stls', 'noop', 'stat', 'list', 'uidl', 'rset', 'unknown')
@@ -91,9 +108,12 @@ const pop3Event = fc.oneof(
     .map((event): Pop3Event => event as Pop3Event),
   fc.record({ message, lines: fc.nat(9) }).map((top): Pop3Event => ({ type: 'top', ...top })),
   fc.constant<Pop3Event>({ type: 'malformed', syntax: 'TOP number lines' }),
+  asked.map((proxied): Pop3Event => ({ type: 'proxied', ...proxied })),
 )
 const pop3Last = fc.constantFrom<Pop3Event>(
   { type: 'quit' },
+  { type: 'proxied', ...quit },
+  { type: 'remoteLost' },
   { type: 'oversized' },
   { type: 'closed', outcome: 'lost' },
   { type: 'closed', outcome: 'timeout' },
@@ -135,13 +155,13 @@ export const liveSmtp = async (
 }
 
 export const livePop3 = async (
-  start: { readonly secure: boolean; readonly badCommands: number; readonly whole: boolean },
+  start: Drawn<typeof pop3Input>,
   events: readonly (Pop3Event | WorkEnd)[],
   limit: number,
 ): Promise<Lived> => {
   const sessionId = newSessionId()
-  const { secure, badCommands, whole } = start
-  const input = { session: sessionId, domain: 'gateway.example', secure, badCommands }
+  const { secure, proxy, badCommands, whole, status } = start
+  const input = { session: sessionId, domain: 'gateway.example', secure, proxy, badCommands }
   const transcript = startTranscript(pop3Notation, { sessionId, input, limit, now: crookedClock() })
   const works = endableWork()
   const machine = pop3Session.provide({
@@ -152,6 +172,46 @@ export const livePop3 = async (
       fetch: work(() => works.begin({ whole })),
       send: work(() => works.begin<unknown>(undefined)),
       update: work(() => works.begin<unknown>(undefined)),
+      connect: work(() => works.begin(status)),
+      answer: work(() => works.begin(status)),
+      relay: work(() => works.begin({ status, rest: status === 'ok' && !whole })),
+      passOn: work(() => works.begin<unknown>(undefined)),
+    },
+  })
+  const ignore = () => undefined
+  const actor = startSession(machine, { input, transcript, onEmit: ignore, onDone: ignore, onError: ignore })
+  const end = [{ type: 'closed', outcome: 'lost' }, { type: 'workDone' }] as const
+  for (const event of [...events, ...end]) {
+    if (event.type === 'workDone' || event.type === 'workFailed') await works.end(event)
+    else if (actor.getSnapshot().status === 'active') actor.send(event)
+  }
+  return { sessionId, transcript: transcript.text(), outcome: actor.getSnapshot().context.outcome }
+}
+
+export const livePop3Proxy = async (
+  { secure, mechanism, ...outputs }: Drawn<typeof pop3ProxyInput>,
+  events: readonly (Pop3ProxyEvent | WorkEnd)[],
+  limit: number,
+): Promise<Lived> => {
+  const sessionId = newSessionId()
+  const input = { session: sessionId, secure, mechanism }
+  const transcript = startTranscript(pop3ProxyNotation, { sessionId, input, limit, now: crookedClock() })
+  const works = endableWork()
+  const next = <T>(from: readonly T[], otherwise: T) => {
+    let at = 0
+    return () => works.begin(from[at++ % from.length] ?? otherwise)
+  }
+  const told = next(outputs.statuses, 'ok' as const)
+  const machine = pop3Proxy.provide({
+    actors: {
+      hear: work(told),
+      tell: work(told),
+      inquire: work(next(outputs.capables, outputs.capables[0])),
+      upgrade: work(() => works.begin<unknown>(undefined)),
+      list: work(() => works.begin<unknown>(undefined)),
+      identify: work(next(outputs.recorded, false)),
+      take: work(next(outputs.taken, 'whole' as const)),
+      hold: work(() => works.begin<unknown>(undefined)),
     },
   })
   const ignore = () => undefined
@@ -180,6 +240,37 @@ const endableWork = () => {
   }
 }
 
+const pop3Input = fc.record({
+  secure: flag,
+  proxy: flag,
+  badCommands: fc.integer({ min: 2, max: 9 }),
+  whole: flag,
+  status: remoteStatus,
+})
+const pop3Mechanism = fc.constantFrom<Pop3Mechanism>('USER', 'PLAIN', 'XOAUTH2', 'OAUTHBEARER')
+const capable: fc.Arbitrary<Capable> = fc.record({
+  stls: flag,
+  user: flag,
+  mechanisms: fc.constantFrom<readonly Pop3Mechanism[]>([], ['PLAIN'], ['PLAIN', 'XOAUTH2', 'OAUTHBEARER']),
+})
+const pop3ProxyInput = fc.record({
+  secure: flag,
+  mechanism: pop3Mechanism,
+  statuses: fc.array(remoteStatus, { minLength: 1, maxLength: 9 }),
+  capables: fc.tuple(capable, capable),
+  recorded: fc.tuple(flag, flag),
+  taken: fc.array(fc.constantFrom<Taken>('whole', 'whole', 'same', 'partial'), { minLength: 1, maxLength: 5 }),
+})
+const pop3ProxyEvent = fc.oneof(
+  { arbitrary: asked.map((proxied): Pop3ProxyEvent => ({ type: 'asked', ...proxied })), weight: 5 },
+  { arbitrary: fc.constant<Pop3ProxyEvent>({ type: 'answer' }), weight: 1 },
+)
+const pop3ProxyLast = fc.constantFrom<Pop3ProxyEvent>(
+  { type: 'asked', ...quit },
+  { type: 'closed', outcome: 'lost' },
+  { type: 'closed', outcome: 'shutdown' },
+)
+
 const ample = 64 * 1024
 const many = { maxLength: 40 }
 
@@ -199,6 +290,13 @@ const pop3Openings: readonly (readonly (Pop3Event | WorkEnd)[])[] = [
   [{ type: 'auth', found: 'given' }, { type: 'workDone' }],
   [{ type: 'stls' }, { type: 'workDone' }, { type: 'auth', found: 'given' }, { type: 'workDone' }],
   [{ type: 'user', found: 'given' }, { type: 'pass', found: 'given' }, { type: 'workDone' }],
+  [{ type: 'user', found: 'proxied' }, { type: 'pass', found: 'given' }, { type: 'workDone' }],
+  [{ type: 'auth', found: 'proxied' }, { type: 'workDone' }],
+]
+const pop3ProxyOpenings: readonly (readonly (Pop3ProxyEvent | WorkEnd)[])[] = [
+  [],
+  Array.from({ length: 4 }, () => ({ type: 'workDone' })),
+  Array.from({ length: 7 }, () => ({ type: 'workDone' })),
 ]
 
 /** Sessions of either protocol, with everything that a peer, the shell and the works may do, in any order. */
@@ -209,10 +307,17 @@ export const anySmtpSession = fc.tuple(
   smtpLast,
 )
 export const anyPop3Session = fc.tuple(
-  fc.record({ secure: flag, badCommands: fc.integer({ min: 2, max: 9 }), whole: flag }),
+  pop3Input,
   fc.constantFrom(...pop3Openings),
   fc.array(fc.oneof({ arbitrary: pop3Event, weight: 3 }, { arbitrary: workEnd, weight: 2 }), many),
   pop3Last,
+)
+
+export const anyPop3Proxy = fc.tuple(
+  pop3ProxyInput,
+  fc.constantFrom(...pop3ProxyOpenings),
+  fc.array(fc.oneof({ arbitrary: pop3ProxyEvent, weight: 1 }, { arbitrary: workEnd, weight: 3 }), many),
+  pop3ProxyLast,
 )
 
 type Drawn<A> = A extends fc.Arbitrary<infer T> ? T : never
@@ -221,3 +326,5 @@ export const smtpLife = ([input, opening, events, last]: Drawn<typeof anySmtpSes
   liveSmtp(input, [...opening, ...events, last], limit)
 export const pop3Life = ([start, opening, events, last]: Drawn<typeof anyPop3Session>, limit = ample) =>
   livePop3(start, [...opening, ...events, last], limit)
+export const pop3ProxyLife = ([start, opening, events, last]: Drawn<typeof anyPop3Proxy>, limit = ample) =>
+  livePop3Proxy(start, [...opening, ...events, last], limit)

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { pop3Proxy } from '../../actors/pop3Proxy.ts'
 import { pop3Session } from '../../actors/pop3Session.ts'
 import { readTranscript } from '../../actors/readTranscript.ts'
 import { smtpSession } from '../../actors/smtpSession.ts'
@@ -8,7 +9,7 @@ import { transcriptDigest } from '../../src/core/transcriptDigest.ts'
 import { judge } from '../../src/replaySession.ts'
 import type { Lived } from '../support/anySession.ts'
 
-const machines = [smtpSession, pop3Session]
+const machines = [smtpSession, pop3Session, pop3Proxy]
 const folder = new URL('../vectors/transcripts/', import.meta.url)
 const kept = readdirSync(folder).map((name) => ({
   name: name.replace('.json', ''),

@@ -14,7 +14,7 @@ type WorkEvent =
   | { readonly type: `xstate.error.actor.${string}`; readonly error: unknown }
 type AnyEvent = Pop3Event | WorkEvent
 
-const input = { session: 's', domain: 'gateway.example', secure: true, badCommands: 4 }
+const input = { session: 's', domain: 'gateway.example', secure: true, proxy: false, badCommands: 4 }
 const uid = newMessageId()
 const message = (number: number, octets = 100) => ({ number, octets, messageId: uid })
 
@@ -38,6 +38,84 @@ const repliesOf = (emitted: readonly Pop3Emitted[]) => emitted.flatMap((one) => 
 
 const login: readonly AnyEvent[] = [{ type: 'auth', found: 'given' }, done('unlock', { count: 3, octets: 300 })]
 const sending: readonly AnyEvent[] = [{ type: 'retr', message: message(1) }, done('fetch', { whole: false })]
+
+const quit: AnyEvent = { type: 'proxied', verb: 'quit', number: undefined, lines: undefined }
+const asked: AnyEvent = { type: 'proxied', verb: 'retr', number: 1, lines: undefined }
+const elsewhere: readonly AnyEvent[] = [{ type: 'auth', found: 'proxied' }, done('connect', 'ok')]
+
+/** What the client is given by the last of the events, where user names may lead to other servers. */
+const proxiedTable: readonly (readonly [events: readonly AnyEvent[], state: string, given: readonly string[]])[] = [
+  [[{ type: 'user', found: 'proxied' }], 'namedElsewhere', ['+OK Send the password']],
+  [
+    [
+      { type: 'user', found: 'proxied' },
+      { type: 'pass', found: 'given' },
+    ],
+    'connecting',
+    [],
+  ],
+  [
+    [
+      { type: 'auth', found: 'awaited' },
+      { type: 'response', found: 'proxied' },
+    ],
+    'connecting',
+    [],
+  ],
+  [[{ type: 'user', found: 'given' }], 'named', ['+OK Send the password']],
+  [elsewhere, 'proxied', ['pass ok']],
+  [[{ type: 'auth', found: 'proxied' }, done('connect', 'err')], 'anonymous', ['pass err']],
+  [[{ type: 'auth', found: 'proxied' }, done('connect', 'continue')], 'answering', ['pass continue']],
+  [
+    [{ type: 'auth', found: 'proxied' }, done('connect', 'continue'), { type: 'response', found: 'given' }],
+    'answered',
+    [],
+  ],
+  [
+    [
+      { type: 'auth', found: 'proxied' },
+      done('connect', 'continue'),
+      { type: 'response', found: 'given' },
+      done('answer', 'err'),
+    ],
+    'anonymous',
+    ['pass err'],
+  ],
+  [
+    [{ type: 'auth', found: 'proxied' }, failed('connect', new GatewayError('proxy-target'))],
+    'anonymous',
+    [`-ERR [AUTH] ${new GatewayError('proxy-target').message}`],
+  ],
+  [[...elsewhere, { type: 'remoteLost' }], 'ended', []],
+  [[...elsewhere, { type: 'unknown' }], 'proxied', ['-ERR Unknown command']],
+  [[...elsewhere, asked], 'relaying', []],
+  [[...elsewhere, asked, done('relay', { status: 'err', rest: false })], 'proxied', ['pass err']],
+  [[...elsewhere, asked, done('relay', { status: 'ok', rest: false })], 'proxied', ['pass ok']],
+  [[...elsewhere, asked, done('relay', { status: 'ok', rest: true })], 'passing', ['pass ok']],
+  [[...elsewhere, asked, done('relay', { status: 'ok', rest: true }), done('passOn')], 'proxied', ['end']],
+  [
+    [
+      ...elsewhere,
+      asked,
+      done('relay', { status: 'ok', rest: true }),
+      failed('passOn', new GatewayError('storage-full')),
+    ],
+    'ended',
+    ['breakOff'],
+  ],
+  [
+    [...elsewhere, asked, failed('relay', new GatewayError('storage-full'))],
+    'proxied',
+    ['-ERR [SYS/TEMP] Insufficient storage, try again later'],
+  ],
+  [
+    [...elsewhere, asked, failed('relay', new GatewayError('proxy-lost'))],
+    'ended',
+    [`-ERR [SYS/TEMP] ${new GatewayError('proxy-lost').message}`],
+  ],
+  [[...elsewhere, quit], 'leaving', []],
+  [[...elsewhere, quit, done('relay', { status: 'ok', rest: false })], 'ended', ['pass ok']],
+]
 
 const table: readonly (readonly [events: readonly AnyEvent[], state: string, replies: readonly string[]])[] = [
   [[], 'anonymous', ['+OK gateway.example Sealpost POP3 service ready']],
@@ -111,6 +189,33 @@ for (const [events, value, replies] of table)
     assert.is(result.value, value)
     assert.equal(result.replies, replies)
   })
+
+const givenBy = (emitted: readonly Pop3Emitted[]) =>
+  emitted.flatMap((one) => {
+    if (one.type === 'reply') return one.lines
+    if (one.type === 'pass') return [`pass ${one.status}`]
+    return one.type === 'end' || one.type === 'breakOff' ? [one.type] : []
+  })
+
+for (const [events, value, given] of proxiedTable)
+  test(`with the proxy on, after ${events.map(({ type }) => type).join(', ')} it is ${value} and gives ${given.join('') || 'nothing'}`, () => {
+    const result = after(events, { proxy: true })
+    assert.is(result.value, value)
+    assert.equal(givenBy(result.emitted), given)
+  })
+
+test('the third login that another server refuses ends the session', () => {
+  const wrong: AnyEvent[] = [{ type: 'auth', found: 'proxied' }, done('connect', 'err')]
+  const third = after([...wrong, ...wrong, ...wrong], { proxy: true })
+  assert.is(third.value, 'ended')
+  assert.is(third.context.outcome, 'refused')
+  assert.equal(givenBy(third.emitted), ['pass err'])
+})
+
+test('OAuth is offered only where the proxy is on', () => {
+  assert.ok(after([{ type: 'capa' }]).replies.includes('SASL PLAIN'))
+  assert.ok(after([{ type: 'capa' }], { proxy: true }).replies.includes('SASL PLAIN XOAUTH2 OAUTHBEARER'))
+})
 
 test('before TLS no credentials are taken, whatever the shell says that it found', () => {
   for (const event of [
@@ -221,6 +326,9 @@ const everyEvent: readonly AnyEvent[] = [
   { type: 'top', message: message(1), lines: 1 },
   { type: 'malformed', syntax: 'RETR number' },
   { type: 'closed', outcome: 'lost' },
+  { type: 'remoteLost' },
+  asked,
+  quit,
 ]
 /** What each state's work may come to. */
 const outputs: Readonly<Record<string, readonly [work: string, outputs: readonly unknown[]]>> = {
@@ -231,6 +339,11 @@ const outputs: Readonly<Record<string, readonly [work: string, outputs: readonly
   fetching: ['fetch', [{ whole: true }, { whole: false }]],
   sending: ['send', [undefined]],
   updating: ['update', [undefined]],
+  connecting: ['connect', ['ok', 'err', 'continue']],
+  answered: ['answer', ['ok', 'err', 'continue']],
+  relaying: ['relay', [true, false].map((rest) => ({ status: 'ok', rest }))],
+  passing: ['passOn', [undefined]],
+  leaving: ['relay', [{ status: 'ok', rest: false }]],
 }
 const everyResult = (state: string): readonly AnyEvent[] => {
   const [work, results] = outputs[state] ?? []
@@ -240,7 +353,7 @@ const everyResult = (state: string): readonly AnyEvent[] => {
 
 test('from every state that can be reached, every event is answered or ends the session', () => {
   const paths = getShortestPaths(pop3Session, {
-    input: { ...input, secure: false, badCommands: 2 },
+    input: { ...input, secure: false, proxy: true, badCommands: 2 },
     events: (state) => [...everyEvent, ...everyResult(state.value)] as Pop3Event[],
     serializeState: ({ value, context }) =>
       JSON.stringify([value, context.secure, context.mistakes, context.deleted.count, context.refusedLogins]),
@@ -264,7 +377,7 @@ test('only states that wait for the peer are ready for it', () => {
   const ready = Object.entries(states)
     .filter(([, { tags }]) => (tags as readonly string[]).includes('ready'))
     .map(([name]) => name)
-  assert.equal(ready.sort(), ['anonymous', 'challenged', 'named', 'open'])
+  assert.equal(ready.sort(), ['anonymous', 'answering', 'challenged', 'named', 'namedElsewhere', 'open', 'proxied'])
 })
 
 test.run()

@@ -4,12 +4,14 @@ import * as assert from 'uvu/assert'
 import { transcriptDigest } from '../../src/core/transcriptDigest.ts'
 import { judge } from '../../src/replaySession.ts'
 import {
+  anyPop3Proxy,
   anyPop3Session,
   anySmtpSession,
   livePop3,
   type Lived,
   liveSmtp,
   pop3Life,
+  pop3ProxyLife,
   smtpLife,
 } from '../support/anySession.ts'
 
@@ -35,6 +37,12 @@ test('whatever happens in an SMTP session, its transcript drives the machine thr
 test('whatever happens in a POP3 session, its transcript drives the machine through the same states and replies', () =>
   fc.assert(
     fc.asyncProperty(anyPop3Session, async (drawn) => assertConsistent(await pop3Life(drawn))),
+    { numRuns: 300 },
+  ))
+
+test('whatever happens on a POP3 proxy connection, its transcript drives the machine through the same states and effects', () =>
+  fc.assert(
+    fc.asyncProperty(anyPop3Proxy, async (drawn) => assertConsistent(await pop3ProxyLife(drawn))),
     { numRuns: 300 },
   ))
 
@@ -69,7 +77,7 @@ const smtp = await liveSmtp(
   1e5,
 )
 const pop3 = await livePop3(
-  { secure: true, badCommands: 5, whole: true },
+  { secure: true, proxy: false, badCommands: 5, whole: true, status: 'ok' },
   [
     { type: 'auth', found: 'given' },
     { type: 'workDone' },
