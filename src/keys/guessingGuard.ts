@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import type { Clock } from '../core/ports.ts'
 import { backOff } from './backOff.ts'
 import { recentSuccesses } from './recentSuccesses.ts'
-import { sourceOf } from './sourceAddress.ts'
+import { sourceOf } from '../core/sourceAddress.ts'
 
 /**
  * Makes guessing passwords slow. After `admit` has answered 0, exactly one of `failed`, `succeeded` or `abandoned` (the try
@@ -30,6 +30,9 @@ const day = 24 * hour
  */
 const perSource = { burst: 8, first: second, longest: 15 * minute, forgottenAfter: hour, capacity: 65_536 }
 
+/** An office behind one address: its mail programs all log in at once after a start of the gateway. */
+export const officeBurst = 64
+
 /** One mailbox, from everywhere: 1 a minute in the end, so that its owner at a new address soon finds a gap. */
 const perMailbox = { burst: 8, first: second, longest: minute, forgottenAfter: hour, capacity: 65_536 }
 
@@ -42,8 +45,8 @@ const lately = { lately: 7 * day, sourcesPerMailbox: 16, mailboxes: 16_384 }
  * The guard, in memory only. An address that opened a mailbox lately is held back there neither by others' failures nor by
  * its own at other mailboxes; once it fails there too, by all of its own, until it succeeds again.
  */
-export const guessingGuard = (clock: Clock): GuessingGuard => {
-  const sources = backOff(clock, perSource)
+export const guessingGuard = (clock: Clock, burst = perSource.burst): GuessingGuard => {
+  const sources = backOff(clock, { ...perSource, burst })
   const mailboxes = backOff(clock, perMailbox)
   const pairs = backOff(clock, perPair)
   const successes = recentSuccesses(clock, lately)

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { sourceOf } from '../../src/keys/sourceAddress.ts'
+import { sourceOf } from '../../src/core/sourceAddress.ts'
 
 const table = {
   '192.0.2.7': '192.0.2.7',

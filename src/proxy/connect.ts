@@ -1,0 +1,137 @@
+import type { Mailbox } from '../../projections/mailboxes.ts'
+import type { ProxySettings } from '../config.ts'
+import { asGatewayError, GatewayError } from '../core/errors.ts'
+import { sourceOf } from '../core/sourceAddress.ts'
+import { formatTarget, isListed } from '../core/target.ts'
+import type { GuessingGuard } from '../keys/guessingGuard.ts'
+import { connectionCounts } from './connectionCounts.ts'
+import type { Dial, Dialled } from './dial.ts'
+import { parseProxyName, type ProxyName } from './name.ts'
+import { portsOf, type ProxyService, type RemotePort, usualPorts } from './ports.ts'
+
+/** A mail client that has said who it is. */
+export type ProxyClient = {
+  /** The user name as typed. */
+  readonly name: string
+  readonly service: ProxyService
+  readonly remoteAddress: string
+}
+
+export type ProxiedMailbox = Pick<Mailbox, 'mailboxId' | 'recipient' | 'generation' | 'state'>
+
+/** A client that may try to log in at a remote server. Exactly one `release` ends it, whatever happened before. */
+export type Admitted = {
+  readonly mailbox: ProxiedMailbox
+  /** Who the client is at the remote server. */
+  readonly user: string
+  readonly target: Pick<ProxyName, 'server' | 'port'>
+  /** Rejects as `Dial` does. */
+  dial(signal: AbortSignal): Promise<Dialled>
+  /** The remote server has accepted the login, or refused it; at most one of the two, once. */
+  succeeded(): void
+  failed(): void
+  /** The client has no connection with a remote side any more. Idempotent. */
+  release(): void
+}
+
+export type Proxies = {
+  /** Whether any server is listed. */
+  readonly on: boolean
+  /**
+   * Rejects with `proxy-off`, `proxy-name`, `proxy-mailbox`, `mailbox-suspended`, `proxy-client`, `proxy-target`, `proxy-busy`,
+   * `too-many-attempts` or what the views reject with. Nothing has been dialled. Refusals are counted, and those of `dial` and `failed`.
+   */
+  admit(client: ProxyClient): Promise<Admitted>
+}
+
+export type ProxiesParts = {
+  readonly settings: Pick<ProxySettings, 'targets' | 'connections' | 'connectionsPerClient'>
+  readonly dial: Dial
+  /** The mailbox of an id, an address or an alias. */
+  readonly resolve: (name: string) => ProxiedMailbox | undefined
+  /** Resolves when the mailboxes are known that any gateway has made. */
+  readonly current?: (() => Promise<void>) | undefined
+  readonly guard: GuessingGuard
+  /** Counts a refusal by the client's address. */
+  readonly refused: (source: string, kind: string) => void
+}
+
+/** Who may reach which remote server by way of this gateway. Asks before anything is dialled. */
+export const openProxies = (parts: ProxiesParts): Proxies => {
+  const { settings, resolve, current, guard, refused } = parts
+  const counts = connectionCounts(settings)
+
+  const allowed = async ({ name: typed, service }: ProxyClient) => {
+    if (settings.targets.length === 0) throw new GatewayError('proxy-off')
+    const name = parseProxyName(typed)
+    if (!name) throw new GatewayError('proxy-name')
+    await current?.()
+    const mailbox = resolve(name.mailbox)
+    if (!mailbox) throw new GatewayError('proxy-mailbox')
+    if (mailbox.state === 'suspended') throw new GatewayError('mailbox-suspended')
+    const ports = listedPorts(name, service, [settings.targets])
+    return { name, mailbox, ports }
+  }
+
+  const begin = (source: string, account: string) => {
+    if (!counts.begin(source)) throw new GatewayError('proxy-busy')
+    if (guard.admit(source, account) === 0) return
+    counts.end(source)
+    throw new GatewayError('too-many-attempts')
+  }
+
+  const admit = async (client: ProxyClient): Promise<Admitted> => {
+    const { name, mailbox, ports } = await allowed(client)
+    const source = sourceOf(client.remoteAddress)
+    // Whoever guesses has one account in mind, by whatever mailbox and port.
+    const account = `${name.user}%${name.server}`
+    begin(source, account)
+    let [open, tried] = [true, false]
+    const settle = (how: 'succeeded' | 'failed' | 'abandoned') => {
+      if (tried) return
+      tried = true
+      guard[how](source, account)
+    }
+    return {
+      mailbox,
+      user: name.user,
+      target: { server: name.server, port: name.port },
+      dial: (signal) => counted(client, parts.dial({ server: name.server, ports, signal })),
+      succeeded: () => settle('succeeded'),
+      failed: () => {
+        settle('failed')
+        refused(client.remoteAddress, 'proxy-login')
+      },
+      release: () => {
+        if (!open) return
+        open = false
+        settle('abandoned')
+        counts.end(source)
+      },
+    }
+  }
+
+  const counted = <T>({ remoteAddress }: ProxyClient, work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      const { code } = asGatewayError(error)
+      if (code !== 'connection-lost') refused(remoteAddress, code)
+      throw error
+    })
+
+  return { on: settings.targets.length > 0, admit: (client) => counted(client, admit(client)) }
+}
+
+/** Of the ports to try those that each of the lists has. */
+const listedPorts = (
+  { server, port: named }: ProxyName,
+  service: ProxyService,
+  lists: readonly (readonly string[])[],
+): readonly RemotePort[] => {
+  const ports = portsOf(service, named).filter(({ port }) =>
+    lists.every((patterns) => isListed(patterns, { server, port }, usualPorts)),
+  )
+  if (ports.length > 0) return ports
+  const target = formatTarget({ server, port: named })
+  const detail = `This gateway may not connect to ${target}: check the user name, or ask the administrator to list that server`
+  throw new GatewayError('proxy-target', { detail })
+}
