@@ -21,6 +21,8 @@ export type Mailbox = {
   /** age recipient under which new mail is sealed, and its generation. */
   readonly recipient: string
   readonly generation: number
+  /** What its mail clients may do through the proxy; empty lists limit nothing. */
+  readonly proxy: { readonly targets: readonly string[]; readonly networks: readonly string[] }
   /** ISO 8601. */
   readonly createdAt: string
   /** Of the last event of the mailbox's stream that this view knows. */
@@ -30,7 +32,7 @@ export type Mailbox = {
 /** Addresses follow the alias streams, not MailboxCreated: their single writer says whose an address is. */
 export const mailboxes: Projection = {
   name: 'mailboxes',
-  version: 1,
+  version: 2,
   tables: `
     create table mailbox (
       mailboxId text primary key,
@@ -40,6 +42,7 @@ export const mailboxes: Projection = {
       recipient text not null,
       generation integer not null,
       createdAt text not null,
+      proxy text not null default '{"targets":[],"networks":[]}',
       revision integer not null
     ) strict, without rowid;
     create unique index mailboxInOrder on mailbox (position);
@@ -54,6 +57,10 @@ export const mailboxes: Projection = {
     },
     MailboxSuspended: (views, { data, revision }) => become(views, data.mailboxId, 'suspended', revision),
     MailboxResumed: (views, { data, revision }) => become(views, data.mailboxId, 'active', revision),
+    MailboxProxyLimited: (views, { data: { mailboxId, targets, networks }, revision }) => {
+      const update = 'update mailbox set proxy = ?, revision = ? where mailboxId = ?'
+      mustChange(views.run(update, JSON.stringify({ targets, networks }), revision, mailboxId))
+    },
     AliasReserved: (views, { data }) => {
       views.run('insert or replace into mailboxAddress (alias, mailboxId) values (?, ?)', data.alias, data.mailboxId)
     },
@@ -66,7 +73,7 @@ export const mailboxes: Projection = {
 const become = (views: ViewWriter, mailboxId: MailboxId, state: Mailbox['state'], revision: number) =>
   mustChange(views.run('update mailbox set state = ?, revision = ? where mailboxId = ?', state, revision, mailboxId))
 
-const columns = `m.mailboxId, m.position, m.name, m.state, m.recipient, m.generation, m.createdAt, m.revision,
+const columns = `m.mailboxId, m.position, m.name, m.state, m.recipient, m.generation, m.createdAt, m.proxy, m.revision,
   (select json_group_array(alias order by alias) from mailboxAddress a where a.mailboxId = m.mailboxId) as aliases`
 
 const toMailbox = (row: Row): Mailbox => ({
@@ -76,6 +83,7 @@ const toMailbox = (row: Row): Mailbox => ({
   aliases: JSON.parse(row['aliases'] as string) as string[],
   recipient: row['recipient'] as string,
   generation: row['generation'] as number,
+  proxy: JSON.parse(row['proxy'] as string) as Mailbox['proxy'],
   createdAt: row['createdAt'] as string,
   revision: row['revision'] as number,
 })

@@ -152,9 +152,6 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       },
     )
 
-    if (config.proxy.targets.some((target) => target.startsWith('*') && !target.startsWith('*.')))
-      logger.warn({}, 'proxy.targets lists *: mail clients may have this gateway connect to any public server')
-
     const refusals = countRefusals({ node, log, stamp, clock, logger })
     cleanup.push(() => refusals.close())
     const { refused } = refusals

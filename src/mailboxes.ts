@@ -4,8 +4,10 @@ import { asGatewayError, type ErrorCode, GatewayError } from './core/errors.ts'
 import type { Cause, EventData, Fact, Recorded, Stamp } from './core/events.ts'
 import { isMailboxId, type MailboxId, newCommandId, newMailboxId, type Position } from './core/ids.ts'
 import type { Append, Appended, EventLog, Expected } from './core/ports.ts'
+import { parseNetwork } from './core/network.ts'
 import type { Secret } from './core/secret.ts'
 import { aliasStream, mailboxStream, type StreamName } from './core/streams.ts'
+import { parseTargetPattern } from './core/target.ts'
 
 export type NewMailbox = {
   /** 1 to 200 printable characters. */
@@ -18,6 +20,9 @@ export type NewMailbox = {
 /** What creation tells, once: the password is kept nowhere. */
 export type CreatedMailbox = { readonly mailboxId: MailboxId; readonly address: string; readonly password: Secret }
 
+/** What its mail clients may do through the proxy; an empty list limits nothing. */
+export type ProxyLimits = { readonly targets: readonly string[]; readonly networks: readonly string[] }
+
 /** The use cases of a mailbox's life. What they have changed is durable and seen in the views when they resolve. */
 export type Mailboxes = {
   /**
@@ -29,6 +34,8 @@ export type Mailboxes = {
   suspend(mailboxId: MailboxId, reason: string, cause: Cause): Promise<void>
   /** Rejects as `suspend` does. */
   resume(mailboxId: MailboxId, cause: Cause): Promise<void>
+  /** In place of the limits before. Rejects as `suspend` does. */
+  limitProxy(mailboxId: MailboxId, limits: ProxyLimits, cause: Cause): Promise<void>
 }
 
 export type MailboxesParts = {
@@ -51,6 +58,7 @@ export type MailboxCommand =
   | { readonly type: 'create'; readonly data: EventData['MailboxCreated'] }
   | { readonly type: 'suspend'; readonly data: EventData['MailboxSuspended'] }
   | { readonly type: 'resume'; readonly data: EventData['MailboxResumed'] }
+  | { readonly type: 'limit'; readonly data: EventData['MailboxProxyLimited'] }
 
 export type Decision = { readonly facts: readonly Fact[] } | { readonly refusal: ErrorCode }
 
@@ -64,6 +72,8 @@ export const decide = (command: MailboxCommand, state: MailboxState): Decision =
       return { facts: [{ type: 'MailboxSuspended', data: command.data }] }
     case 'resume':
       return { facts: [{ type: 'MailboxResumed', data: command.data }] }
+    case 'limit':
+      return { facts: [{ type: 'MailboxProxyLimited', data: command.data }] }
   }
 }
 
@@ -80,6 +90,7 @@ const changeIn: { readonly [T in Recorded['type']]?: Parameters<typeof stateAfte
   MailboxCreated: 'created',
   MailboxSuspended: 'suspended',
   MailboxResumed: 'resumed',
+  MailboxProxyLimited: 'limited',
 }
 
 /** An address's stream: who holds the address, if anybody. */
@@ -164,6 +175,8 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
     suspend: async (mailboxId, reason, cause) =>
       changed({ type: 'suspend', data: { mailboxId, reason: validReason(reason) } }, cause),
     resume: (mailboxId, cause) => changed({ type: 'resume', data: { mailboxId } }, cause),
+    limitProxy: async (mailboxId, limits, cause) =>
+      changed({ type: 'limit', data: { mailboxId, ...validLimits(limits) } }, cause),
   }
 }
 
@@ -258,6 +271,7 @@ const oneAtATime = () => {
 
 const maxText = 200
 const maxAliases = 100
+const maxLimits = 100
 // No control, no line or paragraph separator, no lone surrogate, nothing that turns the direction of what follows it.
 const printable = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u{202A}-\u{202E}\u{2066}-\u{2069}]*$/u
 
@@ -270,6 +284,23 @@ const validText = (field: string, text: string): string => {
 }
 const validName = (name: string) => validText('name', name)
 const validReason = (reason: string) => validText('reason', reason)
+
+const validLimits = ({ targets, networks }: ProxyLimits): ProxyLimits => ({
+  targets: validList(
+    'targets',
+    'a server such as pop.example.net:995 or *.example.net',
+    targets.map(parseTargetPattern),
+  ),
+  networks: validList('networks', 'a network such as 192.0.2.0/24', networks.map(parseNetwork)),
+})
+
+const validList = (field: string, what: string, list: readonly (string | undefined)[]): readonly string[] => {
+  if (list.length > maxLimits) throw invalid(field, `are more than ${maxLimits}`)
+  return list.map((item) => {
+    if (item === undefined) throw invalid(field, `must each be ${what}`)
+    return item
+  })
+}
 
 /** The aliases normalised. */
 const validAliases = (typed: readonly string[]): readonly string[] => {

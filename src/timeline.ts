@@ -103,6 +103,7 @@ const whatOf = (event: Recorded): string => {
       return 'deleted from the maildrop'
     case 'MailboxCreated':
     case 'MailboxSuspended':
+    case 'MailboxProxyLimited':
     case 'MailboxResumed':
     case 'AliasReserved':
     case 'AliasReleased':

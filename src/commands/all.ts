@@ -5,6 +5,7 @@ import { fsck } from './fsck.ts'
 import { mailboxCreate } from './mailboxCreate.ts'
 import { mailboxIdentity } from './mailboxIdentity.ts'
 import { mailboxList } from './mailboxList.ts'
+import { mailboxProxy } from './mailboxProxy.ts'
 import { mailboxResume } from './mailboxResume.ts'
 import { mailboxShow } from './mailboxShow.ts'
 import { mailboxSuspend } from './mailboxSuspend.ts'
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   mailboxShow,
   mailboxSuspend,
   mailboxResume,
+  mailboxProxy,
   mailboxIdentity,
   messageList,
   messageShow,

@@ -11,6 +11,7 @@ import { pathsIn } from '../dataDirectory.ts'
 /** The admin API of the running gateway. What it refuses is thrown with the text of its problem document. */
 export type Client = {
   get<T>(path: string): Promise<T>
+  put(path: string, body: object): Promise<unknown>
   post<T>(path: string, body?: object): Promise<T>
   /** Octets; reading them fails if the connection breaks before their end. */
   octets(method: 'GET' | 'POST', path: string, body?: object): Promise<IncomingMessage>
@@ -31,6 +32,7 @@ export const connect = (config: Config): Client => {
   const json = async <T>(response: IncomingMessage) => JSON.parse((await text(response)) || 'null') as T
   return {
     get: async (path) => json(await ask('GET', path, undefined)),
+    put: async (path, body) => json(await ask('PUT', path, body)),
     post: async (path, body) => json(await ask('POST', path, body)),
     octets: ask,
   }

@@ -11,6 +11,7 @@ export type MailboxAnswer = {
   readonly state: string
   readonly recipient: string
   readonly generation: number
+  readonly proxy: { readonly targets: readonly string[]; readonly networks: readonly string[] }
   readonly createdAt: string
   /** Null while the views are being built. */
   readonly messages: number | null
@@ -37,6 +38,8 @@ const factsOf = (mailbox: MailboxAnswer) =>
     ['Address', mailbox.address],
     ['Aliases', mailbox.aliases.join(' ') || '-'],
     ['State', mailbox.state],
+    ['Proxy servers', mailbox.proxy.targets.join(' ') || 'all that are listed'],
+    ['Proxy clients', mailbox.proxy.networks.join(' ') || 'from everywhere'],
     ['Messages', mailbox.messages === null ? 'being counted' : String(mailbox.messages)],
     ['Created', mailbox.createdAt],
     ['Recipient', mailbox.recipient],

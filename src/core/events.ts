@@ -34,6 +34,15 @@ export type EventData = {
   MailboxSuspended: { readonly mailboxId: MailboxId; readonly reason: string }
   MailboxResumed: { readonly mailboxId: MailboxId }
 
+  /** Whom its mail clients may reach through the proxy, and from where, beyond what holds for all; empty limits nothing. */
+  MailboxProxyLimited: {
+    readonly mailboxId: MailboxId
+    /** As `parseTargetPattern` writes them. */
+    readonly targets: readonly string[]
+    /** As `parseNetwork` writes them. */
+    readonly networks: readonly string[]
+  }
+
   AliasReserved: { readonly mailboxId: MailboxId; readonly alias: string }
   AliasReleased: { readonly mailboxId: MailboxId; readonly alias: string }
 
@@ -142,6 +151,7 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   MailboxCreated: 1,
   MailboxSuspended: 1,
   MailboxResumed: 1,
+  MailboxProxyLimited: 1,
   AliasReserved: 1,
   AliasReleased: 1,
   MessageReceived: 2,

@@ -26,6 +26,19 @@ const CreatedMailbox = Type.Object({
   address: Type.String(),
   password: Type.String({ description: 'Shown this once: without it the mail cannot be read.' }),
 })
+const ProxyLimits = Type.Object(
+  {
+    targets: Type.Array(words(300, 'A server, such as pop.example.net:995 or *.example.net. Stands in the log.'), {
+      maxItems: 100,
+      description: 'Beyond what the configuration lists for all; empty limits nothing.',
+    }),
+    networks: Type.Array(words(50, 'Whence mail clients may come, such as 192.0.2.0/24. Stands in the log.'), {
+      maxItems: 100,
+      description: 'Empty limits nothing.',
+    }),
+  },
+  closed,
+)
 export const Mailbox = Type.Object({
   mailboxId: Type.String(),
   name: Type.String(),
@@ -34,6 +47,7 @@ export const Mailbox = Type.Object({
   state: Type.Union([Type.Literal('active'), Type.Literal('suspended')]),
   recipient: Type.String({ description: 'The age recipient under which new mail is sealed.' }),
   generation: Type.Integer(),
+  proxy: ProxyLimits,
   createdAt: Type.String(),
   messages: Type.Union([Type.Integer(), Type.Null()], {
     description: 'How many messages a POP3 client would see; null while the views are being built.',
@@ -101,6 +115,17 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     },
   )
 
+  const limit = {
+    summary: 'Say whom its mail clients may reach through the proxy, and from where',
+    params: Named,
+    body: ProxyLimits,
+  }
+  app.put('/:id/proxy', { schema: { ...limit, response: { 204: Nothing, ...problems } } }, async (request, reply) => {
+    const { mailboxId } = found(api, request.params.id)
+    await api.mailboxes.limitProxy(mailboxId, request.body, causeOf(request))
+    return reply.code(204).send(null)
+  })
+
   const identity = octets('application/octet-stream', "The age file that the mailbox's password opens.")
   app.get(
     '/:id/identity',
@@ -128,7 +153,16 @@ export const found = ({ views, domain }: AdminApi, name: string): MailboxView =>
 
 const shownBy =
   ({ views, domain }: AdminApi) =>
-  ({ mailboxId, name, aliases, state, recipient, generation, createdAt }: MailboxView): Static<typeof Mailbox> => ({
+  ({
+    mailboxId,
+    name,
+    aliases,
+    state,
+    recipient,
+    generation,
+    proxy,
+    createdAt,
+  }: MailboxView): Static<typeof Mailbox> => ({
     mailboxId,
     name,
     address: `${mailboxId}@${domain}`,
@@ -136,6 +170,7 @@ const shownBy =
     state,
     recipient,
     generation,
+    proxy: { targets: [...proxy.targets], networks: [...proxy.networks] },
     createdAt,
     messages: views.status().state === 'behind' ? null : countMaildrop(views.reader, mailboxId),
   })

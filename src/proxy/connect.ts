@@ -1,6 +1,7 @@
 import type { Mailbox } from '../../projections/mailboxes.ts'
 import type { ProxySettings } from '../config.ts'
 import { asGatewayError, GatewayError } from '../core/errors.ts'
+import { networksOf } from '../core/network.ts'
 import { sourceOf } from '../core/sourceAddress.ts'
 import { formatTarget, isListed } from '../core/target.ts'
 import type { GuessingGuard } from '../keys/guessingGuard.ts'
@@ -17,7 +18,7 @@ export type ProxyClient = {
   readonly remoteAddress: string
 }
 
-export type ProxiedMailbox = Pick<Mailbox, 'mailboxId' | 'recipient' | 'generation' | 'state'>
+export type ProxiedMailbox = Pick<Mailbox, 'mailboxId' | 'recipient' | 'generation' | 'state' | 'proxy'>
 
 /** A client that may try to log in at a remote server. Exactly one `release` ends it, whatever happened before. */
 export type Admitted = {
@@ -61,7 +62,7 @@ export const openProxies = (parts: ProxiesParts): Proxies => {
   const { settings, resolve, current, guard, refused } = parts
   const counts = connectionCounts(settings)
 
-  const allowed = async ({ name: typed, service }: ProxyClient) => {
+  const allowed = async ({ name: typed, service, remoteAddress }: ProxyClient) => {
     if (settings.targets.length === 0) throw new GatewayError('proxy-off')
     const name = parseProxyName(typed)
     if (!name) throw new GatewayError('proxy-name')
@@ -69,7 +70,9 @@ export const openProxies = (parts: ProxiesParts): Proxies => {
     const mailbox = resolve(name.mailbox)
     if (!mailbox) throw new GatewayError('proxy-mailbox')
     if (mailbox.state === 'suspended') throw new GatewayError('mailbox-suspended')
-    const ports = listedPorts(name, service, [settings.targets])
+    const { networks, targets } = mailbox.proxy
+    if (networks.length > 0 && !networksOf(networks).has(remoteAddress)) throw new GatewayError('proxy-client')
+    const ports = listedPorts(name, service, targets.length > 0 ? [settings.targets, targets] : [settings.targets])
     return { name, mailbox, ports }
   }
 

@@ -36,7 +36,13 @@ export const everythingSaid = (): readonly string[] => {
 }
 
 /** What administrators type themselves: names, aliases, reasons. */
-const typedByAdministrators = ['MailboxCreated', 'MailboxSuspended', 'AliasReserved', 'AliasReleased']
+const typedByAdministrators = [
+  'MailboxCreated',
+  'MailboxSuspended',
+  'MailboxProxyLimited',
+  'AliasReserved',
+  'AliasReleased',
+]
 
 /** Words that an exported log holds although no administrator has typed them. */
 export const wordsIn = (exported: readonly { readonly type: string }[], searched: readonly string[]) => {

@@ -4,7 +4,7 @@ import { getShortestPaths } from 'xstate/graph'
 import { mailbox, type MailboxChange, type MailboxState, mayDo, stateAfter } from '../../actors/mailbox.ts'
 
 const states: readonly MailboxState[] = ['absent', 'active', 'suspended']
-const changes: readonly MailboxChange['type'][] = ['created', 'suspended', 'resumed']
+const changes: readonly MailboxChange['type'][] = ['created', 'suspended', 'resumed', 'limited']
 
 test('every state of a mailbox can be reached', () => {
   const reached = getShortestPaths(mailbox, { events: changes.map((type) => ({ type })) }).map(
@@ -13,20 +13,23 @@ test('every state of a mailbox can be reached', () => {
   assert.equal([...reached].sort(), [...states].sort())
 })
 
-test('each change is allowed in one state only, and leads to one other', () => {
+test('each change of state is allowed in one state only; limits may change in every one but the first', () => {
   const moves = states.flatMap((from) =>
     changes.map((type) => [from, type, stateAfter(from, { type })]).filter(([, , to]) => to !== undefined),
   )
   assert.equal(moves, [
     ['absent', 'created', 'active'],
     ['active', 'suspended', 'suspended'],
+    ['active', 'limited', 'active'],
     ['suspended', 'resumed', 'active'],
+    ['suspended', 'limited', 'suspended'],
   ])
 })
 
 test('a command may be done where the change that it makes is allowed', () => {
-  const allowed = states.map((state) => (['create', 'suspend', 'resume'] as const).filter((one) => mayDo(state, one)))
-  assert.equal(allowed, [['create'], ['suspend'], ['resume']])
+  const actions = ['create', 'suspend', 'resume', 'limit'] as const
+  const allowed = states.map((state) => actions.filter((one) => mayDo(state, one)))
+  assert.equal(allowed, [['create'], ['suspend', 'limit'], ['resume', 'limit']])
 })
 
 test.run()

@@ -295,6 +295,31 @@ for (const [kind, aliases] of Object.entries(badAliases)) {
   })
 }
 
+// limits of the proxy
+
+test('limits are in the log in their one form, for a suspended mailbox too', async () => {
+  const { mailboxes, facts } = await world({ given: [created(1), suspended(1)] })
+  const targets = ['POP.Example.net:995', '*.example.org', '*']
+  await mailboxes.limitProxy(mailboxId(1), { targets, networks: ['2001:DB8:0::/32', '192.0.2.7'] }, byTest)
+  const limits = { targets: ['pop.example.net:995', '*.example.org', '*'], networks: ['2001:db8::/32', '192.0.2.7/32'] }
+  assert.equal(await facts(), [{ type: 'MailboxProxyLimited', data: { mailboxId: mailboxId(1), ...limits } }])
+})
+
+test('limits that are none write nothing', async () => {
+  const { mailboxes, facts } = await world({ given: [created(1)] })
+  for (const limits of [
+    { targets: ['a b'], networks: [] },
+    { targets: ['pop.example.net:0'], networks: [] },
+    { targets: [], networks: ['10.0.0.0/33'] },
+    { targets: [], networks: ['example.net'] },
+    { targets: Array<string>(101).fill('*'), networks: [] },
+  ])
+    assert.is((await codeOf(mailboxes.limitProxy(mailboxId(1), limits, byTest))).code, 'request-invalid')
+  const unknown = mailboxes.limitProxy(mailboxId(2), { targets: [], networks: [] }, byTest)
+  assert.is((await codeOf(unknown)).code, 'mailbox-unknown')
+  assert.equal(await facts(), [])
+})
+
 // suspend and resume
 
 test('a suspension is in the log with its reason, and seen before it is answered', async () => {

@@ -26,6 +26,7 @@ import {
   retrieved,
   sealed,
   submitted,
+  limited,
   suspended,
   updated,
 } from './projectionsFacts.ts'
@@ -42,6 +43,7 @@ test('a created mailbox is active, under the name, recipient and generation of i
     aliases: ['a@example.org'],
     recipient: 'age11',
     generation: 1,
+    proxy: { targets: [], networks: [] },
     createdAt: '2026-01-01T12:00:02.000Z',
     revision: 0,
   })
@@ -50,6 +52,16 @@ test('a created mailbox is active, under the name, recipient and generation of i
 test('a mailbox that was never created is unknown', async () => {
   const views = await viewsAfter(created(1))
   assert.is(mailboxOf(views, mailboxId(2)), undefined)
+})
+
+test('the last limits of a mailbox hold', async () => {
+  const first = limited(1, ['pop.example.net'], ['192.0.2.0/24'])
+  assert.equal(mailboxOf(await viewsAfter(created(1), first, suspended(1)), mailboxId(1))?.proxy, {
+    targets: ['pop.example.net'],
+    networks: ['192.0.2.0/24'],
+  })
+  const last = mailboxOf(await viewsAfter(created(1), first, limited(1, [], [])), mailboxId(1))
+  assert.equal([last?.proxy, last?.revision], [{ targets: [], networks: [] }, 2])
 })
 
 test('a mailbox follows its suspensions and resumptions, and its revision with them', async () => {

@@ -27,6 +27,10 @@ export const resumed = (n: number): Given => [
   mailboxStream(mailboxId(n)),
   { type: 'MailboxResumed', data: { mailboxId: mailboxId(n) } },
 ]
+export const limited = (n: number, targets: readonly string[], networks: readonly string[]): Given => [
+  mailboxStream(mailboxId(n)),
+  { type: 'MailboxProxyLimited', data: { mailboxId: mailboxId(n), targets, networks } },
+]
 export const reserved = (alias: string, n: number): Given => [
   aliasStream(alias),
   { type: 'AliasReserved', data: { mailboxId: mailboxId(n), alias } },

@@ -5,6 +5,7 @@ import type { MailboxId } from '../../src/core/ids.ts'
 import { guessingGuard } from '../../src/keys/guessingGuard.ts'
 import { openProxies, type ProxiedMailbox, type ProxiesParts } from '../../src/proxy/connect.ts'
 import type { Wanted } from '../../src/proxy/dial.ts'
+import { codeOf } from '../support/codeOf.ts'
 
 const test = suite('admission of mail clients')
 
@@ -13,6 +14,7 @@ const mailbox: ProxiedMailbox = {
   recipient: 'age1',
   generation: 1,
   state: 'active',
+  proxy: { targets: [], networks: [] },
 }
 const name = 'anna@example.com%pop.example.net%journal@example.com'
 
@@ -37,11 +39,7 @@ const world = ({ now = () => new Date(0), settings, found = mailbox }: World = {
   })
   const admit = (typed = name, remoteAddress = '192.0.2.1', service: 'smtp' | 'pop3' = 'pop3') =>
     proxies.admit({ name: typed, remoteAddress, service })
-  const refusal = (...client: Parameters<typeof admit>) =>
-    admit(...client).then(
-      () => 'admitted',
-      (error: GatewayError) => error.code,
-    )
+  const refusal = (...client: Parameters<typeof admit>) => codeOf(admit(...client))
   return { proxies, admit, refusal, dialled, refusals }
 }
 
@@ -97,7 +95,26 @@ test('there is room for so many connections in all and of one client address, an
   const fourth = await admit()
   assert.is(await refusal(), 'proxy-busy')
   for (const admitted of [first, third, fourth]) admitted.release()
-  assert.is(await refusal(), 'admitted')
+  assert.is(await refusal(), undefined)
+})
+
+test("a mailbox's own limits hold beside those of all", async () => {
+  const proxy = { targets: ['pop.example.net:995', 'pop.example.com'], networks: ['192.0.2.0/24', '2001:db8::/32'] }
+  const { admit, refusal, dialled } = world({
+    found: { ...mailbox, proxy },
+    settings: { connectionsPerClient: 9, connections: 9 },
+  })
+  await (await admit()).dial(new AbortController().signal).catch(() => undefined)
+  assert.equal(
+    dialled[0]?.ports.map(({ port }) => port),
+    [995],
+  )
+  for (const address of ['192.0.2.1', '::ffff:192.0.2.9', '2001:db8::1'])
+    assert.is(await refusal(name, address), undefined)
+  for (const address of ['198.51.100.1', '::1', '', '2001:db9::1'])
+    assert.is(await refusal(name, address), 'proxy-client')
+  assert.is(await refusal('anna%smtp.example.net%journal@example.com'), 'proxy-target')
+  assert.is(await refusal('anna%pop.example.com%journal@example.com'), 'proxy-target')
 })
 
 test('who guesses is made to wait before anything is dialled, by whatever mailbox and port', async () => {
@@ -124,7 +141,7 @@ test('a client that is made to wait, or gives up, takes no room', async () => {
   admitted.failed()
   admitted.release()
   assert.is(await refusal(), 'too-many-attempts')
-  assert.is(await refusal('otto@example.com%pop.example.net%journal@example.com', '192.0.2.2'), 'admitted')
+  assert.is(await refusal('otto@example.com%pop.example.net%journal@example.com', '192.0.2.2'), undefined)
 })
 
 test('a server that cannot be reached is counted and is no failed login', async () => {
@@ -133,7 +150,7 @@ test('a server that cannot be reached is counted and is no failed login', async 
   await admitted.dial(new AbortController().signal).catch(() => undefined)
   admitted.release()
   assert.equal(refusals, ['192.0.2.1 proxy-unreachable'])
-  assert.is(await refusal(), 'admitted')
+  assert.is(await refusal(), undefined)
 })
 
 test.run()

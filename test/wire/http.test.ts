@@ -15,7 +15,7 @@ test.after(async () => {
 })
 
 const { calls, said, viewsAre, mailboxExists, messageExists } = world
-const ask = (method: 'GET' | 'POST', url: string, { headers, ...options }: InjectOptions = {}) =>
+const ask = (method: 'GET' | 'POST' | 'PUT', url: string, { headers, ...options }: InjectOptions = {}) =>
   app.inject({ method, url, headers: { authorization: `Bearer ${token}`, ...headers }, ...options })
 
 type Answer = Awaited<ReturnType<App['inject']>>
@@ -31,13 +31,14 @@ const isProblem = (answer: Answer, status: number, code: string) => {
 
 const id = newMessageId()
 /** Every route, with a request that it takes. */
-const routes: readonly (readonly ['GET' | 'POST', string, string, object?])[] = [
+const routes: readonly (readonly ['GET' | 'POST' | 'PUT', string, string, object?])[] = [
   ['GET', '/v1/openapi.json', '/v1/openapi.json'],
   ['GET', '/v1/mailboxes', '/v1/mailboxes'],
   ['POST', '/v1/mailboxes', '/v1/mailboxes', { name: 'Finance' }],
   ['GET', '/v1/mailboxes/{id}', `/v1/mailboxes/${mailboxId}`],
   ['POST', '/v1/mailboxes/{id}/suspend', `/v1/mailboxes/${mailboxId}/suspend`, { reason: 'left' }],
   ['POST', '/v1/mailboxes/{id}/resume', `/v1/mailboxes/${mailboxId}/resume`],
+  ['PUT', '/v1/mailboxes/{id}/proxy', `/v1/mailboxes/${mailboxId}/proxy`, { targets: [], networks: [] }],
   ['GET', '/v1/mailboxes/{id}/identity', `/v1/mailboxes/${mailboxId}/identity`],
   ['GET', '/v1/messages', `/v1/messages?mailbox=${mailboxId}`],
   ['GET', '/v1/messages/{id}', `/v1/messages/${id}`],
@@ -243,6 +244,7 @@ test('a mailbox is found by id, address and alias, however they are written, and
       state: 'active',
       recipient: 'age1recipient',
       generation: 1,
+      proxy: { targets: [], networks: [] },
       createdAt: '2026-03-01T10:00:00.000Z',
       messages: 2,
     })
@@ -268,6 +270,17 @@ test('mailboxes are listed in pages', async () => {
     next = page.next
   }
   assert.equal([names, next], [['box 1', 'box 2', 'box 3', 'box 4', 'box 5'], null])
+})
+
+test('limiting the proxy needs both lists, and is done in the name of the user', async () => {
+  mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
+  const headers = { 'sealpost-user': 'alice' }
+  const payload = { targets: ['pop.example.net:995'], networks: [] }
+  const answer = await ask('PUT', '/v1/mailboxes/finance/proxy', { payload, headers })
+  assert.is(answer.statusCode, 204)
+  assert.equal(calls, [['limitProxy', mailboxId, payload, 'administrator:alice']])
+  isProblem(await ask('PUT', '/v1/mailboxes/finance/proxy', { payload: { targets: [] } }), 400, 'request-invalid')
+  isProblem(await ask('PUT', '/v1/mailboxes/nobody/proxy', { payload }), 404, 'mailbox-unknown')
 })
 
 test('suspending needs a mailbox and a reason, and is done in the name of the user', async () => {

@@ -103,6 +103,21 @@ test('mailbox list goes through all pages', async () => {
   assert.is((await run('mailbox', 'list')).stdout.split('\n').length, 1003)
 })
 
+test('mailbox proxy passes on what may be reached and from where; without options nothing is limited', async () => {
+  mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
+  const targets = ['--target', 'pop.example.net:995', '--target', '*.example.org']
+  assert.is((await run('mailbox', 'proxy', 'finance', ...targets, '--network', '192.0.2.0/24')).code, 0)
+  assert.is((await run('mailbox', 'proxy', 'finance')).code, 0)
+  assert.equal(
+    calls.map(([, , limits]) => limits),
+    [
+      { targets: ['pop.example.net:995', '*.example.org'], networks: ['192.0.2.0/24'] },
+      { targets: [], networks: [] },
+    ],
+  )
+  assert.match((await run('mailbox', 'show', 'finance')).stdout, /^Proxy servers +all that are listed$/m)
+})
+
 test('mailbox show takes an alias, and suspend passes the reason on', async () => {
   mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
   assert.match((await run('mailbox', 'show', 'finance@archive.example.com')).stdout, /^Name +Finance$/m)

@@ -125,6 +125,10 @@ export const doubles = () => {
         note('resume', id, principal)
         return Promise.reject(new GatewayError('mailbox-conflict'))
       },
+      limitProxy: (id, limits, { principal }) => {
+        note('limitProxy', id, limits, principal)
+        return Promise.resolve()
+      },
     },
     views: { reader: views, status: () => status },
     log,

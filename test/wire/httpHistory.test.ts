@@ -75,6 +75,7 @@ test('mailboxes count their messages of then', async () => {
       state: 'active',
       recipient: 'age1recipient',
       generation: 1,
+      proxy: { targets: [], networks: [] },
       createdAt: '2026-03-01T10:00:00.000Z',
       revision: 0,
       messages: 1,
