@@ -24,7 +24,7 @@ import {
 } from './dataDirectory.ts'
 import type { AdminApi } from './http/buildApp.ts'
 import { startAdmin } from './http/admin.ts'
-import { guessingGuard } from './keys/guessingGuard.ts'
+import { guessingGuard, officeBurst } from './keys/guessingGuard.ts'
 import { keyFiles } from './keys/keyFiles.ts'
 import { createLogin } from './login.ts'
 import { closeLostSessions } from './lostSessions.ts'
@@ -36,6 +36,7 @@ import { localLock, type MaildropLock } from './maildropLock.ts'
 import { createOpenMessage } from './openMessage.ts'
 import { startPop3 } from './pop3/pop3Server.ts'
 import { countRefusals } from './refusals.ts'
+import { startProxies } from './proxy/start.ts'
 import { recordSessions } from './sessions.ts'
 import { startSmtp } from './smtp/smtpServer.ts'
 import { openStandIns, type StandInListener } from './standIn.ts'
@@ -172,6 +173,18 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       current,
       snapshot: (mailboxId) => snapshotOf(views, log, mailboxId),
     })
+    const listening: Address[] = []
+    const proxies = startProxies({
+      settings: config.proxy,
+      resolve: named,
+      current,
+      // Apart from the maildrops': whom a provider refuses has guessed no mailbox's password.
+      guard: guessingGuard(clock, officeBurst),
+      refused,
+      logger,
+      ownAddresses,
+      ownPorts: () => listening.map(({ port }) => port),
+    })
     const certificates = { key: tls.key, cert: tls.cert }
     const shared = { domain, limits: config.limits, tls: () => certificates, sessions, refused, logger, clock }
     const smtp = await startSmtp({
@@ -188,6 +201,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       },
       current,
     })
+    listening.push(...smtp.addresses)
     cleanup.push(() => smtp.close(grace))
     const pop3 = await startPop3({
       ...shared,
@@ -197,6 +211,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       ]),
       maildrops,
     })
+    listening.push(...pop3.addresses)
     cleanup.push(() => pop3.close(grace))
 
     const token = new Secret(randomBytes(32).toString('base64url'))
@@ -211,10 +226,12 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       identityFile: (of) => storage.identityFile(of),
       sealed: (object) => storage.sealed(object),
       open: createOpenMessage({ storage, login }),
+      mailClients: { listening: () => listening, mustReach: proxies.mustReach },
       refused,
       logger,
     }
     const admin = await startAdmin({ api, host: config.admin.host, port: config.admin.port, certificate: certificates })
+    if (admin.address) listening.push(admin.address)
     cleanup.push(() => admin.close())
     announce(paths, { token, certificate: tls.cert, address: admin.address })
     cleanup.push(() => withdraw(paths))
@@ -236,7 +253,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     }
     let stopping: Promise<void> | undefined
     return {
-      addresses: [...smtp.addresses, ...pop3.addresses, ...(admin.address ? [admin.address] : [])],
+      addresses: listening,
       fingerprint: tls.fingerprint,
       certificateCreated: tls.created,
       hasMailboxes: listMailboxes(views.reader, { limit: 1 }).items.length > 0,

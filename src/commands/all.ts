@@ -2,6 +2,7 @@ import type { Command } from './command.ts'
 import { config } from './config.ts'
 import { events } from './events.ts'
 import { fsck } from './fsck.ts'
+import { mailboxClientSetup } from './mailboxClientSetup.ts'
 import { mailboxCreate } from './mailboxCreate.ts'
 import { mailboxIdentity } from './mailboxIdentity.ts'
 import { mailboxList } from './mailboxList.ts'
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   mailboxSuspend,
   mailboxResume,
   mailboxProxy,
+  mailboxClientSetup,
   mailboxIdentity,
   messageList,
   messageShow,

@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import fastify from 'fastify'
 import type { ViewReader } from '../../projections/projection.ts'
+import type { Listening } from '../clientSetup.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type MailboxId, newSessionId, type VaultKey } from '../core/ids.ts'
 import type { Moment } from '../core/moment.ts'
@@ -9,9 +10,11 @@ import type { EventLog, Logger } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Answer, Question } from '../history.ts'
 import type { Mailboxes } from '../mailboxes.ts'
+import type { Proxies } from '../proxy/connect.ts'
 import type { ViewsStatus } from '../storage/viewsState.ts'
 import type { OpenMessage } from '../openMessage.ts'
 import { healthPath, requireToken } from './authentication.ts'
+import { clientSetupRoutes } from './clientSetupRoutes.ts'
 import { eventRoutes } from './eventRoutes.ts'
 import { healthRoutes } from './healthRoutes.ts'
 import { historyRoutes } from './historyRoutes.ts'
@@ -41,6 +44,12 @@ export type AdminApi = {
   sealed(object: VaultKey): AsyncIterable<Uint8Array>
   /** The plaintext. Ends only once the digest was found right and the retrieval recorded; throws otherwise. */
   readonly open: OpenMessage
+  readonly mailClients: {
+    /** The ports on which the gateway listens now. */
+    listening(): readonly Listening[]
+    /** Throws `proxy-off` or `proxy-target` for a server that the mailbox's mail clients may not reach. */
+    mustReach: Proxies['mustReach']
+  }
   refused(source: string, kind: string): void
   readonly logger: Logger
 }
@@ -83,6 +92,7 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   await app.register(healthRoutes, api)
   await app.register(statusRoutes, { ...api, prefix: '/v1/status' })
   await app.register(mailboxRoutes, { ...api, prefix: '/v1/mailboxes' })
+  await app.register(clientSetupRoutes, { ...api, prefix: '/v1/mailboxes' })
   await app.register(messageRoutes, { ...api, prefix: '/v1/messages' })
   await app.register(eventRoutes, { ...api, prefix: '/v1/events' })
   await app.register(historyRoutes, { ...api, prefix: '/v1/history' })

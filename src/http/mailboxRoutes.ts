@@ -54,7 +54,7 @@ export const Mailbox = Type.Object({
   }),
 })
 const Mailboxes = Type.Object({ mailboxes: Type.Array(Mailbox), next })
-const Named = Type.Object({ id: Type.String({ maxLength: 320, description: 'Mailbox id, address or alias' }) })
+export const Named = Type.Object({ id: Type.String({ maxLength: 320, description: 'Mailbox id, address or alias' }) })
 const Paged = Type.Object({ after, limit }, closed)
 const Suspension = Type.Object({ reason: words(200, 'Stands in the log.') }, closed)
 const Nothing = Type.Null({ description: 'Done' })

@@ -3,11 +3,11 @@ import type { ProxySettings } from '../config.ts'
 import { asGatewayError, GatewayError } from '../core/errors.ts'
 import { networksOf } from '../core/network.ts'
 import { sourceOf } from '../core/sourceAddress.ts'
-import { formatTarget, isListed } from '../core/target.ts'
+import { formatTarget, isListed, type Target } from '../core/target.ts'
 import type { GuessingGuard } from '../keys/guessingGuard.ts'
 import { connectionCounts } from './connectionCounts.ts'
 import type { Dial, Dialled } from './dial.ts'
-import { parseProxyName, type ProxyName } from './name.ts'
+import { parseProxyName } from './name.ts'
 import { portsOf, type ProxyService, type RemotePort, usualPorts } from './ports.ts'
 
 /** A mail client that has said who it is. */
@@ -25,7 +25,7 @@ export type Admitted = {
   readonly mailbox: ProxiedMailbox
   /** Who the client is at the remote server. */
   readonly user: string
-  readonly target: Pick<ProxyName, 'server' | 'port'>
+  readonly target: Target
   /** Rejects as `Dial` does. */
   dial(signal: AbortSignal): Promise<Dialled>
   /** The remote server has accepted the login, or refused it; at most one of the two, once. */
@@ -38,6 +38,8 @@ export type Admitted = {
 export type Proxies = {
   /** Whether any server is listed. */
   readonly on: boolean
+  /** Throws `proxy-off` or `proxy-target` for a server that the mailbox's clients may not reach. */
+  mustReach(service: ProxyService, target: Target, mailbox: Pick<ProxiedMailbox, 'proxy'>): void
   /**
    * Rejects with `proxy-off`, `proxy-name`, `proxy-mailbox`, `mailbox-suspended`, `proxy-client`, `proxy-target`, `proxy-busy`,
    * `too-many-attempts` or what the views reject with. Nothing has been dialled. Refusals are counted, and those of `dial` and `failed`.
@@ -62,17 +64,24 @@ export const openProxies = (parts: ProxiesParts): Proxies => {
   const { settings, resolve, current, guard, refused } = parts
   const counts = connectionCounts(settings)
 
-  const allowed = async ({ name: typed, service, remoteAddress }: ProxyClient) => {
+  const mustBeOn = () => {
     if (settings.targets.length === 0) throw new GatewayError('proxy-off')
+  }
+
+  const portsFor = (service: ProxyService, target: Target, { proxy: { targets } }: Pick<ProxiedMailbox, 'proxy'>) =>
+    listedPorts(service, target, targets.length > 0 ? [settings.targets, targets] : [settings.targets])
+
+  const allowed = async ({ name: typed, service, remoteAddress }: ProxyClient) => {
+    mustBeOn()
     const name = parseProxyName(typed)
     if (!name) throw new GatewayError('proxy-name')
     await current?.()
     const mailbox = resolve(name.mailbox)
     if (!mailbox) throw new GatewayError('proxy-mailbox')
     if (mailbox.state === 'suspended') throw new GatewayError('mailbox-suspended')
-    const { networks, targets } = mailbox.proxy
+    const { networks } = mailbox.proxy
     if (networks.length > 0 && !networksOf(networks).has(remoteAddress)) throw new GatewayError('proxy-client')
-    const ports = listedPorts(name, service, targets.length > 0 ? [settings.targets, targets] : [settings.targets])
+    const ports = portsFor(service, name, mailbox)
     return { name, mailbox, ports }
   }
 
@@ -121,13 +130,20 @@ export const openProxies = (parts: ProxiesParts): Proxies => {
       throw error
     })
 
-  return { on: settings.targets.length > 0, admit: (client) => counted(client, admit(client)) }
+  return {
+    on: settings.targets.length > 0,
+    mustReach: (service, target, mailbox) => {
+      mustBeOn()
+      portsFor(service, target, mailbox)
+    },
+    admit: (client) => counted(client, admit(client)),
+  }
 }
 
 /** Of the ports to try those that each of the lists has. */
 const listedPorts = (
-  { server, port: named }: ProxyName,
   service: ProxyService,
+  { server, port: named }: Target,
   lists: readonly (readonly string[])[],
 ): readonly RemotePort[] => {
   const ports = portsOf(service, named).filter(({ port }) =>

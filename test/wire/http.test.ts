@@ -39,6 +39,7 @@ const routes: readonly (readonly ['GET' | 'POST' | 'PUT', string, string, object
   ['POST', '/v1/mailboxes/{id}/suspend', `/v1/mailboxes/${mailboxId}/suspend`, { reason: 'left' }],
   ['POST', '/v1/mailboxes/{id}/resume', `/v1/mailboxes/${mailboxId}/resume`],
   ['PUT', '/v1/mailboxes/{id}/proxy', `/v1/mailboxes/${mailboxId}/proxy`, { targets: [], networks: [] }],
+  ['GET', '/v1/mailboxes/{id}/client-setup', `/v1/mailboxes/${mailboxId}/client-setup?server=pop.example.net`],
   ['GET', '/v1/mailboxes/{id}/identity', `/v1/mailboxes/${mailboxId}/identity`],
   ['GET', '/v1/messages', `/v1/messages?mailbox=${mailboxId}`],
   ['GET', '/v1/messages/{id}', `/v1/messages/${id}`],
@@ -281,6 +282,57 @@ test('limiting the proxy needs both lists, and is done in the name of the user',
   assert.equal(calls, [['limitProxy', mailboxId, payload, 'administrator:alice']])
   isProblem(await ask('PUT', '/v1/mailboxes/finance/proxy', { payload: { targets: [] } }), 400, 'request-invalid')
   isProblem(await ask('PUT', '/v1/mailboxes/nobody/proxy', { payload }), 404, 'mailbox-unknown')
+})
+
+test('the set-up of a mail program names the gateway, its ports with TLS first, and the whole user name', async () => {
+  mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
+  const query = 'server=POP.example.net:1995&smtpServer=smtp.example.net&user=anna%40example.com'
+  const answer = await ask('GET', `/v1/mailboxes/${mailboxId}/client-setup?${query}`)
+  assert.equal(answer.json(), {
+    receiving: {
+      host: 'archive.example.com',
+      port: 2995,
+      security: 'tls',
+      userName: 'anna@example.com%pop.example.net:1995%finance@archive.example.com',
+      remote: 'pop.example.net:1995',
+    },
+    sending: {
+      host: 'archive.example.com',
+      port: 2587,
+      security: 'starttls',
+      userName: 'anna@example.com%smtp.example.net%finance@archive.example.com',
+      remote: 'smtp.example.net',
+    },
+  })
+  assert.equal(calls, [
+    ['mustReach', 'pop3', 'pop.example.net'],
+    ['mustReach', 'smtp', 'smtp.example.net'],
+  ])
+})
+
+test('the set-up is told as text and as an autoconfiguration file too', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  const url = `/v1/mailboxes/${mailboxId}/client-setup?server=pop.example.net`
+  const text = await ask('GET', `${url}&format=text`)
+  assert.match(String(text.headers['content-type']), /^text\/plain/)
+  assert.match(text.body, new RegExp(`^  User name +YOUR-USER-NAME%pop\\.example\\.net%${mailboxId}$`, 'm'))
+  const xml = await ask('GET', `${url}&format=autoconfig&user=${encodeURIComponent(`"><&'@example.com`)}`)
+  assert.match(String(xml.headers['content-type']), /^application\/xml/)
+  assert.match(
+    xml.body,
+    new RegExp(`<username>&#34;&#62;&#60;&#38;&#39;@example.com%pop.example.net%${mailboxId}</username>`),
+  )
+  assert.match(xml.body, /<domain>example\.com<\/domain>[^]*<socketType>SSL<[^]*<socketType>STARTTLS</)
+})
+
+test('no set-up is told for a server that may not be reached, nor for what is none', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  const url = `/v1/mailboxes/${mailboxId}/client-setup`
+  isProblem(await ask('GET', `${url}?server=pop.example.org`), 403, 'proxy-target')
+  isProblem(await ask('GET', `${url}?server=pop.example.net&smtpServer=smtp.example.org`), 403, 'proxy-target')
+  isProblem(await ask('GET', `${url}?server=a%20b`), 400, 'request-invalid')
+  isProblem(await ask('GET', url), 400, 'request-invalid')
+  isProblem(await ask('GET', `${url}?server=pop.example.net&user=a%0Db`), 400, 'request-invalid')
 })
 
 test('suspending needs a mailbox and a reason, and is done in the name of the user', async () => {

@@ -118,6 +118,16 @@ test('mailbox proxy passes on what may be reached and from where; without option
   assert.match((await run('mailbox', 'show', 'finance')).stdout, /^Proxy servers +all that are listed$/m)
 })
 
+test('mailbox client-setup prints what the API says, in each of its forms', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  const words = ['mailbox', 'client-setup', mailboxId, '--server', 'pop.example.net', '--user', 'anna@example.com']
+  assert.match((await run(...words)).stdout, /^ {2}User name +anna@example\.com%pop\.example\.net%mbx-/m)
+  assert.match((await run(...words, '--autoconfig')).stdout, /^<\?xml/)
+  const { sending } = await json<{ sending: { userName: string } }>(...words, '--smtp-server', 'smtp.example.net')
+  assert.is(sending.userName, `anna@example.com%smtp.example.net%${mailboxId}`)
+  assert.is((await run(...words.slice(0, 3), '--server', 'pop.example.org')).code, 1)
+})
+
 test('mailbox show takes an alias, and suspend passes the reason on', async () => {
   mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
   assert.match((await run('mailbox', 'show', 'finance@archive.example.com')).stdout, /^Name +Finance$/m)

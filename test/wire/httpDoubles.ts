@@ -139,6 +139,17 @@ export const doubles = () => {
       note('open', opening.message.messageId, opening.remoteAddress, opening.cause.principal)
       return opened(opening)
     },
+    mailClients: {
+      listening: () => [
+        { protocol: 'pop3', port: 2110 },
+        { protocol: 'pop3s', port: 2995 },
+        { protocol: 'submission', port: 2587 },
+      ],
+      mustReach: (service, { server }) => {
+        note('mustReach', service, server)
+        if (server.endsWith('.org')) throw new GatewayError('proxy-target')
+      },
+    },
     refused: (source, kind) => note('refused', source, kind),
     logger: { info: say, warn: say, error: say },
   }
