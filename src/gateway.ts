@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { maildropOf } from '../projections/maildrops.ts'
 import { listMailboxes, mailboxNamed } from '../projections/mailboxes.ts'
+import { recordedFrom } from '../projections/messages.ts'
 import { type Config, configSha256 } from './config.ts'
 import { currentMailboxes } from './currentMailboxes.ts'
 import { asGatewayError, GatewayError } from './core/errors.ts'
@@ -35,6 +36,9 @@ import { leasedLock, type LeaseParts } from './maildropLease.ts'
 import { localLock, type MaildropLock } from './maildropLock.ts'
 import { createOpenMessage } from './openMessage.ts'
 import { startPop3 } from './pop3/pop3Server.ts'
+import { openFingerprints } from './proxy/fingerprint.ts'
+import { openPop3Proxies } from './proxy/pop3Proxy.ts'
+import { startProxies } from './proxy/start.ts'
 import { countRefusals } from './refusals.ts'
 import { startProxies } from './proxy/start.ts'
 import { recordSessions } from './sessions.ts'
@@ -203,8 +207,31 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     })
     listening.push(...smtp.addresses)
     cleanup.push(() => smtp.close(grace))
+    const proxies = startProxies({
+      settings: config.proxy,
+      resolve: named,
+      current,
+      guard: guessingGuard(clock, officeBurst),
+      refused,
+      logger,
+      ownAddresses,
+      ownPorts: () => portsIn(config),
+    })
     const pop3 = await startPop3({
       ...shared,
+      proxies: proxies.on
+        ? openPop3Proxies({
+            proxies,
+            archive: storage.archive,
+            sessions,
+            fingerprints: await openFingerprints(keys),
+            recorded: (mailboxId, origin) => recordedFrom(views.reader, mailboxId, origin),
+            settings: config.proxy,
+            limits: config.limits,
+            clock,
+            logger,
+          })
+        : undefined,
       listeners: listenersOf([
         ['pop3', config.pop3.host, config.pop3.port],
         ['pop3s', config.pop3.host, config.pop3s.port],
@@ -278,6 +305,12 @@ type Listener<P> = { readonly protocol: P; readonly host: string; readonly port:
 
 const listenersOf = <P>(wanted: readonly (readonly [P, string, number | 'off'])[]): readonly Listener<P>[] =>
   wanted.flatMap(([protocol, host, port]) => (port === 'off' ? [] : [{ protocol, host, port }]))
+
+/** On which this gateway listens, or will. */
+const portsIn = ({ smtp, submission, smtps, pop3, pop3s, admin }: Config): readonly number[] =>
+  [smtp.port, smtp.tlsPort, submission.port, smtps.port, pop3.port, pop3s.port, admin.port].filter(
+    (port) => port !== 'off',
+  )
 
 const standInsOf = ({ smtp, pop3, pop3s, admin }: Config): readonly StandInListener[] =>
   listenersOf<StandInListener['protocol']>([

@@ -4,20 +4,31 @@ import type { SecureContext } from 'node:tls'
 import type { MaildropSize, Pop3Event } from '../../actors/pop3Replies.ts'
 import { pop3Notation } from '../../actors/pop3Notation.ts'
 import type { pop3Session } from '../../actors/pop3Session.ts'
-import type { Fetched, ListingWork, MessageWork, Pop3Emitted, UpdateWork } from '../../actors/pop3Setup.ts'
+import type {
+  Fetched,
+  ListingWork,
+  MessageWork,
+  Pop3Emitted,
+  ProxiedWork,
+  Relayed,
+  UpdateWork,
+} from '../../actors/pop3Setup.ts'
+import type { RemoteStatus } from '../../actors/proxied.ts'
 import { readyOrOver, startSession } from '../../actors/session.ts'
 import { startTranscript, type Transcript } from '../../actors/transcript.ts'
 import type { Limits } from '../config.ts'
 import { asGatewayError, type ErrorCode, GatewayError } from '../core/errors.ts'
 import type { SessionOutcome, TlsFacts } from '../core/events.ts'
-import { newSessionId } from '../core/ids.ts'
+import { type MailboxId, newSessionId } from '../core/ids.ts'
 import type { Clock, Logger } from '../core/ports.ts'
 import type { Maildrops } from '../maildrop.ts'
+import type { Pop3Proxies } from '../proxy/pop3Proxy.ts'
 import type { RecordedSession, SessionRecorder } from '../sessions.ts'
 import { channelOf } from '../wire/channel.ts'
 import { eventOf } from './commandEvents.ts'
 import { commandQueue } from './commandQueue.ts'
 import { holdCredentials } from './credentials.ts'
+import { openElsewhere } from './elsewhere.ts'
 import { type HeldMaildrop, holdMaildrop } from './heldMaildrop.ts'
 
 /** What a connection needs of the gateway. */
@@ -26,6 +37,8 @@ export type ConnectionDeps = {
   readonly limits: Pick<Limits, 'pop3Idle' | 'badCommands' | 'transcript'>
   readonly secureContext: () => SecureContext
   readonly maildrops: Maildrops
+  /** Undefined while no other server may be reached. */
+  readonly proxies: Pop3Proxies | undefined
   readonly sessions: SessionRecorder
   /** Counts a refusal: `kind` is a word of the program's. */
   readonly refused: (source: string, kind: string) => void
@@ -46,6 +59,10 @@ export type Connection = {
   fetch(work: MessageWork, signal: AbortSignal): Promise<Fetched>
   send(work: MessageWork, signal: AbortSignal): Promise<void>
   update(work: UpdateWork): Promise<void>
+  connect(): Promise<RemoteStatus>
+  answer(): Promise<RemoteStatus>
+  relay(work: ProxiedWork): Promise<Relayed>
+  passOn(): Promise<void>
   /** Begins the conversation, on pop3s with the handshake. */
   start(): void
   /** Takes no further command; what runs may finish. */
@@ -91,8 +108,18 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
       if (over || !actor) deps.onGone(sessionId)
     },
   })
-  const queue = commandQueue(channel)
-  const credentials = holdCredentials(() => tls !== null)
+  const queue = commandQueue(channel, deps.proxies !== undefined)
+  const credentials = holdCredentials(() => tls !== null, deps.proxies !== undefined)
+  const elsewhere = openElsewhere(deps.proxies, {
+    sessionId,
+    remoteAddress: channel.remoteAddress,
+    write: (octets) => channel.write(octets),
+    drained: () => channel.drained(),
+    loggedIn: (mailboxId) => opened(mailboxId).cause(),
+    gone: () => {
+      if (actor?.getSnapshot().hasTag('remote')) actor.send({ type: 'remoteLost' })
+    },
+  })
   const refOf = (number: number) => held?.refOf(number)
 
   const isReady = () => actor?.getSnapshot().hasTag('ready') ?? false
@@ -103,8 +130,17 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
     if (held && snapshot?.hasTag('maildrop')) held.prepare(queue.retrsAhead(), snapshot.context.deletions)
   }
 
+  /** Only now: who guesses, or types nonsense, does not make the log grow. */
+  const opened = (mailboxId: MailboxId) => {
+    recorded = deps.sessions.opened({ sessionId, protocol, remoteAddress: channel.remoteAddress, tls })
+    recorded.happened({ type: 'LoginAccepted', data: { mailboxId, tls } })
+    return recorded
+  }
+
   const nextEvent = (): Pop3Event | undefined => {
-    if (actor?.getSnapshot().hasTag('response')) {
+    const snapshot = actor?.getSnapshot()
+    if (snapshot?.hasTag('remote')) return elsewhere.next(queue, snapshot.hasTag('response'))
+    if (snapshot?.hasTag('response')) {
       const line = queue.response()
       if (line === 'too-long') return { type: 'oversized' }
       return line && { type: 'response', found: credentials.response(line) }
@@ -131,6 +167,7 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
     if (over) return
     over = true
     held?.release()
+    elsewhere.close(outcome)
     recorded?.closed({ outcome, ...channel.octets(), transcript: transcript?.text() ?? '' })
     // RFC 1939 §3: without a response.
     if (outcome === 'timeout') channel.destroy()
@@ -139,7 +176,7 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
   }
 
   const log = (error: GatewayError) => {
-    if (expected.includes(error.code)) return
+    if (expected.includes(error.code) || error.code.startsWith('proxy-')) return
     const fields = { err: error.cause ?? error, code: error.code, sessionId, protocol }
     deps.logger.warn(fields, 'A POP3 session could not do its work')
   }
@@ -148,6 +185,8 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
     if (emitted.type === 'reply') channel.write(`${emitted.lines.join('\r\n')}\r\n`)
     else if (emitted.type === 'deliver') heldNow(held).deliver(emitted.lines)
     else if (emitted.type === 'failed') log(emitted.error)
+    else if (emitted.type === 'pass') elsewhere.pass()
+    else if (emitted.type === 'end') elsewhere.end()
     else if (emitted.type === 'refused') deps.refused(channel.remoteAddress, emitted.kind)
     else channel.destroy()
   }
@@ -160,7 +199,13 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
 
   const begin = () => {
     const { domain, limits, clock } = deps
-    const input = { session: sessionId, domain, secure: tls !== null, proxy: false, badCommands: limits.badCommands }
+    const input = {
+      session: sessionId,
+      domain,
+      secure: tls !== null,
+      proxy: deps.proxies !== undefined,
+      badCommands: limits.badCommands,
+    }
     const now = () => clock.now().getTime()
     transcript = startTranscript(pop3Notation, { sessionId, input, limit: limits.transcript, now })
     const session = startSession(deps.machine, {
@@ -196,16 +241,17 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
         deps.maildrops.release(maildrop)
         throw new GatewayError('connection-lost')
       }
-      // Only now: who guesses, or types nonsense, does not make the log grow.
-      recorded = deps.sessions.opened({ sessionId, protocol, remoteAddress: channel.remoteAddress, tls })
-      recorded.happened({ type: 'LoginAccepted', data: { mailboxId: maildrop.mailboxId, tls } })
-      held = holdMaildrop(deps.maildrops, { ...maildrop, cause: recorded.cause() }, channel)
+      held = holdMaildrop(deps.maildrops, { ...maildrop, cause: opened(maildrop.mailboxId).cause() }, channel)
       return held.size
     },
     enumerate: (work, signal) => heldNow(held).enumerate(work, signal),
     fetch: (work, signal) => heldNow(held).fetch(work, signal),
     send: (work, signal) => heldNow(held).send(work, signal),
     update: ({ deletions }) => heldNow(held).update(deletions),
+    connect: () => elsewhere.connect(credentials.takeProxied()),
+    answer: () => elsewhere.answer(),
+    relay: ({ asked }) => elsewhere.relay(asked),
+    passOn: () => elsewhere.passOn(),
     start: () => (protocol === 'pop3s' ? void handshake() : begin()),
     drain: () => {
       draining = true

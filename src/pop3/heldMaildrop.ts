@@ -7,7 +7,7 @@ import type { Channel } from '../wire/channel.ts'
 import { writeListing } from './listing.ts'
 import { lookAhead } from './lookAhead.ts'
 import { beginRetrieval, deliver, deliverWhole, type Opened, type Retrieval } from './retrieval.ts'
-import { topCutter, wholeMessage } from './topCutter.ts'
+import { topCutter, wholeMessage } from '../wire/topCutter.ts'
 
 /** A session's maildrop: the entries that the machine knows by number only, and the work on them. */
 export type HeldMaildrop = {

@@ -6,6 +6,7 @@ import type { Limits } from '../config.ts'
 import { answerTo, GatewayError } from '../core/errors.ts'
 import type { Clock, Logger } from '../core/ports.ts'
 import type { Maildrops } from '../maildrop.ts'
+import type { Pop3Proxies } from '../proxy/pop3Proxy.ts'
 import type { SessionRecorder } from '../sessions.ts'
 import { listen, portOf } from '../wire/listen.ts'
 import { secureContexts, type TlsPair } from '../wire/serveTls.ts'
@@ -26,6 +27,8 @@ export type Pop3Deps = {
   /** The certificate that holds now; asked for at each handshake. */
   readonly tls: () => TlsPair
   readonly maildrops: Maildrops
+  /** Undefined while no other server may be reached. */
+  readonly proxies: Pop3Proxies | undefined
   readonly sessions: SessionRecorder
   readonly refused: (source: string, kind: string) => void
   readonly logger: Logger
@@ -94,6 +97,10 @@ const wired = (connections: ReadonlyMap<string, Connection>): typeof pop3Session
       fetch: work(({ input, signal }) => of(input).fetch(input, signal)),
       send: work(({ input, signal }) => of(input).send(input, signal)),
       update: work(({ input }) => of(input).update(input)),
+      connect: work(({ input }) => of(input).connect()),
+      answer: work(({ input }) => of(input).answer()),
+      relay: work(({ input }) => of(input).relay(input)),
+      passOn: work(({ input }) => of(input).passOn()),
     },
   })
 }

@@ -2,7 +2,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { Maildrop, MaildropEntry, Maildrops } from '../maildrop.ts'
 import type { Channel } from '../wire/channel.ts'
 import { wireEncoder } from '../wire/dots.ts'
-import type { Cutter } from './topCutter.ts'
+import type { Cutter } from '../wire/topCutter.ts'
 
 /**
  * Octets up to which a message is read to its end before any of it is sent: it costs one write, and one that turns out

@@ -14,6 +14,8 @@ export type DataPiece = {
   readonly content: readonly Uint8Array[]
   /** What follows the end of the data: commands. Undefined while the data has not ended. */
   readonly rest: Uint8Array | undefined
+  /** Octets at the end of all that was pushed of which it is open whether they end the data: a dot, and a CR after it. */
+  readonly open: number
 }
 
 export type DataParser = {
@@ -37,7 +39,8 @@ export const dataParser = (): DataParser => {
     push(chunk) {
       const scan = scanData(chunk, matched)
       matched = scan.matched
-      return { content: scan.content, rest: scan.end === undefined ? undefined : chunk.subarray(scan.end) }
+      const rest = scan.end === undefined ? undefined : chunk.subarray(scan.end)
+      return { content: scan.content, rest, open: Math.max(0, matched - 2) }
     },
   }
 }

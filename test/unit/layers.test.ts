@@ -53,7 +53,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   waiting: ['core'],
   storage: ['core', 'seal', 'log', 'vault', 'keys', 'projections', 'archive', 'retrieve', 'history'],
   smtp: ['core', 'wire', 'actors', 'projections', ...useCases],
-  pop3: ['core', 'wire', 'actors', 'projections', ...useCases],
+  pop3: ['core', 'wire', 'actors', 'projections', 'proxy', ...useCases],
   http: ['core', 'wire', 'actors', 'projections', ...useCases],
   replaySession: ['core', 'actors'],
   lostSessions: ['core', 'projections'],

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { isDeleted, noDeletions, withDeletion } from '../../actors/deletions.ts'
 import { parseCommand } from '../../src/pop3/commands.ts'
 import { holdCredentials } from '../../src/pop3/credentials.ts'
-import { topCutter } from '../../src/pop3/topCutter.ts'
+import { topCutter } from '../../src/wire/topCutter.ts'
 
 const parsed = (line: string) => parseCommand(Buffer.from(line, 'latin1'))
 

@@ -31,6 +31,7 @@ export const pop3With = async (messages: StoredMessage[], limits: Partial<Pop3De
     domain: 'gateway.example',
     limits: { pop3Sessions: 50, pop3Idle: 30, badCommands: 10, transcript: 64 * 1024, ...limits },
     tls: () => pair,
+    proxies: undefined,
     maildrops: memory.maildrops,
     sessions: replayed.recorder({
       opened: () => void (seen.opened += 1),

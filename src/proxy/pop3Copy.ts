@@ -1,0 +1,159 @@
+import type { Hmac } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Taken } from '../../actors/pop3ProxySetup.ts'
+import type { Archive, Delivery } from '../archive.ts'
+import { GatewayError } from '../core/errors.ts'
+import { multiLineReply } from '../wire/multiLine.ts'
+import type { Cutter } from '../wire/topCutter.ts'
+import type { Passage } from './pop3Passage.ts'
+import type { Pop3Remote } from './pop3Remote.ts'
+
+/** A message that is recorded already: the keyed digest of its octets, and one that is fed with those that come now. */
+export type Known = { readonly content: string; readonly coming: Hmac }
+
+export type CopyParts = {
+  readonly archive: Archive
+  readonly delivery: Delivery
+  readonly remote: Pop3Remote
+  /** The client's reply; undefined when the client is not to see it. */
+  readonly passage: Passage | undefined
+  /** What of the reply is the client's. */
+  readonly cut: Cutter
+  readonly known: Known | undefined
+  /** Octets up to which a message is held in memory until it is known whether it is to be sealed. */
+  readonly mostHeld: number
+  /** Octets of one message. */
+  readonly messageSize: number
+  /** Seconds for the copy to become durable once the message has come to its end. */
+  readonly holdTimeout: number
+}
+
+/** A message on its way from the remote server to the client and into the archive. */
+export type Copy = {
+  /**
+   * Reads the reply to its end. Rejects with `proxy-lost` or `message-too-large`, or as `Archive.receive` when the client has seen
+   * octets of a message that will not be recorded: then the reply has not been read to its end.
+   */
+  take(): Promise<Taken>
+  /** Resolves when the copy of a message that was taken whole is durable. */
+  hold(): Promise<void>
+}
+
+/** What was sealed is not needed: the archive throws it away. */
+const unneeded = new Error('not needed')
+
+export const openCopy = (parts: CopyParts): Copy => {
+  const { archive, delivery, known, passage, mostHeld } = parts
+  const reply = contentOf(parts)
+  let sealing: Promise<unknown> = Promise.reject(new GatewayError('internal'))
+  sealing.catch(() => undefined)
+  const seal = (body: AsyncIterable<Uint8Array>) => {
+    sealing = archive.receive(delivery, body)
+    return sealing
+  }
+  const verdict = (): Taken => {
+    if (reply.wasCut()) return 'partial'
+    return known && known.coming.digest('hex') === known.content ? 'same' : 'whole'
+  }
+
+  /** As it comes. A message whose sealing has failed may turn out to be recorded already. */
+  const takeOn = (head: readonly Uint8Array[]): Promise<Taken> => {
+    const ended = Promise.withResolvers<Taken>()
+    let isEnded = false
+    const end = () => {
+      isEnded = true
+      const taken = verdict()
+      ended.resolve(taken)
+      return taken
+    }
+    async function* body() {
+      yield* head
+      try {
+        for (let next = await reply.next(); next; next = await reply.next()) yield next
+      } catch (error) {
+        isEnded = true
+        ended.reject(error)
+        throw error
+      }
+      if (end() !== 'whole') throw unneeded
+    }
+    seal(body()).catch(async (error: unknown) => {
+      if (isEnded) return
+      if (passage && !known) {
+        ended.reject(error)
+        return
+      }
+      try {
+        while (await reply.next());
+        end()
+      } catch (lost) {
+        ended.reject(lost)
+      }
+    })
+    return ended.promise
+  }
+
+  return {
+    take: async () => {
+      const head: Uint8Array[] = []
+      for (let octets = 0; octets <= mostHeld; octets += head.at(-1)?.length ?? 0) {
+        const next = await reply.next()
+        if (next) head.push(next)
+        else {
+          const taken = verdict()
+          if (taken === 'whole') seal(Readable.from(head)).catch(() => undefined)
+          return taken
+        }
+      }
+      return takeOn(head)
+    },
+    hold: async () => {
+      const enough = new AbortController()
+      const late = delay(parts.holdTimeout * 1000, undefined, { signal: enough.signal }).then(() => {
+        throw new GatewayError('outcome-unknown')
+      })
+      try {
+        await Promise.race([sealing, late])
+      } finally {
+        enough.abort()
+      }
+    },
+  }
+}
+
+/** The content of the reply, piece by piece, while the client's part of it is passed on. */
+const contentOf = ({ remote, passage, cut, known, messageSize }: CopyParts) => {
+  const reply = multiLineReply()
+  const pieces: Uint8Array[] = []
+  let [cutAway, octets, ended] = [0, 0, false]
+
+  const pass = async (wire: readonly Buffer[]) => {
+    for (const piece of wire) {
+      const passed = cut(piece)
+      cutAway += piece.length - passed.length
+      if (passage && passed.length > 0) await passage.push(passed)
+    }
+  }
+  const read = async () => {
+    const { wire, content, rest } = reply.push(await remote.chunk())
+    for (const piece of content) {
+      known?.coming.update(piece)
+      octets += piece.length
+    }
+    if (octets > messageSize) throw new GatewayError('message-too-large')
+    await pass(wire)
+    pieces.push(...content)
+    if (rest === undefined) return
+    ended = true
+    remote.giveBack(rest)
+  }
+  return {
+    /** Undefined at the end. */
+    next: async (): Promise<Uint8Array | undefined> => {
+      while (pieces.length === 0 && !ended) await read()
+      return pieces.shift()
+    },
+    wasCut: () => cutAway > 0,
+  }
+}

@@ -1,0 +1,65 @@
+import { GatewayError } from '../core/errors.ts'
+import type { MailboxId } from '../core/ids.ts'
+import type { Fingerprints } from './fingerprint.ts'
+import type { Known } from './pop3Copy.ts'
+import type { Pop3Remote } from './pop3Remote.ts'
+import { uniqueIds } from './pop3UniqueIds.ts'
+
+/** A message recorded before. */
+export type RecordedContent = { readonly content: string }
+
+export type MessagesParts = {
+  readonly remote: Pop3Remote
+  readonly fingerprints: Fingerprints
+  readonly mailboxId: MailboxId
+  readonly server: string
+  readonly user: string
+  /** The newest message with this origin. */
+  readonly recorded: (mailboxId: MailboxId, origin: string) => RecordedContent | undefined
+}
+
+/** A remote message, as far as it can be known before it is read. */
+export type Identified = {
+  readonly number: number
+  /** Undefined where the server gives no unique ids. */
+  readonly origin: string | undefined
+  readonly known: Known | undefined
+}
+
+/** The messages of one remote maildrop, and which of them are recorded. */
+export type RemoteMessages = {
+  /** Asks for the unique id where it has not been heard. Rejects as the remote does. */
+  identify(number: number | undefined): Promise<Identified>
+  /** A copy is durable. */
+  copied(message: Identified): void
+  isRecorded(message: Identified): boolean
+  readonly ids: ReturnType<typeof uniqueIds>
+}
+
+export const remoteMessages = (parts: MessagesParts): RemoteMessages => {
+  const { remote, fingerprints, mailboxId, server, user, recorded } = parts
+  const ids = uniqueIds()
+  // The views may be behind; and not every server gives unique ids.
+  const copied = new Set<number>()
+
+  const idOf = async (number: number) => {
+    const heard = ids.of(number)
+    if (heard !== undefined) return heard
+    remote.say(`UIDL ${number}`)
+    if ((await remote.status()) === 'ok') ids.heard(remote.statusLine())
+    return ids.of(number)
+  }
+  return {
+    ids,
+    identify: async (number) => {
+      if (number === undefined) throw new GatewayError('internal')
+      const uidl = await idOf(number)
+      if (uidl === undefined) return { number, origin: undefined, known: undefined }
+      const origin = fingerprints.originOf({ mailboxId, server, user, uidl })
+      const found = recorded(mailboxId, origin)
+      return { number, origin, known: found && { content: found.content, coming: fingerprints.content() } }
+    },
+    copied: ({ number }) => void copied.add(number),
+    isRecorded: ({ number, known }) => known !== undefined || copied.has(number),
+  }
+}
