@@ -38,7 +38,6 @@ import { createOpenMessage } from './openMessage.ts'
 import { startPop3 } from './pop3/pop3Server.ts'
 import { openFingerprints } from './proxy/fingerprint.ts'
 import { openPop3Proxies } from './proxy/pop3Proxy.ts'
-import { startProxies } from './proxy/start.ts'
 import { countRefusals } from './refusals.ts'
 import { startProxies } from './proxy/start.ts'
 import { recordSessions } from './sessions.ts'
@@ -207,16 +206,6 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     })
     listening.push(...smtp.addresses)
     cleanup.push(() => smtp.close(grace))
-    const proxies = startProxies({
-      settings: config.proxy,
-      resolve: named,
-      current,
-      guard: guessingGuard(clock, officeBurst),
-      refused,
-      logger,
-      ownAddresses,
-      ownPorts: () => portsIn(config),
-    })
     const pop3 = await startPop3({
       ...shared,
       proxies: proxies.on
@@ -305,12 +294,6 @@ type Listener<P> = { readonly protocol: P; readonly host: string; readonly port:
 
 const listenersOf = <P>(wanted: readonly (readonly [P, string, number | 'off'])[]): readonly Listener<P>[] =>
   wanted.flatMap(([protocol, host, port]) => (port === 'off' ? [] : [{ protocol, host, port }]))
-
-/** On which this gateway listens, or will. */
-const portsIn = ({ smtp, submission, smtps, pop3, pop3s, admin }: Config): readonly number[] =>
-  [smtp.port, smtp.tlsPort, submission.port, smtps.port, pop3.port, pop3s.port, admin.port].filter(
-    (port) => port !== 'off',
-  )
 
 const standInsOf = ({ smtp, pop3, pop3s, admin }: Config): readonly StandInListener[] =>
   listenersOf<StandInListener['protocol']>([
