@@ -13,6 +13,8 @@ import { pop3Notation } from './pop3Notation.ts'
 import { pop3ProxyNotation } from './pop3ProxyNotation.ts'
 import type { Step, WrittenSession } from './readTranscript.ts'
 import { smtpNotation } from './smtpNotation.ts'
+import { smtpProxyNotation } from './smtpProxyNotation.ts'
+import { submissionNotation } from './submissionNotation.ts'
 import { defect, type Notation, stateName } from './transcript.ts'
 
 /** Where a machine comes to when it is told what a transcript says. */
@@ -39,6 +41,10 @@ export const rerun = (written: WrittenSession, outcome: SessionOutcome): Rerun =
       return rerunBy(pop3Notation, written, outcome)
     case 'pop3Proxy':
       return rerunBy(pop3ProxyNotation, written, outcome)
+    case 'submissionSession':
+      return rerunBy(submissionNotation, written, outcome)
+    case 'smtpProxy':
+      return rerunBy(smtpProxyNotation, written, outcome)
     default:
       return { is: 'notComparable' }
   }

@@ -8,12 +8,18 @@ import type { Notation, WorkEvent } from './transcript.ts'
 export type SmtpHeard = SmtpEvent | WorkEvent<'receive', { readonly messageId: MessageId }>
 
 /** The domain and the session stand in texts only. */
-const writeInput = ({ secure, crowded, maxSize, maxRecipients, maxBadCommands }: SmtpInput) =>
+export const writeSmtpInput = ({
+  secure,
+  crowded,
+  maxSize,
+  maxRecipients,
+  maxBadCommands,
+}: Omit<SmtpInput, 'sessionId'>): string =>
   `${secure ? 'tls' : 'plain'} ${crowded ? 'crowded' : 'room'} size=${maxSize} recipients=${maxRecipients} bad=${maxBadCommands}`
 
 const inputForm = /^(tls|plain) (crowded|room) size=(\d+) recipients=(\d+) bad=(\d+)$/
 
-const readInput = (text: string): SmtpInput | undefined => {
+export const readSmtpInput = (text: string): SmtpInput | undefined => {
   const [, tls, room, size, recipients, bad] = inputForm.exec(text) ?? []
   if (bad === undefined) return undefined
   return {
@@ -109,8 +115,8 @@ const readFound = ([is, mailboxId = '']: readonly string[]): Found | undefined =
 /** How SMTP sessions are written down: a recipient is the mailbox that it means, a failure its code. */
 export const smtpNotation: Notation<typeof smtpSession, SmtpHeard> = {
   machine: smtpSession,
-  writeInput,
-  readInput,
+  writeInput: writeSmtpInput,
+  readInput: readSmtpInput,
   writeEvent,
   readEvent,
   replyCode: (effect) =>

@@ -40,6 +40,19 @@ const table = {
   tlsActive: [503, '5.5.1', 'TLS is active already'],
   noAuth: [502, '5.5.1', 'Authentication is not offered here'],
 
+  // Authentication (RFC 4954) and what comes before it
+  challenge: [334, '', ''],
+  userChallenge: [334, '', 'VXNlcm5hbWU6'],
+  passwordChallenge: [334, '', 'UGFzc3dvcmQ6'],
+  tlsFirst: [530, '5.7.0', 'Must issue a STARTTLS command first'],
+  tlsBeforeAuth: [538, '5.7.11', 'Encryption is required to authenticate: use STARTTLS'],
+  authFirst: [530, '5.7.0', 'Authentication required'],
+  authDone: [503, '5.5.1', 'You are authenticated already'],
+  authInTransaction: [503, '5.5.1', 'AUTH is not possible within a mail transaction'],
+  authCancelled: [501, '5.0.0', 'Authentication cancelled'],
+  notBase64: [501, '5.5.2', 'That is not the base64 of what this mechanism sends'],
+  mechanismUnknown: [504, '5.5.4', 'Mechanism not offered; use PLAIN, LOGIN, XOAUTH2 or OAUTHBEARER'],
+
   // Messages and recipients
   tooLarge: [552, '5.3.4', 'Message is larger than this gateway accepts'],
   unknownRecipient: [550, '5.1.1', 'No such mailbox here'],
@@ -49,11 +62,14 @@ const table = {
   recipientUnavailable: [451, '4.3.0', 'Recipients cannot be looked up, try again later'],
   oneMailbox: [452, '4.5.3', 'One mailbox per message, send to this one apart'],
   tooManyRecipients: [452, '4.5.3', 'Too many recipients'],
+  remoteLacksEightBit: [554, '5.6.3', 'The server takes 7-bit mail only'],
+  remoteLacksSmtpUtf8: [550, '5.6.7', 'The server does not take mail with such addresses (SMTPUTF8)'],
 
   // Endings
   tooManySessions: [421, '4.3.2', 'Too many connections, try again later'],
   tooManyBad: [421, '4.7.0', 'Too many commands that make no sense'],
   notHttp: [421, '4.7.0', 'This is not an HTTP server'],
+  remoteLost: [421, '4.4.2', 'The connection to the server was lost, try again later'],
   timedOut: [421, '4.4.2', 'Nothing was heard for too long'],
   shuttingDown: [421, '4.3.2', 'Shutting down, try again later'],
   internal: [421, '4.3.0', 'Internal error, try again later'],
@@ -67,3 +83,7 @@ export const smtpReply = (name: ReplyName): SmtpReply => {
   const [code, enhanced, text] = table[name]
   return { code, enhanced, lines: [text] }
 }
+
+/** One that is not in the table, as a machine's effect. */
+export const replyOf = (code: number, enhanced: string, ...lines: readonly string[]) =>
+  ({ type: 'reply', code, enhanced, lines }) as const

@@ -3,7 +3,7 @@ import type { SessionOutcome } from '../src/core/events.ts'
 import { answerTo, asGatewayError } from '../src/core/errors.ts'
 import type { MailboxId, MessageId, SessionId } from '../src/core/ids.ts'
 import { unwired, work } from './session.ts'
-import { type ReplyName, type SmtpReply, smtpReply } from './smtpReplies.ts'
+import { replyOf, type ReplyName, type SmtpReply, smtpReply } from './smtpReplies.ts'
 
 export type SmtpInput = {
   readonly sessionId: SessionId
@@ -84,13 +84,6 @@ export type ReceiveInput = {
   readonly smtpUtf8: boolean
 }
 
-const line = (code: number, enhanced: string, ...lines: readonly string[]): SmtpEffect => ({
-  type: 'reply',
-  code,
-  enhanced,
-  lines,
-})
-
 /** RFC 5321 §4.1.1.1. What is not listed is not offered. */
 const extensions = ({ secure, maxSize }: SmtpContext) => [
   'PIPELINING',
@@ -103,7 +96,7 @@ const extensions = ({ secure, maxSize }: SmtpContext) => [
 
 const failure = (error: unknown): SmtpEffect => {
   const { smtp, text } = answerTo(asGatewayError(error).code)
-  return line(smtp[0], smtp[1], text)
+  return replyOf(smtp[0], smtp[1], text)
 }
 
 export const smtp = setup({
@@ -134,13 +127,13 @@ export const smtp = setup({
     byMessage: (_, flood: 'line' | 'message') => flood === 'message',
   },
   actions: {
-    greet: emit(({ context }) => line(220, '', `${context.domain} ESMTP Sealpost`)),
+    greet: emit(({ context }) => replyOf(220, '', `${context.domain} ESMTP Sealpost`)),
     welcome: emit(({ context }, extended: boolean) =>
-      extended ? line(250, '', context.domain, ...extensions(context)) : line(250, '', context.domain),
+      extended ? replyOf(250, '', context.domain, ...extensions(context)) : replyOf(250, '', context.domain),
     ),
     reply: emit((_, name: ReplyName): SmtpEffect => ({ type: 'reply', ...smtpReply(name) })),
     refuse: emit((_, kind: RefusalKind): SmtpEffect => ({ type: 'refused', kind })),
-    acknowledge: emit((_, messageId: MessageId) => line(250, '2.6.0', `${messageId} sealed and recorded`)),
+    acknowledge: emit((_, messageId: MessageId) => replyOf(250, '2.6.0', `${messageId} sealed and recorded`)),
     answerFailure: emit((_, error: unknown) => failure(error)),
     fail: emit((_, error: unknown): SmtpEffect => ({ type: 'failed', error })),
     keepHello: emit({ type: 'helloAccepted' } satisfies SmtpEffect as SmtpEffect),

@@ -54,6 +54,7 @@ const answers = {
   'proxy-login': { text: 'The server did not accept the login', smtp: [535, '5.7.8'], pop3: '[AUTH]', http: 403, retry: false },
   'proxy-lost': { text: 'The connection to the server was lost, try again later', smtp: [421, '4.4.2'], pop3: '[SYS/TEMP]', http: 502, retry: true },
   'proxy-busy': { text: 'Too many mail clients are connected, try again later', smtp: [454, '4.7.0'], pop3: '[SYS/TEMP]', http: 503, retry: true },
+  'relay-unknown': { text: 'The server did not say whether it has taken the message: it may have been sent', smtp: [451, '4.4.2'], pop3: '', http: 502, retry: true },
   'request-invalid': { text: 'The request is not valid', smtp: [501, '5.5.4'], pop3: '', http: 400, retry: false },
   'not-authorized': { text: 'Not authorized', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 401, retry: false },
   'start-refused': { text: 'The gateway cannot start', smtp: [421, '4.3.2'], pop3: '[SYS/TEMP]', http: 503, retry: false },
