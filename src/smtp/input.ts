@@ -1,7 +1,6 @@
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
-import { maxCommandLine } from './commandLine.ts'
 import { type DataParser, dataParser } from '../wire/dataParser.ts'
-import { lineReader } from './lineReader.ts'
+import { type LineReader, lineReader } from './lineReader.ts'
 
 /** What a connection does with what its peer sends; called in the order of the wire, never one inside another. */
 export type InputHandlers = {
@@ -32,7 +31,7 @@ const nothing = () => {}
  */
 export class SmtpInput extends SMTPStream {
   readonly #handlers: InputHandlers
-  readonly #lines = lineReader(maxCommandLine)
+  readonly #lines: LineReader
   #data: DataParser | undefined
   #held = false
   #running = false
@@ -41,9 +40,11 @@ export class SmtpInput extends SMTPStream {
   #at = 0
   #next: () => void = nothing
 
-  constructor(handlers: InputHandlers) {
+  /** `maxLine`: octets of a line without its CRLF. */
+  constructor(handlers: InputHandlers, maxLine: number) {
     super()
     this.#handlers = handlers
+    this.#lines = lineReader(maxLine)
   }
 
   /** Nothing is handled until `resume`. */

@@ -2,7 +2,7 @@ import type { Archive } from '../archive.ts'
 import type { TlsFacts } from '../core/events.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type EventId, type MessageId, newMessageId, type SessionId } from '../core/ids.ts'
-import type { Body } from './body.ts'
+import type { Body } from '../wire/body.ts'
 import type { Mailbox } from './recipient.ts'
 import { traceHeader } from './trace.ts'
 

@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
-import { type Body, openBody } from '../../src/smtp/body.ts'
+import { type Body, openBody } from '../../src/wire/body.ts'
 
 const piece = (size: number) => new Uint8Array(size)
 const read = async (body: Body) => {
