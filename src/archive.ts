@@ -43,6 +43,8 @@ export type Receipt = {
   readonly size: number
   readonly wireSize: number
   readonly position: Position
+  /** The keyed digest of the body, for a delivery with a fingerprint. */
+  readonly content: string | undefined
 }
 
 export type Archive = {
@@ -94,7 +96,8 @@ export const createArchive = ({ log, vault, stamp }: ArchiveParts): Archive => {
       const sealed = await store(delivery, body)
       try {
         const { position } = await record(delivery, sealed)
-        return { messageId: delivery.messageId, size: sealed.size, wireSize: sealed.wireSize, position }
+        const { size, wireSize, content } = sealed
+        return { messageId: delivery.messageId, size, wireSize, position, content }
       } catch (error) {
         // An object without events is garbage, an event without its object a lie: what may be named stays.
         if (certainlyNotWritten.has(asGatewayError(error).code)) await vault.remove(vaultKey(delivery.messageId))

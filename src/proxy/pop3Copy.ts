@@ -2,7 +2,7 @@ import type { Hmac } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Taken } from '../../actors/pop3ProxySetup.ts'
-import type { Archive, Delivery } from '../archive.ts'
+import type { Archive, Delivery, Receipt } from '../archive.ts'
 import { GatewayError } from '../core/errors.ts'
 import { multiLineReply } from '../wire/multiLine.ts'
 import type { Cutter } from '../wire/topCutter.ts'
@@ -37,7 +37,7 @@ export type Copy = {
    */
   take(): Promise<Taken>
   /** Resolves when the copy of a message that was taken whole is durable. */
-  hold(): Promise<void>
+  hold(): Promise<Receipt>
 }
 
 /** What was sealed is not needed: the archive throws it away. */
@@ -46,7 +46,7 @@ const unneeded = new Error('not needed')
 export const openCopy = (parts: CopyParts): Copy => {
   const { archive, delivery, known, passage, mostHeld } = parts
   const reply = contentOf(parts)
-  let sealing: Promise<unknown> = Promise.reject(new GatewayError('internal'))
+  let sealing: Promise<Receipt> = Promise.reject(new GatewayError('internal'))
   sealing.catch(() => undefined)
   const seal = (body: AsyncIterable<Uint8Array>) => {
     sealing = archive.receive(delivery, body)
@@ -110,11 +110,11 @@ export const openCopy = (parts: CopyParts): Copy => {
     },
     hold: async () => {
       const enough = new AbortController()
-      const late = delay(parts.holdTimeout * 1000, undefined, { signal: enough.signal }).then(() => {
+      const late = delay(parts.holdTimeout * 1000, undefined, { signal: enough.signal }).then((): never => {
         throw new GatewayError('outcome-unknown')
       })
       try {
-        await Promise.race([sealing, late])
+        return await Promise.race([sealing, late])
       } finally {
         enough.abort()
       }

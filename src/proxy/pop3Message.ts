@@ -30,8 +30,8 @@ export type Identified = {
 export type RemoteMessages = {
   /** Asks for the unique id where it has not been heard. Rejects as the remote does. */
   identify(number: number | undefined): Promise<Identified>
-  /** A copy is durable. */
-  copied(message: Identified): void
+  /** A copy is durable; `content` is the digest of its octets, if it has one. */
+  copied(message: Identified, content: string | undefined): void
   isRecorded(message: Identified): boolean
   readonly ids: ReturnType<typeof uniqueIds>
 }
@@ -40,7 +40,7 @@ export const remoteMessages = (parts: MessagesParts): RemoteMessages => {
   const { remote, fingerprints, mailboxId, server, user, recorded } = parts
   const ids = uniqueIds()
   // The views may be behind; and not every server gives unique ids.
-  const copied = new Set<number>()
+  const copied = new Map<number, string | undefined>()
 
   const idOf = async (number: number) => {
     const heard = ids.of(number)
@@ -56,10 +56,10 @@ export const remoteMessages = (parts: MessagesParts): RemoteMessages => {
       const uidl = await idOf(number)
       if (uidl === undefined) return { number, origin: undefined, known: undefined }
       const origin = fingerprints.originOf({ mailboxId, server, user, uidl })
-      const found = recorded(mailboxId, origin)
-      return { number, origin, known: found && { content: found.content, coming: fingerprints.content() } }
+      const content = copied.get(number) ?? recorded(mailboxId, origin)?.content
+      return { number, origin, known: content === undefined ? undefined : { content, coming: fingerprints.content() } }
     },
-    copied: ({ number }) => void copied.add(number),
+    copied: ({ number }, content) => void copied.set(number, content),
     isRecorded: ({ number, known }) => known !== undefined || copied.has(number),
   }
 }

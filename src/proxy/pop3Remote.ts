@@ -199,8 +199,9 @@ const mendLineEnds = () => {
   let last = 0
   return (chunk: Buffer): Buffer => {
     if (chunk.length === 0) return chunk
-    const text = `${String.fromCharCode(last)}${chunk.toString('latin1')}`.replaceAll(/(?<!\r)\n/g, '\r\n').slice(1)
+    const text = chunk.toString('latin1').replaceAll(/(?<!\r)\n/g, '\r\n')
+    const isHalf = last === CR && chunk[0] === LF
     last = chunk.at(-1) ?? 0
-    return Buffer.from(text, 'latin1')
+    return Buffer.from(isHalf ? text.slice(1) : text, 'latin1')
   }
 }

@@ -99,7 +99,9 @@ export const worksOf = ({ shared, remote, words, messages, deliveryOf, passage }
     },
     inquire: async () => {
       remote.say('CAPA')
-      return (await remote.status()) === 'ok' ? capableOf(await capabilities()) : silentCapable
+      const status = await remote.status()
+      if (status === 'continue') throw new GatewayError('proxy-lost')
+      return status === 'ok' ? capableOf(await capabilities()) : silentCapable
     },
     upgrade: () => remote.secure(),
     list: async () => {
@@ -131,8 +133,7 @@ export const worksOf = ({ shared, remote, words, messages, deliveryOf, passage }
     },
     hold: async () => {
       if (!message || !copy) throw new GatewayError('internal')
-      await copy.hold()
-      messages.copied(message)
+      messages.copied(message, (await copy.hold()).content)
     },
   }
 }

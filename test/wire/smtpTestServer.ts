@@ -85,7 +85,7 @@ export const startTestSmtp = async (wish: Wish = {}) => {
     archive: {
       receive: async (delivery, body): Promise<Receipt> => {
         await (onMail ?? keep)(delivery, body)
-        return { messageId: delivery.messageId, size: 0, wireSize: 0, position: '1' as Position }
+        return { messageId: delivery.messageId, size: 0, wireSize: 0, position: '1' as Position, content: undefined }
       },
     },
     sessions: replayed.recorder({

@@ -1,0 +1,171 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { createSecureContext, TLSSocket } from 'node:tls'
+
+export type ProviderMail = { readonly uidl: string; readonly octets: Buffer }
+
+/** What a provider does in the place of its usual answer to a line; undefined for that. */
+export type Answer = (line: string, socket: Socket) => string | 'silence' | 'handled' | undefined
+
+export type ProviderOptions = {
+  /** PEM. */
+  readonly key: string
+  readonly cert: string
+  /** TLS from the first octet, after STLS, or never. */
+  readonly tls?: 'implicit' | 'upgrade' | 'none'
+  readonly greeting?: string
+  readonly capabilities?: readonly string[] | undefined
+  readonly withoutUidl?: boolean
+  /** What ends its lines. */
+  readonly lineEnd?: '\r\n' | '\n'
+}
+
+/** A POP3 server that notes what it hears and may do what no real one does when it is asked. */
+export type Provider = {
+  readonly port: number
+  /** Every line that it has heard, of all connections. */
+  readonly heard: string[]
+  mails: ProviderMail[]
+  /** Before its usual answers; the greeting is asked for as ''. */
+  answer: Answer
+  /** Unique ids whose deletion has taken effect. */
+  readonly deleted: string[]
+  /** Resolves when no connection is open. */
+  idle(): Promise<void>
+  close(): Promise<void>
+}
+
+const usualCapabilities = ['TOP', 'UIDL', 'USER', 'SASL PLAIN XOAUTH2 OAUTHBEARER', 'UTF8', 'LANG', 'EXPIRE NEVER']
+
+const stuffed = (octets: Buffer) => {
+  const text = octets.toString('latin1')
+  return (text.startsWith('.') ? '.' : '') + text.replaceAll('\r\n.', '\r\n..')
+}
+
+export const startProvider = async (options: ProviderOptions): Promise<Provider> => {
+  const { key, cert, tls = 'implicit', lineEnd = '\r\n', capabilities = usualCapabilities } = options
+  const sockets = new Set<Socket>()
+  let wakeIdle = () => {}
+  const provider = {
+    heard: [] as string[],
+    mails: [] as ProviderMail[],
+    deleted: [] as string[],
+    answer: (() => undefined) as Answer,
+  }
+
+  const usual = (line: string, state: { deleted: Set<number>; auth: boolean }): string => {
+    const [verb = '', first = '', second = ''] = line.split(' ')
+    const mail = provider.mails[Number(first) - 1]
+    if (state.auth) {
+      state.auth = false
+      return '+OK logged in by SASL'
+    }
+    switch (verb.toUpperCase()) {
+      case '':
+        return options.greeting ?? '+OK provider ready'
+      case 'CAPA':
+        return ['+OK capabilities', ...capabilities, ...(tls === 'upgrade' ? ['STLS'] : []), '.'].join('\r\n')
+      case 'USER':
+        return '+OK user'
+      case 'PASS':
+        return '+OK logged in'
+      case 'AUTH':
+        state.auth = true
+        return '+ '
+      case 'NOOP':
+      case 'RSET':
+        state.deleted.clear()
+        return '+OK'
+      case 'STAT':
+        return `+OK ${provider.mails.length} 1000`
+      case 'UIDL':
+        if (options.withoutUidl) return '-ERR no such command'
+        if (first === '') return ['+OK', ...provider.mails.map(({ uidl }, at) => `${at + 1} ${uidl}`), '.'].join('\r\n')
+        return mail ? `+OK ${first} ${mail.uidl}` : '-ERR no such message'
+      case 'LIST':
+        return ['+OK', ...provider.mails.map(({ octets }, at) => `${at + 1} ${octets.length}`), '.'].join('\r\n')
+      case 'RETR':
+        return mail ? `+OK message follows\r\n${stuffed(mail.octets)}.` : '-ERR no such message here'
+      case 'TOP':
+        return mail ? `+OK top follows\r\n${stuffed(topOf(mail.octets, Number(second)))}.` : '-ERR no such message here'
+      case 'DELE':
+        state.deleted.add(Number(first))
+        return '+OK marked'
+      case 'QUIT':
+        for (const number of state.deleted) provider.deleted.push(provider.mails[number - 1]?.uidl ?? '')
+        return '+OK bye'
+      default:
+        return '-ERR what?'
+    }
+  }
+
+  const serve = (socket: Socket) => {
+    const state = { deleted: new Set<number>(), auth: false }
+    let buffered = ''
+    const say = (line: string) => {
+      const own = provider.answer(line, socket)
+      if (own === 'silence' || own === 'handled') return
+      const text = own ?? usual(line, state)
+      socket.write(Buffer.from(`${text}\r\n`.replaceAll('\r\n', lineEnd), 'latin1'))
+      if (own === undefined && line.toUpperCase() === 'QUIT') socket.end()
+    }
+    socket.on('error', () => socket.destroy())
+    socket.on('data', (chunk: Buffer) => {
+      buffered += chunk.toString('latin1')
+      for (let at = buffered.indexOf('\n'); at >= 0; at = buffered.indexOf('\n')) {
+        const line = buffered.slice(0, at).replace(/\r$/, '')
+        buffered = buffered.slice(at + 1)
+        provider.heard.push(line)
+        if (tls === 'upgrade' && line === 'STLS' && !(socket instanceof TLSSocket)) {
+          if (provider.answer(line, socket) !== undefined) return
+          socket.write('+OK begin TLS\r\n', () => {
+            socket.removeAllListeners('data')
+            serve(secured(socket))
+          })
+          return
+        }
+        say(line)
+      }
+    })
+    if (tls !== 'upgrade' || !(socket instanceof TLSSocket)) say('')
+  }
+  const secured = (socket: Socket) =>
+    new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ key, cert }) })
+
+  const server: Server = createServer((socket) => {
+    sockets.add(socket)
+    socket.once('close', () => {
+      sockets.delete(socket)
+      if (sockets.size === 0) wakeIdle()
+    })
+    socket.on('error', () => socket.destroy())
+    if (tls !== 'implicit') serve(socket)
+    else {
+      const over = secured(socket)
+      over.on('error', () => over.destroy())
+      over.once('secure', () => serve(over))
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  return Object.assign(provider, {
+    port: typeof address === 'object' ? (address?.port ?? 0) : 0,
+    idle: async () => {
+      while (sockets.size > 0) await new Promise<void>((resolve) => (wakeIdle = resolve))
+    },
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve))
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  })
+}
+
+/** RFC 1939 §7. */
+const topOf = (octets: Buffer, lines: number) => {
+  const text = octets.toString('latin1')
+  const at = text.indexOf('\r\n\r\n') + 4
+  const body = text.slice(at).split('\r\n')
+  const last = body.pop() ?? ''
+  const kept = [...body, ...(last === '' ? [] : [last])].slice(0, lines)
+  return Buffer.from(text.slice(0, at) + kept.map((line) => `${line}\r\n`).join(''), 'latin1')
+}
