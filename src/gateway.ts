@@ -214,6 +214,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
             archive: storage.archive,
             sessions,
             fingerprints: await openFingerprints(keys),
+            caughtUp: () => caughtUp(views, log),
             recorded: (mailboxId, origin) => recordedFrom(views.reader, mailboxId, origin),
             settings: config.proxy,
             limits: config.limits,
@@ -319,6 +320,17 @@ const recordGateway =
     const { position } = await log.append({ stream: gatewayStream(node), expected: 'any', commandId, events })
     return { event: eventId(commandId, 0), position }
   }
+
+/** Milliseconds that a mail client waits for the views to know what it has read before: at worst a copy is kept twice. */
+const knownWithin = 1000
+
+const caughtUp = async (views: Views, log: Pick<EventLog, 'head'>) => {
+  try {
+    await views.visible(await log.head(), AbortSignal.timeout(knownWithin))
+  } catch {
+    // They are being built, or the log is away: then nothing will be recorded or deleted either.
+  }
+}
 
 /** Everything that was acknowledged before the call, in the log's order. */
 const snapshotOf = async (views: Views, log: Pick<EventLog, 'head'>, mailboxId: MailboxId) => {

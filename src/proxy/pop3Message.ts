@@ -14,6 +14,8 @@ export type MessagesParts = {
   readonly mailboxId: MailboxId
   readonly server: string
   readonly user: string
+  /** Resolves, after some time in any case, when `recorded` knows what earlier sessions have recorded. */
+  readonly caughtUp: () => Promise<void>
   /** The newest message with this origin. */
   readonly recorded: (mailboxId: MailboxId, origin: string) => RecordedContent | undefined
 }
@@ -37,8 +39,9 @@ export type RemoteMessages = {
 }
 
 export const remoteMessages = (parts: MessagesParts): RemoteMessages => {
-  const { remote, fingerprints, mailboxId, server, user, recorded } = parts
+  const { remote, fingerprints, mailboxId, server, user, caughtUp, recorded } = parts
   const ids = uniqueIds()
+  let ready: Promise<void> | undefined
   // The views may be behind; and not every server gives unique ids.
   const copied = new Map<number, string | undefined>()
 
@@ -56,6 +59,7 @@ export const remoteMessages = (parts: MessagesParts): RemoteMessages => {
       const uidl = await idOf(number)
       if (uidl === undefined) return { number, origin: undefined, known: undefined }
       const origin = fingerprints.originOf({ mailboxId, server, user, uidl })
+      await (ready ??= caughtUp())
       const content = copied.get(number) ?? recorded(mailboxId, origin)?.content
       return { number, origin, known: content === undefined ? undefined : { content, coming: fingerprints.content() } }
     },

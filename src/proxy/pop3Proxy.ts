@@ -30,6 +30,7 @@ export type Pop3ProxyParts = {
   readonly archive: Archive
   readonly sessions: SessionRecorder
   readonly fingerprints: Fingerprints
+  readonly caughtUp: () => Promise<void>
   readonly recorded: (mailboxId: MailboxId, origin: string) => RecordedContent | undefined
   readonly settings: Pick<ProxySettings, 'loginTimeout' | 'answerTimeout' | 'holdTimeout' | 'bytesInFlight'>
   readonly limits: Pick<Limits, 'messageSize' | 'transcript'>

@@ -361,7 +361,7 @@ test('who writes a wrong name is told what is wrong, and nobody is dialled', asy
   for (const [name, answer] of [
     ['anna%', /^-ERR \[AUTH\] .*user%server%mailbox/],
     [`%localhost:${provider.port}%${mailbox.mailboxId}`, /^-ERR \[AUTH\] .*user%server%mailbox/],
-    [nameAt(provider, 'nobody-here' as never), /^-ERR \[AUTH\] .*no such mailbox/],
+    [nameAt(provider, 'nobody-here'), /^-ERR \[AUTH\] .*no such mailbox/],
     [nameAt(provider, suspended.mailboxId), /^-ERR \[SYS\/TEMP\] Mailbox is suspended/],
     [`anna%localhost:1%${mailbox.mailboxId}`, /^-ERR \[AUTH\] .*may not connect/],
     [`anna%pop.example.net%${mailbox.mailboxId}`, /^-ERR \[AUTH\] .*may not connect/],
@@ -391,12 +391,12 @@ test('a server that refuses STLS, or says more behind its consent, gets no passw
   const injecting: Answer = (line, socket) => {
     if (line !== 'STLS') return undefined
     socket.write('+OK begin TLS\r\n+OK CAPA\r\nUSER\r\n.\r\n')
-    return 'handled'
+    return null
   }
   const refusing: Answer = (line, socket) => {
     if (line !== 'STLS') return undefined
     socket.write('-ERR not now\r\n')
-    return 'handled'
+    return null
   }
   for (const [answer, told] of [
     [injecting, /^-ERR \[SYS\/TEMP\] .*before TLS/],
@@ -414,10 +414,10 @@ test('a server that refuses STLS, or says more behind its consent, gets no passw
 const endless = 'x'.repeat(100_000_000)
 /** How a server may fail in the place of its answer. */
 const failures: Readonly<Record<string, Answer>> = {
-  'is silent': () => 'silence',
+  'is silent': () => null,
   'resets the connection': (_, socket) => {
     socket.destroy()
-    return 'handled'
+    return null
   },
   'sends a line of 100 MB': () => endless,
   'talks nonsense': () => 'HTTP/1.1 400 Bad Request',
@@ -480,7 +480,7 @@ test('a message that breaks off half-way, small or large, is never ended at the 
       if (!line.startsWith('RETR')) return undefined
       const half = mail.octets.subarray(0, mail.octets.length / 2)
       socket.write(Buffer.concat([Buffer.from('+OK half\r\n'), half]), () => failures[failure]?.(line, socket))
-      return 'handled'
+      return null
     }
     const one = await loggedIn(provider)
     const told = await one.retrieve(1).then(() => 'all of it', String)
@@ -500,7 +500,7 @@ test('a client that leaves takes its provider connection along: nothing is delet
       if (line.split(' ')[0] !== step) return undefined
       if (step === 'RETR') socket.write(Buffer.concat([Buffer.from('+OK\r\n'), Buffer.alloc(large, 'a line\r\n')]))
       one.wire.destroy()
-      return 'silence'
+      return null
     }
     await one
       .login(nameAt(provider), password)

@@ -8,9 +8,8 @@ import { freePorts } from '../../ops/scratchGateway.ts'
 import { programPath } from './peers.ts'
 import type { TestAuthority } from './testAuthority.ts'
 
-/** A provider: Dovecot with a certificate for `localhost`. Every user has the same password. */
-export type Dovecot = {
-  readonly pop3: number
+/** A provider's POP3 server, with a certificate for `localhost`. Every user has the same password. */
+export type MailProvider = {
   readonly pop3s: number
   readonly password: string
   /** Puts mails into a user's maildrop, in order. */
@@ -18,6 +17,11 @@ export type Dovecot = {
   /** Messages that are left of it. */
   left(user: string): number
   stop(): Promise<void>
+}
+
+export type Dovecot = MailProvider & {
+  /** With STLS. */
+  readonly pop3: number
 }
 
 /** Whether this user may run it. */
@@ -71,7 +75,7 @@ export const startDovecot = async (authority: TestAuthority): Promise<Dovecot> =
 }
 
 /** Dovecot reads mail as nobody's but an ordinary user. */
-const mailOwner = () => {
+export const mailOwner = () => {
   const id = (what: string) => Number(spawnSync('id', [what, 'vmail'], { encoding: 'utf8' }).stdout)
   if (id('-u') === 0) spawnSync('useradd', ['-r', '-M', '-d', '/nonexistent', '-s', '/usr/sbin/nologin', 'vmail'])
   return { uid: id('-u'), gid: id('-g') }
@@ -128,9 +132,10 @@ service anvil {
 }
 `
 
-const listening = async (port: number, child: ChildProcess) => {
+/** Resolves when somebody listens; rejects when the program has ended before. */
+export const listening = async (port: number, child: ChildProcess) => {
   for (let tries = 0; tries < 300; tries++) {
-    if (child.exitCode !== null) throw new Error(`dovecot ended with ${child.exitCode}`)
+    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`)
     const reached = await new Promise<boolean>((resolve) => {
       const socket = connect({ port, host: '127.0.0.1' })
       socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
@@ -139,5 +144,5 @@ const listening = async (port: number, child: ChildProcess) => {
     if (reached) return
     await delay(20)
   }
-  throw new Error('dovecot does not listen')
+  throw new Error('it does not listen')
 }

@@ -3,8 +3,8 @@ import { createSecureContext, TLSSocket } from 'node:tls'
 
 export type ProviderMail = { readonly uidl: string; readonly octets: Buffer }
 
-/** What a provider does in the place of its usual answer to a line; undefined for that. */
-export type Answer = (line: string, socket: Socket) => string | 'silence' | 'handled' | undefined
+/** What a provider says in the place of its usual answer to a line: null for nothing, undefined for that answer. */
+export type Answer = (line: string, socket: Socket) => string | null | undefined
 
 export type ProviderOptions = {
   /** PEM. */
@@ -103,7 +103,7 @@ export const startProvider = async (options: ProviderOptions): Promise<Provider>
     let buffered = ''
     const say = (line: string) => {
       const own = provider.answer(line, socket)
-      if (own === 'silence' || own === 'handled') return
+      if (own === null) return
       const text = own ?? usual(line, state)
       socket.write(Buffer.from(`${text}\r\n`.replaceAll('\r\n', lineEnd), 'latin1'))
       if (own === undefined && line.toUpperCase() === 'QUIT') socket.end()
