@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freePorts, startScratchGateway } from '../scratchGateway.ts'
 import { history } from './history.ts'
+import { pop3Proxy } from './pop3Proxy.ts'
 import { watchResidentMemory } from './residentMemory.ts'
 import { sessionCost } from './sessionCost.ts'
 import { startWithHistory } from './startWithHistory.ts'
@@ -208,6 +209,7 @@ const theirs = peersAreThere ? await measure(postfixDovecot) : undefined
 const ours = await measure(sealpost)
 table(ours, theirs)
 await denseLines()
+if (peersAreThere) await pop3Proxy(scale)
 await sessionCost(times(400))
 await startWithHistory(times(100_000))
 await history(scale)
