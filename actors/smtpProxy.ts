@@ -2,7 +2,7 @@ import type { ErrorCode } from '../src/core/errors.ts'
 import type { SessionOutcome } from '../src/core/events.ts'
 import { smtpProxySetup } from './smtpProxySetup.ts'
 
-const say = (params: 'ehlo' | 'starttls' | 'auth' | 'answer' | 'quit') => ({ type: 'say' as const, params })
+const say = (params: 'ehlo' | 'starttls' | 'answer' | 'quit') => ({ type: 'say' as const, params })
 const fail = (params: ErrorCode) => ({ type: 'fail' as const, params })
 const end = (params: SessionOutcome) => ({ type: 'end' as const, params })
 const code = (params: number) => ({ type: 'code' as const, params })
@@ -78,7 +78,7 @@ export const smtpProxy = smtpProxySetup.createMachine({
       description: 'Twice where STARTTLS comes between: what was said before TLS may have been said by anybody.',
       on: {
         offered: [
-          { guard: 'mayLogIn', target: 'authenticating', actions: ['choose', say('auth')] },
+          { guard: 'mayLogIn', target: 'authenticating', actions: ['choose', 'authenticate'] },
           { guard: 'secure', ...withoutLogin('proxy-mechanism') },
           { guard: 'offersTls', target: 'consenting', actions: say('starttls') },
           withoutLogin('proxy-no-tls'),
@@ -104,7 +104,7 @@ export const smtpProxy = smtpProxySetup.createMachine({
       on: {
         replied: [
           { guard: 'positive', target: 'idle', actions: ['tellLogin', 'pass'] },
-          refused,
+          { ...refused, actions: ['tellRefusal', ...refused.actions] },
           { guard: 'isForUs', actions: ['sayNext', 'dropSaid'] },
           { guard: 'mayChallenge', target: 'challenged', actions: ['countChallenge', 'pass'] },
           failing('proxy-lost'),

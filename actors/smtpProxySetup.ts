@@ -41,7 +41,7 @@ export type SmtpProxyEvent =
   | { readonly type: 'stopped' }
 
 /** What is said to the remote server. The words, and every secret, stay in the shell. */
-export type Saying = 'ehlo' | 'starttls' | 'auth' | 'message' | 'user' | 'password' | 'answer' | AskedVerb | 'quit'
+export type Saying = 'ehlo' | 'starttls' | 'message' | 'user' | 'password' | 'answer' | AskedVerb | 'quit'
 
 export type RelayOutcome = 'accepted' | 'refused' | 'silent'
 
@@ -49,8 +49,11 @@ export type RelayOutcome = 'accepted' | 'refused' | 'silent'
 export type SmtpProxyEffect =
   | { readonly type: 'say'; readonly what: Saying }
   | { readonly type: 'startTls' }
-  /** The remote server has taken the login. */
-  | { readonly type: 'loggedIn' }
+  /** Say AUTH, with the client's message if `initial` allows it. */
+  | { readonly type: 'authenticate'; readonly mechanism: SmtpMechanism }
+  /** The remote server has taken the login, or refused it. */
+  | { readonly type: 'loggedIn'; readonly mechanism: SmtpMechanism }
+  | { readonly type: 'loginRefused'; readonly code: number }
   /** The remote server's last reply is the client's. */
   | { readonly type: 'pass'; readonly code: number }
   /** The client's login, command or message has come to nothing. */
@@ -146,7 +149,12 @@ export const smtpProxySetup = setup({
     })),
     sayNext: emit(({ context }): SmtpProxyEffect => ({ type: 'say', what: context.unsaid[0] ?? 'answer' })),
     startTls: emit({ type: 'startTls' } satisfies SmtpProxyEffect as SmtpProxyEffect),
-    tellLogin: emit({ type: 'loggedIn' } satisfies SmtpProxyEffect as SmtpProxyEffect),
+    authenticate: emit(({ context }): SmtpProxyEffect => ({ type: 'authenticate', mechanism: context.chosen })),
+    tellLogin: emit(({ context }): SmtpProxyEffect => ({ type: 'loggedIn', mechanism: context.chosen })),
+    tellRefusal: emit(({ event }): SmtpProxyEffect => ({
+      type: 'loginRefused',
+      code: event.type === 'replied' ? event.code : 0,
+    })),
     pass: emit(({ event }): SmtpProxyEffect => ({ type: 'pass', code: event.type === 'replied' ? event.code : 0 })),
     passAnswer: emit(({ context }): SmtpProxyEffect => ({ type: 'pass', code: context.answer.code })),
     fail: emit((_, code: ErrorCode): SmtpProxyEffect => ({ type: 'fail', error: new GatewayError(code) })),

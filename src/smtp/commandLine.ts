@@ -1,16 +1,21 @@
 import { isUtf8 } from 'node:buffer'
 import type { ReplyName } from '../../actors/smtpReplies.ts'
 import type { Address } from '../core/address.ts'
-import { forwardPath, isBarePostmaster, isReversePath, parsePathArgument } from './path.ts'
+import { forwardPath, isBarePostmaster, isReversePath, type PathArgument, parsePathArgument } from './path.ts'
 import { type MailParameters, parseMailParameters } from './parameters.ts'
 
 /** A command that means no more than its name. */
 type Plain = 'data' | 'rset' | 'noop' | 'vrfy' | 'help' | 'quit' | 'starttls' | 'auth' | 'unimplemented' | 'http'
 
-/** One line of a peer, understood. */
-export type Command =
+/** What is the same for every peer. */
+export type CommonCommand =
   | { readonly verb: Plain }
   | { readonly verb: 'hello'; readonly extended: boolean; readonly name: string }
+  | { readonly verb: 'malformed'; readonly problem: ReplyName }
+
+/** One line of a journal sender, understood. */
+export type Command =
+  | CommonCommand
   | ({ readonly verb: 'mail'; readonly reversePath: string } & MailParameters)
   | {
       readonly verb: 'rcpt'
@@ -18,45 +23,55 @@ export type Command =
       readonly typed: string
       readonly ascii: boolean
     }
-  | { readonly verb: 'malformed'; readonly problem: ReplyName }
 
 /** Octets of a command line without its CRLF: RFC 5321 §4.5.3.1.4, and ample room for parameters and UTF-8 paths. */
 export const maxCommandLine = 4096
 
-const malformed = (problem: ReplyName): Command => ({ verb: 'malformed', problem })
+export const malformed = (problem: ReplyName): CommonCommand => ({ verb: 'malformed', problem })
 
 const visible = /^[^\p{Cc}\p{Zl}\p{Zp}]*$/v
 const httpRequest = /^(?:OPTIONS|GET|HEAD|POST|PUT|PATCH|DELETE|TRACE|CONNECT) \S+ HTTP\/\d/iv
 
-/**
- * RFC 5321 §4.1.1. `line` is what stood before the CRLF; it holds no credentials when this is called for more than the
- * verb: the argument of AUTH is never looked at.
- */
-export const parseCommandLine = (line: Buffer): Command => {
-  // RFC 6531 §3.1: UTF-8. Control characters, bare CR and LF among them, have no place in a command.
-  const text = isUtf8(line) ? line.toString('utf8').replace(/[ \t]+$/v, '') : '\0'
-  if (!visible.test(text.replaceAll('\t', ' '))) return malformed('notText')
-  const [verb = ''] = /^\S*/v.exec(text) ?? []
-  const argument = text.slice(verb.length).trimStart()
-  return parsers[verb.toUpperCase()]?.(argument) ?? (httpRequest.test(text) ? { verb: 'http' } : unknown)
-}
+/** What follows a verb. */
+export type ArgumentParsers<C> = Readonly<Partial<Record<string, (argument: string) => C>>>
+
+/** RFC 5321 §4.1.1. `own` are verbs that not every peer may use so. The line is what stood before the CRLF. */
+export const commandLineParser =
+  <C>(own: ArgumentParsers<C>) =>
+  (line: Buffer): C | CommonCommand => {
+    // RFC 6531 §3.1: UTF-8. Control characters, bare CR and LF among them, have no place in a command.
+    const text = isUtf8(line) ? line.toString('utf8').replace(/[ \t]+$/v, '') : '\0'
+    if (!visible.test(text.replaceAll('\t', ' '))) return malformed('notText')
+    const [word = ''] = /^\S*/v.exec(text) ?? []
+    const argument = text.slice(word.length).trimStart()
+    const verb = word.toUpperCase()
+    const parse = own[verb] ?? common[verb]
+    return parse?.(argument) ?? (httpRequest.test(text) ? { verb: 'http' } : unknown)
+  }
 
 const unknown = malformed('unknownCommand')
 
 const alone =
   (verb: Plain) =>
-  (argument: string): Command =>
+  (argument: string): CommonCommand =>
     argument === '' ? { verb } : malformed('noArgument')
 
 // RFC 5321 §4.1.4 forbids refusing a name that proves to be wrong: anything of visible ASCII will do.
 const hello =
   (extended: boolean) =>
-  (name: string): Command =>
+  (name: string): CommonCommand =>
     /^[!-~]{1,255}$/v.test(name) ? { verb: 'hello', extended, name } : malformed('helloSyntax')
 
+/** The path of MAIL or RCPT, which stands behind `FROM:` or `TO:`. */
+export const pathBehind = (keyword: RegExp, argument: string): PathArgument | undefined => {
+  const [found] = keyword.exec(argument) ?? []
+  return found === undefined ? undefined : parsePathArgument(argument.slice(found.length))
+}
+export const from = /^FROM:[ \t]*/iv
+export const to = /^TO:[ \t]*/iv
+
 const mail = (argument: string): Command => {
-  const from = /^FROM:[ \t]*/iv.exec(argument)?.[0]
-  const parsed = from === undefined ? undefined : parsePathArgument(argument.slice(from.length))
+  const parsed = pathBehind(from, argument)
   if (parsed === undefined) return malformed('mailSyntax')
   if (!isReversePath(parsed.path)) return malformed('senderInvalid')
   const parameters = parseMailParameters(parsed.parameters)
@@ -66,8 +81,7 @@ const mail = (argument: string): Command => {
 }
 
 const rcpt = (argument: string): Command => {
-  const to = /^TO:[ \t]*/iv.exec(argument)?.[0]
-  const parsed = to === undefined ? undefined : parsePathArgument(argument.slice(to.length))
+  const parsed = pathBehind(to, argument)
   if (parsed === undefined) return malformed('recipientSyntax')
   const address = isBarePostmaster(parsed.path) ? 'postmaster' : forwardPath(parsed.path)
   if (address === undefined) return malformed('recipientInvalid')
@@ -75,15 +89,13 @@ const rcpt = (argument: string): Command => {
   return { verb: 'rcpt', forwardPath: address, typed: parsed.path, ascii: isAscii(parsed.path) }
 }
 
-const isAscii = (text: string) => /^\p{ASCII}*$/v.test(text)
+export const isAscii = (text: string) => /^\p{ASCII}*$/v.test(text)
 
-const plain = (verb: Plain) => (): Command => ({ verb })
+const plain = (verb: Plain) => (): CommonCommand => ({ verb })
 
-const parsers: Readonly<Partial<Record<string, (argument: string) => Command>>> = {
+const common: ArgumentParsers<CommonCommand> = {
   EHLO: hello(true),
   HELO: hello(false),
-  MAIL: mail,
-  RCPT: rcpt,
   DATA: alone('data'),
   RSET: alone('rset'),
   QUIT: alone('quit'),
@@ -99,3 +111,6 @@ const parsers: Readonly<Partial<Record<string, (argument: string) => Command>>> 
     ]),
   ),
 }
+
+/** Of a journal sender. The argument of AUTH is never looked at. */
+export const parseCommandLine = commandLineParser<Command>({ MAIL: mail, RCPT: rcpt })

@@ -8,10 +8,12 @@ export type MailParameters = {
   readonly smtpUtf8: boolean
 }
 
-type Reader = (value: string | undefined) => Partial<MailParameters> | undefined
-
+/** What a parameter's value declares; undefined when it is not valid. */
+export type Reader<D> = (value: string | undefined) => Partial<D> | undefined
 // An own property of this table only: `constructor` is no parameter.
-const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+export type Readers<D> = ReadonlyMap<string, Reader<D>>
+
+export const mailReaders: Readers<MailParameters> = new Map<string, Reader<MailParameters>>([
   ['SIZE', (value) => (value !== undefined && /^\d{1,20}$/v.test(value) ? { size: Number(value) } : undefined)],
   // RFC 6152. Nothing depends on it: octets are kept as they come.
   ['BODY', (value) => (value !== undefined && /^(?:7BIT|8BITMIME)$/iv.test(value) ? {} : undefined)],
@@ -20,10 +22,13 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
 
 const syntax = /^([A-Za-z0-9][A-Za-z0-9\-]*)(?:=([^=]+))?$/v
 
-/** The parameters of MAIL (RFC 5321 §4.1.2 `esmtp-param`), or the name of the reply that refuses them. */
-export const parseMailParameters = (parameters: readonly string[]): MailParameters | ReplyName => {
+/**
+ * The parameters of a command (RFC 5321 §4.1.2 `esmtp-param`) as declared beyond what holds without them, or the name of the
+ * reply that refuses them.
+ */
+export const parseParameters = <D>(parameters: readonly string[], readers: Readers<D>, without: D): D | ReplyName => {
   const seen = new Set<string>()
-  let declared: MailParameters = { size: 0, smtpUtf8: false }
+  let declared = without
   for (const parameter of parameters) {
     const [, keyword, value] = syntax.exec(parameter) ?? []
     const key = keyword?.toUpperCase()
@@ -37,3 +42,6 @@ export const parseMailParameters = (parameters: readonly string[]): MailParamete
   }
   return declared
 }
+
+export const parseMailParameters = (parameters: readonly string[]): MailParameters | ReplyName =>
+  parseParameters(parameters, mailReaders, { size: 0, smtpUtf8: false })

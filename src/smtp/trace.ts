@@ -2,13 +2,8 @@ import { isIPv6 } from 'node:net'
 import type { TlsFacts } from '../core/events.ts'
 import type { MessageId, SessionId } from '../core/ids.ts'
 
-export type Trace = {
-  /** As typed, without brackets; empty for the null reverse-path. */
-  readonly reversePath: string
-  /** The mailbox's own address. */
-  readonly mailboxAddress: string
-  /** The only recipient, as typed; undefined when there were several. */
-  readonly recipient: string | undefined
+/** How a message came. */
+type Passage = {
   /** What the peer called itself in EHLO or HELO. */
   readonly helloName: string
   readonly remoteAddress: string
@@ -21,25 +16,51 @@ export type Trace = {
   readonly at: Date
 }
 
+export type Trace = Passage & {
+  /** As typed, without brackets; empty for the null reverse-path. */
+  readonly reversePath: string
+  /** The mailbox's own address. */
+  readonly mailboxAddress: string
+  /** The only recipient, as typed; undefined when there were several. */
+  readonly recipient: string | undefined
+}
+
+export type SubmissionTrace = Passage & {
+  readonly reversePath: string
+  /** Every recipient that the remote server has accepted, as typed. */
+  readonly recipients: readonly string[]
+}
+
 /**
  * The header lines of a final delivery (RFC 5321 §4.4), which stand before the received octets. Whatever the peer typed,
  * they are these lines and no others.
  */
-export const traceHeader = (trace: Trace): Uint8Array => {
-  const { tls, recipient } = trace
-  const received = [
-    `Received: from ${token(trace.helloName)} (${literal(trace.remoteAddress)})`,
-    `by ${token(trace.domain)} with ${protocol(trace)}${tls === null ? '' : ` (${token(tls.version)} ${token(tls.cipher)})`}`,
-    `id ${trace.messageId} (session ${trace.sessionId})`,
-    ...(recipient === undefined ? [] : [`for <${oneLine(recipient)}>`]),
-  ]
-  const lines = [
+export const traceHeader = (trace: Trace): Uint8Array =>
+  headerOf([
     `Return-Path: <${oneLine(trace.reversePath)}>`,
     `Delivered-To: ${oneLine(trace.mailboxAddress)}`,
-    `${received.join('\r\n\t')};\r\n\t${dateTime(trace.at)}`,
-    '',
+    received(trace, protocol(trace), trace.recipient),
+  ])
+
+/** The same for a message that a client sends through the proxy: its envelope, blind copies' recipients too. */
+export const submissionTraceHeader = (trace: SubmissionTrace): Uint8Array =>
+  headerOf([
+    received(trace, trace.smtpUtf8 ? 'UTF8SMTPSA' : 'ESMTPSA', undefined),
+    `X-Sealpost-Envelope-From: <${oneLine(trace.reversePath)}>`,
+    ...trace.recipients.map((recipient) => `X-Sealpost-Envelope-To: <${oneLine(recipient)}>`),
+  ])
+
+const headerOf = (lines: readonly string[]) => Buffer.from(`${lines.join('\r\n')}\r\n`)
+
+const received = (passage: Passage, by: string, recipient: string | undefined) => {
+  const { tls } = passage
+  const parts = [
+    `Received: from ${token(passage.helloName)} (${literal(passage.remoteAddress)})`,
+    `by ${token(passage.domain)} with ${by}${tls === null ? '' : ` (${token(tls.version)} ${token(tls.cipher)})`}`,
+    `id ${passage.messageId} (session ${passage.sessionId})`,
+    ...(recipient === undefined ? [] : [`for <${oneLine(recipient)}>`]),
   ]
-  return Buffer.from(lines.join('\r\n'))
+  return `${parts.join('\r\n\t')};\r\n\t${dateTime(passage.at)}`
 }
 
 /** RFC 5322 §3.3, in UTC. */
@@ -49,7 +70,7 @@ const dateTime = (at: Date) => at.toUTCString().replace('GMT', '+0000')
 const literal = (address: string) => `[${isIPv6(address) ? 'IPv6:' : ''}${token(address)}]`
 
 /** RFC 3848 and RFC 6531 §4.3. */
-const protocol = ({ extended, smtpUtf8, tls }: Trace) => {
+const protocol = ({ extended, smtpUtf8, tls }: Passage) => {
   if (smtpUtf8) return tls === null ? 'UTF8SMTP' : 'UTF8SMTPS'
   if (tls !== null) return 'ESMTPS'
   return extended ? 'ESMTP' : 'SMTP'

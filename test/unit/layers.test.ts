@@ -52,7 +52,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   standIn: ['core', 'wire'],
   waiting: ['core'],
   storage: ['core', 'seal', 'log', 'vault', 'keys', 'projections', 'archive', 'retrieve', 'history'],
-  smtp: ['core', 'wire', 'actors', 'projections', ...useCases],
+  smtp: ['core', 'wire', 'actors', 'projections', 'proxy', ...useCases],
   pop3: ['core', 'wire', 'actors', 'projections', 'proxy', ...useCases],
   http: ['core', 'wire', 'actors', 'projections', ...useCases],
   replaySession: ['core', 'actors'],

@@ -46,6 +46,11 @@ const shown = (effect: SmtpProxyEffect) => {
   switch (effect.type) {
     case 'say':
       return `say ${effect.what}`
+    case 'authenticate':
+    case 'loggedIn':
+      return `${effect.type} ${effect.mechanism}`
+    case 'loginRefused':
+      return `${effect.type} ${effect.code}`
     case 'pass':
       return `pass ${effect.code}`
     case 'fail':
@@ -76,14 +81,14 @@ const table: readonly (readonly [Event[], Event, state: string, ...effects: stri
   [[], plain('closed'), 'ended', 'fail proxy-lost', 'lost'],
   [[], plain('left'), 'ended', 'lost'],
   [[], plain('stopped'), 'ended', 'shutdown'],
-  [[replied(220)], offered('PLAIN', 'LOGIN'), 'authenticating', 'say auth'],
-  [[replied(220)], offered('LOGIN'), 'authenticating', 'say auth'],
+  [[replied(220)], offered('PLAIN', 'LOGIN'), 'authenticating', 'authenticate PLAIN'],
+  [[replied(220)], offered('LOGIN'), 'authenticating', 'authenticate LOGIN'],
   [[replied(220)], offered('XOAUTH2'), 'ended', 'fail proxy-mechanism', 'say quit', 'failed'],
   [[replied(220)], offered(), 'ended', 'fail proxy-mechanism', 'say quit', 'failed'],
   [[replied(220)], replied(502), 'ended', 'pass 502', 'say quit', 'refused'],
-  [[...greeted], replied(235), 'idle', 'loggedIn', 'pass 235'],
-  [[...greeted], replied(535), 'ended', 'pass 535', 'say quit', 'refused'],
-  [[...greeted], replied(454), 'ended', 'pass 454', 'say quit', 'refused'],
+  [[...greeted], replied(235), 'idle', 'loggedIn PLAIN', 'pass 235'],
+  [[...greeted], replied(535), 'ended', 'loginRefused 535', 'pass 535', 'say quit', 'refused'],
+  [[...greeted], replied(454), 'ended', 'loginRefused 454', 'pass 454', 'say quit', 'refused'],
   [[...greeted], replied(334), 'challenged', 'pass 334'],
   [[...greeted, replied(334)], plain('answer'), 'authenticating', 'say answer'],
   [[...greeted, replied(334), plain('answer'), replied(334), plain('answer'), replied(334), plain('answer')], replied(334), 'ended', 'fail proxy-lost', 'failed'],
@@ -196,6 +201,7 @@ test('no credentials are said before TLS is active', () =>
       let isSecure = secure
       for (const one of spoken(secure, [...opening, ...events])) {
         if (one.type === 'secured') isSecure = true
+        if (one.type === 'authenticate') assert.ok(isSecure)
         if (one.type === 'say' && !['ehlo', 'starttls', 'quit'].includes(one.what)) assert.ok(isSecure)
       }
     }),

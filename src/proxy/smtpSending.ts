@@ -1,0 +1,77 @@
+import type { Archive, Delivery } from '../archive.ts'
+import { asGatewayError, GatewayError } from '../core/errors.ts'
+import type { MessageId } from '../core/ids.ts'
+import { crlfLines } from '../wire/crlfLines.ts'
+import { wireEncoder } from '../wire/dots.ts'
+import { openIntake } from '../wire/intake.ts'
+
+export type SendingParts = {
+  readonly archive: Archive
+  readonly delivery: Delivery
+  /** Octets of a message. */
+  readonly limit: number
+  /** To the remote server; whether more may follow at once. */
+  readonly write: (octets: Uint8Array) => boolean
+  /** The archive takes more again. */
+  readonly onRoom: () => void
+}
+
+/** One message on its way from the client to the remote server and into the archive, in one pass. */
+export type Sending = {
+  readonly messageId: MessageId
+  /** Takes content as the client has sent it, its dots unstuffed. Whether more may follow at once. */
+  take(pieces: readonly Uint8Array[]): boolean
+  /** Whether the client sends far more than it may. */
+  isFlood(): boolean
+  /** The client has sent all of it. */
+  end(): void
+  /** The server gets no more of it. Unless all of it was taken already, neither does the archive. */
+  abandon(): void
+  /** Resolves when the copy is durable; rejects as `Archive.receive`. */
+  readonly durable: Promise<unknown>
+  /** Resolves with whether a copy is, or may be, in the log. */
+  readonly mayBeKept: Promise<boolean>
+}
+
+/** What is sealed is what is sent: content whose line ends are CRLF. Only the dots are stuffed on the wire. */
+export const openSending = ({ archive, delivery, limit, write, onRoom }: SendingParts): Sending => {
+  const lines = crlfLines()
+  const stuffing = wireEncoder(true)
+  const intake = openIntake(limit, onRoom)
+  const { body } = intake
+  let abandoned = false
+
+  const pass = (piece: Uint8Array) => {
+    const content = lines.push(piece)
+    if (content.length === 0) return true
+    const room = intake.take([content])
+    if (abandoned) return room
+    return write(stuffing.encode(content)) && room
+  }
+  const received = archive.receive(delivery, body).then(() => {
+    if (body.taken) return
+    throw new GatewayError('internal', { cause: new Error('a receipt for a message not read to its end') })
+  })
+  received.catch(() => body.discard())
+  return {
+    messageId: delivery.messageId,
+    take: (pieces) => pieces.map(pass).every((room) => room),
+    isFlood: () => intake.isFlood(),
+    end: () => {
+      pass(lines.end())
+      body.end()
+    },
+    abandon: () => {
+      abandoned = true
+      body.lose()
+    },
+    durable: received,
+    mayBeKept: received.then(
+      () => true,
+      (error: unknown) => leavesOpen.has(asGatewayError(error).code),
+    ),
+  }
+}
+
+/** After which it is not known whether the log has the copy. */
+const leavesOpen: ReadonlySet<string> = new Set(['outcome-unknown', 'internal'])
