@@ -29,7 +29,7 @@ import { guessingGuard, officeBurst } from './keys/guessingGuard.ts'
 import { keyFiles } from './keys/keyFiles.ts'
 import { createLogin } from './login.ts'
 import { closeLostSessions } from './lostSessions.ts'
-import { settlePendingRelays } from './relays.ts'
+import { recordRelays, settlePendingRelays } from './relays.ts'
 import { createMailboxes } from './mailboxes.ts'
 import { type MaildropEntry, openMaildrops } from './maildrop.ts'
 import { leasedLock, type LeaseParts } from './maildropLease.ts'
@@ -39,9 +39,11 @@ import { startPop3 } from './pop3/pop3Server.ts'
 import { openFingerprints } from './proxy/fingerprint.ts'
 import { openPop3Proxies } from './proxy/pop3Proxy.ts'
 import { countRefusals } from './refusals.ts'
+import { openSmtpProxies } from './proxy/smtpProxy.ts'
 import { startProxies } from './proxy/start.ts'
 import { recordSessions } from './sessions.ts'
 import { startSmtp } from './smtp/smtpServer.ts'
+import { startSubmission } from './smtp/submissionServer.ts'
 import { openStandIns, type StandInListener } from './standIn.ts'
 import { pastViews } from './storage/history.ts'
 import { startStorage } from './storage/storage.ts'
@@ -206,20 +208,25 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     })
     listening.push(...smtp.addresses)
     cleanup.push(() => smtp.close(grace))
+    const relays = recordRelays({ log, stamp, logger })
+    cleanup.push(() => relays.close())
+    const forwarding = { proxies, archive: storage.archive, settings: config.proxy }
+    const submission = await startSubmission({
+      ...shared,
+      listeners: submissionListeners(config),
+      proxies: openSmtpProxies({ ...shared, ...forwarding, relays }),
+    })
+    listening.push(...submission.addresses)
+    cleanup.push(() => submission.close(grace))
     const pop3 = await startPop3({
       ...shared,
       proxies: proxies.on
         ? openPop3Proxies({
-            proxies,
-            archive: storage.archive,
-            sessions,
+            ...shared,
+            ...forwarding,
             fingerprints: await openFingerprints(keys),
             caughtUp: () => caughtUp(views, log),
             recorded: (mailboxId, origin) => recordedFrom(views.reader, mailboxId, origin),
-            settings: config.proxy,
-            limits: config.limits,
-            clock,
-            logger,
           })
         : undefined,
       listeners: listenersOf([
@@ -258,7 +265,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     storage.onFailure(over.reject)
     const stop = async (reason: string) => {
       // In the order of the way in: nobody new, what runs comes to its end, then what it needs.
-      await Promise.all([smtp.close(grace), pop3.close(grace), admin.close()])
+      await Promise.all([smtp.close(grace), submission.close(grace), pop3.close(grace), admin.close()])
       await refusals.close()
       await recordGateway({ log, stamp, cause, node })({ type: 'GatewayStopped', data: { reason } }).catch(
         (error: unknown) => {
@@ -296,14 +303,28 @@ type Listener<P> = { readonly protocol: P; readonly host: string; readonly port:
 const listenersOf = <P>(wanted: readonly (readonly [P, string, number | 'off'])[]): readonly Listener<P>[] =>
   wanted.flatMap(([protocol, host, port]) => (port === 'off' ? [] : [{ protocol, host, port }]))
 
-const standInsOf = ({ smtp, pop3, pop3s, admin }: Config): readonly StandInListener[] =>
-  listenersOf<StandInListener['protocol']>([
-    ['smtp', smtp.host, smtp.port],
-    ['smtps', smtp.host, smtp.tlsPort],
-    ['pop3', pop3.host, pop3.port],
-    ['pop3s', pop3.host, pop3s.port],
-    ['https', admin.host, admin.port],
-  ])
+/** While no server is listed there is nothing that mail clients could send through. */
+const submissionListeners = ({ submission, smtps, proxy }: Config) =>
+  proxy.targets.length === 0
+    ? []
+    : listenersOf<'submission' | 'submissions'>([
+        ['submission', submission.host, submission.port],
+        ['submissions', submission.host, smtps.port],
+      ])
+
+const standInsOf = (config: Config): readonly StandInListener[] => {
+  const { smtp, pop3, pop3s, admin } = config
+  return [
+    ...submissionListeners(config),
+    ...listenersOf<StandInListener['protocol']>([
+      ['smtp', smtp.host, smtp.port],
+      ['smtps', smtp.host, smtp.tlsPort],
+      ['pop3', pop3.host, pop3.port],
+      ['pop3s', pop3.host, pop3s.port],
+      ['https', admin.host, admin.port],
+    ]),
+  ]
+}
 
 type Recording = {
   readonly log: Pick<EventLog, 'append'>

@@ -1,12 +1,13 @@
 import { createServer, type Server as HttpsServer } from 'node:https'
 import type { Server, Socket } from 'node:net'
 import { answerTo } from './core/errors.ts'
+import type { PeerProtocol } from './core/events.ts'
 import { listen } from './wire/listen.ts'
 import { secureContexts, serveTls, type TlsPair } from './wire/serveTls.ts'
 
 /** A port and what is spoken there. */
 export type StandInListener = {
-  readonly protocol: 'smtp' | 'smtps' | 'pop3' | 'pop3s' | 'https'
+  readonly protocol: PeerProtocol | 'https'
   readonly host: string
   readonly port: number
 }
@@ -53,7 +54,7 @@ export const openStandIns = async (
   }
   const start = ({ protocol, host, port }: StandInListener) => {
     if (protocol === 'https') return listenHttps(host, port, tls, sockets)
-    const greeting = protocol.startsWith('smtp') ? greetings.smtp : greetings.pop3
+    const greeting = protocol.startsWith('pop3') ? greetings.pop3 : greetings.smtp
     return listen(host, port, turnAway(greeting, protocol.endsWith('s')))
   }
   try {
