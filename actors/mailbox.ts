@@ -1,11 +1,17 @@
 import { setup, transition } from 'xstate'
 
-export type MailboxState = 'absent' | 'active' | 'suspended'
+export type MailboxState = 'absent' | 'active' | 'activeHeld' | 'suspended' | 'suspendedHeld'
+
+/** What a mailbox is changed by, each of which is a fact afterwards. */
+export type MailboxAction = 'create' | 'rename' | 'changeAliases' | 'suspend' | 'resume' | 'hold' | 'release' | 'limit'
 
 /** A fact of the mailbox's life, as the machine takes it in. */
-export type MailboxChange = { readonly type: 'created' | 'suspended' | 'resumed' | 'limited' }
+export type MailboxChange = {
+  readonly type: 'created' | 'renamed' | 'aliasesChanged' | 'suspended' | 'resumed' | 'held' | 'released' | 'limited'
+}
 
-export type MailboxAction = 'create' | 'suspend' | 'resume' | 'limit'
+/** What may be done in any state of a mailbox that exists, and leaves it in that state. */
+const always = <S extends MailboxState>(state: S) => ({ renamed: state, aliasesChanged: state, limited: state })
 
 /** A mailbox's life. Never started: its moves are looked up, the state is folded from the log. */
 export const mailbox = setup({
@@ -15,21 +21,39 @@ export const mailbox = setup({
   initial: 'absent',
   states: {
     absent: { on: { created: 'active' } },
-    active: { on: { suspended: 'suspended', limited: 'active' }, description: 'Takes mail in and hands it out' },
-    suspended: { on: { resumed: 'active', limited: 'suspended' }, description: 'Mail for it is put off with a 4xx' },
+    active: {
+      on: { ...always('active'), suspended: 'suspended', held: 'activeHeld' },
+      description: 'Takes mail in and hands it out',
+    },
+    activeHeld: {
+      on: { ...always('activeHeld'), suspended: 'suspendedHeld', released: 'active' },
+      description: 'The same, and nothing of it is destroyed',
+    },
+    suspended: {
+      on: { ...always('suspended'), resumed: 'active', held: 'suspendedHeld' },
+      description: 'Mail for it is put off with a 4xx',
+    },
+    suspendedHeld: {
+      on: { ...always('suspendedHeld'), resumed: 'activeHeld', released: 'suspended' },
+      description: 'The same, and nothing of it is destroyed',
+    },
   },
 })
 
 const changeBy: Readonly<Record<MailboxAction, MailboxChange>> = {
   create: { type: 'created' },
+  rename: { type: 'renamed' },
+  changeAliases: { type: 'aliasesChanged' },
   suspend: { type: 'suspended' },
   resume: { type: 'resumed' },
+  hold: { type: 'held' },
+  release: { type: 'released' },
   limit: { type: 'limited' },
 }
 
 const snapshotIn = (state: MailboxState) => mailbox.resolveState({ value: state })
 
-/** Whether a mailbox in this state may be created, suspended, resumed, limited. */
+/** Whether this may be done to a mailbox in this state. */
 export const mayDo = (state: MailboxState, action: MailboxAction): boolean => snapshotIn(state).can(changeBy[action])
 
 /** The state after a change; undefined when a mailbox in this state cannot change so. */

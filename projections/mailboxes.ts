@@ -11,11 +11,16 @@ import {
   type ViewWriter,
 } from './projection.ts'
 
+/** Nothing of the mailbox is destroyed while it stands. `since` is ISO 8601. */
+export type Hold = { readonly reason: string; readonly since: string }
+
 /** A mailbox as it is now. */
 export type Mailbox = {
   readonly mailboxId: MailboxId
   readonly name: string
   readonly state: 'active' | 'suspended'
+  /** The legal hold under which it is. */
+  readonly hold: Hold | undefined
   /** Normalised, in alphabetical order. */
   readonly aliases: readonly string[]
   /** age recipient under which new mail is sealed, and its generation. */
@@ -32,35 +37,51 @@ export type Mailbox = {
 /** Addresses follow the alias streams, not MailboxCreated: their single writer says whose an address is. */
 export const mailboxes: Projection = {
   name: 'mailboxes',
-  version: 2,
+  version: 3,
   tables: `
     create table mailbox (
       mailboxId text primary key,
       position text not null,
       name text not null,
       state text not null,
+      holdReason text,
+      heldSince text,
       recipient text not null,
       generation integer not null,
       createdAt text not null,
       proxy text not null default '{"targets":[],"networks":[]}',
-      revision integer not null
+      revision integer not null,
+      creationKey text, -- digests: of the key, and of what was asked for
+      creationRequest text
     ) strict, without rowid;
     create unique index mailboxInOrder on mailbox (position);
+    create index mailboxByCreationKey on mailbox (creationKey) where creationKey is not null;
     create table mailboxAddress (alias text primary key, mailboxId text not null) strict, without rowid;
     create index mailboxAddressOf on mailboxAddress (mailboxId);`,
   on: {
     MailboxCreated: (views, { data, position, metadata, revision }) => {
-      const { mailboxId, name, recipient, generation } = data
-      const insert = `insert into mailbox (mailboxId, position, name, state, recipient, generation, createdAt, revision)
-        values (?, ?, ?, 'active', ?, ?, ?, ?)`
-      views.run(insert, mailboxId, position, name, recipient, generation, metadata.at, revision)
+      const { mailboxId, name, recipient, generation, idempotency } = data
+      const insert = `insert into mailbox (mailboxId, position, name, state, recipient, generation, createdAt, revision,
+          creationKey, creationRequest)
+        values (?, ?, ?, 'active', ?, ?, ?, ?, ?, ?)`
+      const creation = [idempotency?.keySha256 ?? null, idempotency?.requestSha256 ?? null]
+      views.run(insert, mailboxId, position, name, recipient, generation, metadata.at, revision, ...creation)
     },
+    MailboxRenamed: (views, { data, revision }) => {
+      mustChange(views.run('update mailbox set name = ? where mailboxId = ?', data.name, data.mailboxId))
+      reach(views, data.mailboxId, revision)
+    },
+    MailboxAliasesChanged: (views, { data, revision }) => reach(views, data.mailboxId, revision),
     MailboxSuspended: (views, { data, revision }) => become(views, data.mailboxId, 'suspended', revision),
     MailboxResumed: (views, { data, revision }) => become(views, data.mailboxId, 'active', revision),
     MailboxProxyLimited: (views, { data: { mailboxId, targets, networks }, revision }) => {
-      const update = 'update mailbox set proxy = ?, revision = ? where mailboxId = ?'
-      mustChange(views.run(update, JSON.stringify({ targets, networks }), revision, mailboxId))
+      const update = 'update mailbox set proxy = ? where mailboxId = ?'
+      mustChange(views.run(update, JSON.stringify({ targets, networks }), mailboxId))
+      reach(views, mailboxId, revision)
     },
+    HoldPlaced: (views, { data, revision, metadata }) =>
+      putUnder(views, data.mailboxId, { reason: data.reason, since: metadata.at }, revision),
+    HoldReleased: (views, { data, revision }) => putUnder(views, data.mailboxId, undefined, revision),
     AliasReserved: (views, { data }) => {
       views.run('insert or replace into mailboxAddress (alias, mailboxId) values (?, ?)', data.alias, data.mailboxId)
     },
@@ -70,16 +91,28 @@ export const mailboxes: Projection = {
   },
 }
 
-const become = (views: ViewWriter, mailboxId: MailboxId, state: Mailbox['state'], revision: number) =>
-  mustChange(views.run('update mailbox set state = ?, revision = ? where mailboxId = ?', state, revision, mailboxId))
+const reach = (views: ViewWriter, mailboxId: MailboxId, revision: number) =>
+  mustChange(views.run('update mailbox set revision = ? where mailboxId = ?', revision, mailboxId))
 
-const columns = `m.mailboxId, m.position, m.name, m.state, m.recipient, m.generation, m.createdAt, m.proxy, m.revision,
+const become = (views: ViewWriter, mailboxId: MailboxId, state: Mailbox['state'], revision: number) => {
+  mustChange(views.run('update mailbox set state = ? where mailboxId = ?', state, mailboxId))
+  reach(views, mailboxId, revision)
+}
+
+const putUnder = (views: ViewWriter, mailboxId: MailboxId, hold: Hold | undefined, revision: number) => {
+  const update = 'update mailbox set holdReason = ?, heldSince = ? where mailboxId = ?'
+  mustChange(views.run(update, hold?.reason ?? null, hold?.since ?? null, mailboxId))
+  reach(views, mailboxId, revision)
+}
+
+const columns = `m.mailboxId, m.position, m.name, m.state, m.holdReason, m.heldSince, m.recipient, m.generation, m.createdAt, m.proxy, m.revision,
   (select json_group_array(alias order by alias) from mailboxAddress a where a.mailboxId = m.mailboxId) as aliases`
 
 const toMailbox = (row: Row): Mailbox => ({
   mailboxId: row['mailboxId'] as MailboxId,
   name: row['name'] as string,
   state: row['state'] as Mailbox['state'],
+  hold: holdIn(row),
   aliases: JSON.parse(row['aliases'] as string) as string[],
   recipient: row['recipient'] as string,
   generation: row['generation'] as number,
@@ -87,6 +120,9 @@ const toMailbox = (row: Row): Mailbox => ({
   createdAt: row['createdAt'] as string,
   revision: row['revision'] as number,
 })
+
+const holdIn = ({ holdReason, heldSince }: Row): Hold | undefined =>
+  holdReason === null ? undefined : { reason: holdReason as string, since: heldSince as string }
 
 const found = (row: Row | undefined) => row && toMailbox(row)
 
@@ -107,6 +143,15 @@ export const mailboxNamed = (reader: ViewReader, domain: string, name: string): 
   return isMailboxId(id) && address.domain.toLowerCase() === domain
     ? mailboxOf(reader, id)
     : mailboxByAddress(reader, normaliseAddress(address))
+}
+
+/** What was created under an idempotency key, by the digest of the key. */
+export const mailboxCreatedUnder = (
+  reader: ViewReader,
+  keySha256: string,
+): { readonly mailboxId: MailboxId; readonly requestSha256: string } | undefined => {
+  const row = reader.get('select mailboxId, creationRequest from mailbox where creationKey = ?', keySha256)
+  return row && { mailboxId: row['mailboxId'] as MailboxId, requestSha256: row['creationRequest'] as string }
 }
 
 /** In the order in which they were created. */

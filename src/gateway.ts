@@ -31,6 +31,7 @@ import { createLogin } from './login.ts'
 import { closeLostSessions } from './lostSessions.ts'
 import { recordRelays, settlePendingRelays } from './relays.ts'
 import { createMailboxes } from './mailboxes.ts'
+import { knownMailboxes } from './mailboxes/known.ts'
 import { type MaildropEntry, openMaildrops } from './maildrop.ts'
 import { leasedLock, type LeaseParts } from './maildropLease.ts'
 import { localLock, type MaildropLock } from './maildropLock.ts'
@@ -243,7 +244,13 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       version,
       domain,
       token,
-      mailboxes: createMailboxes({ log, stamp, keys: storage, views: { visible: views.mailboxesVisible }, domain }),
+      mailboxes: createMailboxes({
+        log,
+        stamp,
+        keys: storage,
+        views: { visible: views.mailboxesVisible, ...knownMailboxes(views.reader) },
+        domain,
+      }),
       views,
       log,
       history,

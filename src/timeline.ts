@@ -102,9 +102,13 @@ const whatOf = (event: Recorded): string => {
     case 'MaildropUpdated':
       return 'deleted from the maildrop'
     case 'MailboxCreated':
+    case 'MailboxRenamed':
+    case 'MailboxAliasesChanged':
     case 'MailboxSuspended':
     case 'MailboxProxyLimited':
     case 'MailboxResumed':
+    case 'HoldPlaced':
+    case 'HoldReleased':
     case 'AliasReserved':
     case 'AliasReleased':
     case 'LeaseTaken':

@@ -2,14 +2,20 @@ import type { Command } from './command.ts'
 import { config } from './config.ts'
 import { events } from './events.ts'
 import { fsck } from './fsck.ts'
+import {
+  mailboxAlias,
+  mailboxHold,
+  mailboxProxy,
+  mailboxRelease,
+  mailboxRename,
+  mailboxResume,
+  mailboxSuspend,
+} from './mailboxChanges.ts'
 import { mailboxClientSetup } from './mailboxClientSetup.ts'
 import { mailboxCreate } from './mailboxCreate.ts'
 import { mailboxIdentity } from './mailboxIdentity.ts'
 import { mailboxList } from './mailboxList.ts'
-import { mailboxProxy } from './mailboxProxy.ts'
-import { mailboxResume } from './mailboxResume.ts'
 import { mailboxShow } from './mailboxShow.ts'
-import { mailboxSuspend } from './mailboxSuspend.ts'
 import { messageList } from './messageList.ts'
 import { messageShow } from './messageShow.ts'
 import { open } from './open.ts'
@@ -26,8 +32,12 @@ export const commands: readonly Command[] = [
   mailboxCreate,
   mailboxList,
   mailboxShow,
+  mailboxRename,
+  mailboxAlias,
   mailboxSuspend,
   mailboxResume,
+  mailboxHold,
+  mailboxRelease,
   mailboxProxy,
   mailboxClientSetup,
   mailboxIdentity,

@@ -11,7 +11,7 @@ import { pathsIn } from '../dataDirectory.ts'
 /** The admin API of the running gateway. What it refuses is thrown with the text of its problem document. */
 export type Client = {
   get<T>(path: string): Promise<T>
-  put(path: string, body: object): Promise<unknown>
+  put<T>(path: string, body?: object): Promise<T>
   post<T>(path: string, body?: object): Promise<T>
   /** Octets; reading them fails if the connection breaks before their end. */
   octets(method: 'GET' | 'POST', path: string, body?: object): Promise<IncomingMessage>

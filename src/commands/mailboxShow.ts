@@ -9,10 +9,12 @@ export type MailboxAnswer = {
   readonly address: string
   readonly aliases: readonly string[]
   readonly state: string
+  readonly hold: { readonly reason: string; readonly since: string } | null
   readonly recipient: string
   readonly generation: number
   readonly proxy: { readonly targets: readonly string[]; readonly networks: readonly string[] }
   readonly createdAt: string
+  readonly revision: number
   /** Null while the views are being built. */
   readonly messages: number | null
 }
@@ -40,8 +42,10 @@ const factsOf = (mailbox: MailboxAnswer) =>
     ['State', mailbox.state],
     ['Proxy servers', mailbox.proxy.targets.join(' ') || 'all that are listed'],
     ['Proxy clients', mailbox.proxy.networks.join(' ') || 'from everywhere'],
+    ...(mailbox.hold ? ([['Held', `since ${mailbox.hold.since}: ${mailbox.hold.reason}`]] as const) : []),
     ['Messages', mailbox.messages === null ? 'being counted' : String(mailbox.messages)],
     ['Created', mailbox.createdAt],
     ['Recipient', mailbox.recipient],
     ['Generation', String(mailbox.generation)],
+    ['Revision', String(mailbox.revision)],
   ])

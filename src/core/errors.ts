@@ -19,6 +19,8 @@ const answers = {
   'mailbox-unknown': { text: 'No such mailbox here', smtp: [550, '5.1.1'], pop3: '[AUTH]', http: 404, retry: false },
   'mailbox-suspended': { text: 'Mailbox is suspended, try again later', smtp: [450, '4.2.1'], pop3: '[SYS/TEMP]', http: 409, retry: true },
   'mailbox-conflict': { text: 'The mailbox is not in a state that allows this', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 409, retry: false },
+  'revision-mismatch': { text: 'The mailbox has changed: it is not at the revision that If-Match names', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 412, retry: false },
+  'key-reused': { text: 'The Idempotency-Key was used for another request', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 422, retry: false },
   'alias-taken': { text: 'That address already belongs to another mailbox', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 409, retry: false },
   'message-unknown': { text: 'No such message', smtp: [550, '5.1.1'], pop3: '', http: 404, retry: false },
   'message-not-relayed': { text: 'The message was sent through the proxy, and the server has not taken it', smtp: [451, '4.3.0'], pop3: '', http: 409, retry: false },

@@ -30,9 +30,21 @@ export type EventData = {
     readonly generation: number
     /** SHA-256, hex, of the passphrase-encrypted identity file. */
     readonly identitySha256: string
+    /** SHA-256, hex, of the key under which its creation was asked for, and of what was asked for. */
+    readonly idempotency?: { readonly keySha256: string; readonly requestSha256: string }
+  }
+  MailboxRenamed: { readonly mailboxId: MailboxId; readonly name: string }
+  /** Whose an address is, its own stream says: AliasReserved comes before this, AliasReleased after it. */
+  MailboxAliasesChanged: {
+    readonly mailboxId: MailboxId
+    readonly added: readonly string[]
+    readonly removed: readonly string[]
   }
   MailboxSuspended: { readonly mailboxId: MailboxId; readonly reason: string }
   MailboxResumed: { readonly mailboxId: MailboxId }
+  /** A legal hold: from here to HoldReleased nothing of the mailbox is destroyed. */
+  HoldPlaced: { readonly mailboxId: MailboxId; readonly reason: string }
+  HoldReleased: { readonly mailboxId: MailboxId; readonly reason: string }
 
   /** Whom its mail clients may reach through the proxy, and from where, beyond what holds for all; empty limits nothing. */
   MailboxProxyLimited: {
@@ -148,10 +160,14 @@ export type EventType = keyof EventData
 
 /** The current version of each event's shape. A changed shape raises it and brings an upcast. */
 export const eventVersions: Readonly<Record<EventType, number>> = {
-  MailboxCreated: 1,
+  MailboxCreated: 2,
+  MailboxRenamed: 1,
+  MailboxAliasesChanged: 1,
   MailboxSuspended: 1,
   MailboxResumed: 1,
   MailboxProxyLimited: 1,
+  HoldPlaced: 1,
+  HoldReleased: 1,
   AliasReserved: 1,
   AliasReleased: 1,
   MessageReceived: 2,

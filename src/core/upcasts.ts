@@ -14,6 +14,7 @@ const unchanged = (data: object) => data
  */
 export const upcasts: Upcasts = {
   // They only may say more now.
+  MailboxCreated: [unchanged],
   MessageReceived: [unchanged],
   SessionOpened: [unchanged],
   SessionClosed: [(closed: object) => ({ ...closed, transcript: null, transcriptSha256: null })],

@@ -18,6 +18,7 @@ import { clientSetupRoutes } from './clientSetupRoutes.ts'
 import { eventRoutes } from './eventRoutes.ts'
 import { healthRoutes } from './healthRoutes.ts'
 import { historyRoutes } from './historyRoutes.ts'
+import { mailboxChangeRoutes } from './mailboxChangeRoutes.ts'
 import { mailboxRoutes } from './mailboxRoutes.ts'
 import { messageRoutes } from './messageRoutes.ts'
 import { statusRoutes } from './statusRoutes.ts'
@@ -93,6 +94,7 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   await app.register(statusRoutes, { ...api, prefix: '/v1/status' })
   await app.register(mailboxRoutes, { ...api, prefix: '/v1/mailboxes' })
   await app.register(clientSetupRoutes, { ...api, prefix: '/v1/mailboxes' })
+  await app.register(mailboxChangeRoutes, { ...api, prefix: '/v1/mailboxes' })
   await app.register(messageRoutes, { ...api, prefix: '/v1/messages' })
   await app.register(eventRoutes, { ...api, prefix: '/v1/events' })
   await app.register(historyRoutes, { ...api, prefix: '/v1/history' })

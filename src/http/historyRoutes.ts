@@ -22,7 +22,6 @@ const AsOf = Type.Object({
 const PastMailbox = Type.Object({
   ...Mailbox.properties,
   messages: Type.Integer({ description: 'How many messages a POP3 client would have seen.' }),
-  revision: Type.Integer({ description: "Of the last event of the mailbox's stream." }),
 })
 const PastMessage = Type.Object({
   ...Message.properties,

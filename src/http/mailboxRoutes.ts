@@ -8,9 +8,10 @@ import type { AdminApi } from './buildApp.ts'
 import { octets } from './octets.ts'
 import { after, limit, next, nextOf, pageRequest } from './pages.ts'
 import { problems } from './problem.ts'
+import { etag, etagOf } from './revision.ts'
 
 const closed = { additionalProperties: false }
-const words = (maxLength: number, description: string) => Type.String({ minLength: 1, maxLength, description })
+export const words = (maxLength: number, description: string) => Type.String({ minLength: 1, maxLength, description })
 
 const NewMailbox = Type.Object(
   {
@@ -26,7 +27,7 @@ const CreatedMailbox = Type.Object({
   address: Type.String(),
   password: Type.String({ description: 'Shown this once: without it the mail cannot be read.' }),
 })
-const ProxyLimits = Type.Object(
+export const ProxyLimits = Type.Object(
   {
     targets: Type.Array(words(300, 'A server, such as pop.example.net:995 or *.example.net. Stands in the log.'), {
       maxItems: 100,
@@ -39,16 +40,37 @@ const ProxyLimits = Type.Object(
   },
   closed,
 )
+const KnownMailbox = Type.Object(
+  {
+    mailboxId: Type.String(),
+    address: Type.String(),
+    code: Type.Literal('password-already-shown', { description: 'Whoever asked first has been told it.' }),
+  },
+  { description: 'An earlier request with the same key has made it.' },
+)
+const Keyed = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      pattern: '^[\\x21-\\x7e]{1,255}$',
+      description:
+        'Whoever asks again with the same key, of the same gateway, gets the same mailbox, without its password. A digest of it stands in the log.',
+    }),
+  ),
+})
 export const Mailbox = Type.Object({
   mailboxId: Type.String(),
   name: Type.String(),
   address: Type.String(),
   aliases: Type.Array(Type.String()),
   state: Type.Union([Type.Literal('active'), Type.Literal('suspended')]),
+  hold: Type.Union([Type.Object({ reason: Type.String(), since: Type.String() }), Type.Null()], {
+    description: 'The legal hold: while it stands, nothing of the mailbox is destroyed.',
+  }),
   recipient: Type.String({ description: 'The age recipient under which new mail is sealed.' }),
   generation: Type.Integer(),
   proxy: ProxyLimits,
   createdAt: Type.String(),
+  revision: Type.Integer({ description: 'Its ETag: of its last change.' }),
   messages: Type.Union([Type.Integer(), Type.Null()], {
     description: 'How many messages a POP3 client would see; null while the views are being built.',
   }),
@@ -56,23 +78,26 @@ export const Mailbox = Type.Object({
 const Mailboxes = Type.Object({ mailboxes: Type.Array(Mailbox), next })
 export const Named = Type.Object({ id: Type.String({ maxLength: 320, description: 'Mailbox id, address or alias' }) })
 const Paged = Type.Object({ after, limit }, closed)
-const Suspension = Type.Object({ reason: words(200, 'Stands in the log.') }, closed)
-const Nothing = Type.Null({ description: 'Done' })
 
 // Fastify's plugins are asynchronous, and types them so.
 // eslint-disable-next-line @typescript-eslint/require-await
 export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) => {
   const shown = shownBy(api)
 
-  app.post(
-    '',
-    { schema: { summary: 'Create a mailbox', body: NewMailbox, response: { 201: CreatedMailbox, ...problems } } },
-    async (request, reply) => {
-      const { name, aliases = [] } = request.body
-      const { mailboxId, address, password } = await api.mailboxes.create({ name, aliases, cause: causeOf(request) })
-      return reply.code(201).send({ mailboxId, address, password: password.reveal() })
-    },
-  )
+  const create = {
+    summary: 'Create a mailbox',
+    headers: Keyed,
+    body: NewMailbox,
+    response: { 200: KnownMailbox, 201: CreatedMailbox, ...problems },
+  }
+  app.post('', { schema: create }, async (request, reply) => {
+    const { name, aliases = [] } = request.body
+    const idempotencyKey = request.headers['idempotency-key']
+    const cause = causeOf(request)
+    const { mailboxId, address, password } = await api.mailboxes.create({ name, aliases, idempotencyKey, cause })
+    if (password) return reply.code(201).send({ mailboxId, address, password: password.reveal() })
+    return reply.code(200).send({ mailboxId, address, code: 'password-already-shown' as const })
+  })
 
   app.get(
     '',
@@ -85,46 +110,19 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
 
   app.get(
     '/:id',
-    { schema: { summary: 'Show a mailbox', params: Named, response: { 200: Mailbox, ...problems } } },
-    (request) => shown(found(api, request.params.id)),
-  )
-
-  const suspend = {
-    summary: 'Suspend: new mail is put off with 450; what is there can still be collected',
-    params: Named,
-    body: Suspension,
-  }
-  app.post(
-    '/:id/suspend',
-    { schema: { ...suspend, response: { 204: Nothing, ...problems } } },
-    async (request, reply) => {
-      const { mailboxId } = found(api, request.params.id)
-      await api.mailboxes.suspend(mailboxId, request.body.reason, causeOf(request))
-      return reply.code(204).send(null)
+    {
+      schema: {
+        summary: 'Show a mailbox',
+        params: Named,
+        response: { 200: { ...Mailbox, headers: etag }, ...problems },
+      },
+    },
+    (request, reply) => {
+      const mailbox = found(api, request.params.id)
+      void reply.header('etag', etagOf(mailbox.revision))
+      return shown(mailbox)
     },
   )
-
-  const resume = { summary: 'Resume a suspended mailbox', params: Named }
-  app.post(
-    '/:id/resume',
-    { schema: { ...resume, response: { 204: Nothing, ...problems } } },
-    async (request, reply) => {
-      const { mailboxId } = found(api, request.params.id)
-      await api.mailboxes.resume(mailboxId, causeOf(request))
-      return reply.code(204).send(null)
-    },
-  )
-
-  const limit = {
-    summary: 'Say whom its mail clients may reach through the proxy, and from where',
-    params: Named,
-    body: ProxyLimits,
-  }
-  app.put('/:id/proxy', { schema: { ...limit, response: { 204: Nothing, ...problems } } }, async (request, reply) => {
-    const { mailboxId } = found(api, request.params.id)
-    await api.mailboxes.limitProxy(mailboxId, request.body, causeOf(request))
-    return reply.code(204).send(null)
-  })
 
   const identity = octets('application/octet-stream', "The age file that the mailbox's password opens.")
   app.get(
@@ -153,24 +151,11 @@ export const found = ({ views, domain }: AdminApi, name: string): MailboxView =>
 
 const shownBy =
   ({ views, domain }: AdminApi) =>
-  ({
-    mailboxId,
-    name,
-    aliases,
-    state,
-    recipient,
-    generation,
-    proxy,
-    createdAt,
-  }: MailboxView): Static<typeof Mailbox> => ({
-    mailboxId,
-    name,
-    address: `${mailboxId}@${domain}`,
-    aliases: [...aliases],
-    state,
-    recipient,
-    generation,
-    proxy: { targets: [...proxy.targets], networks: [...proxy.networks] },
-    createdAt,
-    messages: views.status().state === 'behind' ? null : countMaildrop(views.reader, mailboxId),
+  (mailbox: MailboxView): Static<typeof Mailbox> => ({
+    ...mailbox,
+    address: `${mailbox.mailboxId}@${domain}`,
+    aliases: [...mailbox.aliases],
+    hold: mailbox.hold ?? null,
+    proxy: { targets: [...mailbox.proxy.targets], networks: [...mailbox.proxy.networks] },
+    messages: views.status().state === 'behind' ? null : countMaildrop(views.reader, mailbox.mailboxId),
   })

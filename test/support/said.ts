@@ -38,8 +38,12 @@ export const everythingSaid = (): readonly string[] => {
 /** What administrators type themselves: names, aliases, reasons. */
 const typedByAdministrators = [
   'MailboxCreated',
+  'MailboxRenamed',
+  'MailboxAliasesChanged',
   'MailboxSuspended',
   'MailboxProxyLimited',
+  'HoldPlaced',
+  'HoldReleased',
   'AliasReserved',
   'AliasReleased',
 ]

@@ -56,7 +56,10 @@ const misuses: readonly (readonly [string, RegExp])[] = [
   ['', /Which command\?/],
   ['frobnicate', /There is no command "frobnicate"/],
   ['help frobnicate', /There is no command "frobnicate"/],
-  ['mailbox', /After "mailbox" comes one of: create, list, show, suspend, resume, proxy, client-setup, identity/],
+  [
+    'mailbox',
+    /After "mailbox" comes one of: create, list, show, rename, alias, suspend, resume, hold, release, proxy, client-setup, identity/,
+  ],
   ['mailbox frobnicate', /After "mailbox" comes one of/],
   ['message', /After "message" comes one of: list, show/],
   ['mailbox create', /--name is missing/],

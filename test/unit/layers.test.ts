@@ -33,7 +33,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tls: ['core', 'seal'],
   archive: ['core', 'seal', 'wire'],
   retrieve: ['core', 'seal'],
-  mailboxes: ['core', 'seal', 'actors'],
+  mailboxes: ['core', 'seal', 'actors', 'projections'],
   maildrop: ['core'],
   clientSetup: ['core'],
   maildropLock: ['core'],

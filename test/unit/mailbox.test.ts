@@ -1,10 +1,26 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { getShortestPaths } from 'xstate/graph'
-import { mailbox, type MailboxChange, type MailboxState, mayDo, stateAfter } from '../../actors/mailbox.ts'
+import {
+  mailbox,
+  type MailboxAction,
+  type MailboxChange,
+  type MailboxState,
+  mayDo,
+  stateAfter,
+} from '../../actors/mailbox.ts'
 
-const states: readonly MailboxState[] = ['absent', 'active', 'suspended']
-const changes: readonly MailboxChange['type'][] = ['created', 'suspended', 'resumed', 'limited']
+const states: readonly MailboxState[] = ['absent', 'active', 'activeHeld', 'suspended', 'suspendedHeld']
+const changes: readonly MailboxChange['type'][] = [
+  'created',
+  'renamed',
+  'aliasesChanged',
+  'suspended',
+  'resumed',
+  'held',
+  'released',
+  'limited',
+]
 
 test('every state of a mailbox can be reached', () => {
   const reached = getShortestPaths(mailbox, { events: changes.map((type) => ({ type })) }).map(
@@ -13,23 +29,53 @@ test('every state of a mailbox can be reached', () => {
   assert.equal([...reached].sort(), [...states].sort())
 })
 
-test('each change of state is allowed in one state only; limits may change in every one but the first', () => {
-  const moves = states.flatMap((from) =>
+/** From each state, by what, to which. What is not here cannot happen. */
+const moves: readonly (readonly [MailboxState, MailboxChange['type'], MailboxState])[] = [
+  ['absent', 'created', 'active'],
+  ['active', 'renamed', 'active'],
+  ['active', 'aliasesChanged', 'active'],
+  ['active', 'suspended', 'suspended'],
+  ['active', 'held', 'activeHeld'],
+  ['active', 'limited', 'active'],
+  ['activeHeld', 'renamed', 'activeHeld'],
+  ['activeHeld', 'aliasesChanged', 'activeHeld'],
+  ['activeHeld', 'suspended', 'suspendedHeld'],
+  ['activeHeld', 'released', 'active'],
+  ['activeHeld', 'limited', 'activeHeld'],
+  ['suspended', 'renamed', 'suspended'],
+  ['suspended', 'aliasesChanged', 'suspended'],
+  ['suspended', 'resumed', 'active'],
+  ['suspended', 'held', 'suspendedHeld'],
+  ['suspended', 'limited', 'suspended'],
+  ['suspendedHeld', 'renamed', 'suspendedHeld'],
+  ['suspendedHeld', 'aliasesChanged', 'suspendedHeld'],
+  ['suspendedHeld', 'resumed', 'activeHeld'],
+  ['suspendedHeld', 'released', 'suspended'],
+  ['suspendedHeld', 'limited', 'suspendedHeld'],
+]
+
+test('a mailbox changes as this table says, and in no other way', () => {
+  const found = states.flatMap((from) =>
     changes.map((type) => [from, type, stateAfter(from, { type })]).filter(([, , to]) => to !== undefined),
   )
-  assert.equal(moves, [
-    ['absent', 'created', 'active'],
-    ['active', 'suspended', 'suspended'],
-    ['active', 'limited', 'active'],
-    ['suspended', 'resumed', 'active'],
-    ['suspended', 'limited', 'suspended'],
-  ])
+  assert.equal(found, moves)
 })
 
-test('a command may be done where the change that it makes is allowed', () => {
-  const actions = ['create', 'suspend', 'resume', 'limit'] as const
-  const allowed = states.map((state) => actions.filter((one) => mayDo(state, one)))
-  assert.equal(allowed, [['create'], ['suspend', 'limit'], ['resume', 'limit']])
+const factOf: Readonly<Record<MailboxAction, MailboxChange['type']>> = {
+  create: 'created',
+  rename: 'renamed',
+  changeAliases: 'aliasesChanged',
+  suspend: 'suspended',
+  resume: 'resumed',
+  hold: 'held',
+  release: 'released',
+  limit: 'limited',
+}
+
+test('what may be done is what may have been done', () => {
+  for (const state of states)
+    for (const [action, type] of Object.entries(factOf) as [MailboxAction, MailboxChange['type']][])
+      assert.is(mayDo(state, action), stateAfter(state, { type }) !== undefined, `${action} in ${state}`)
 })
 
 test.run()

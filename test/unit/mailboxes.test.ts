@@ -7,16 +7,14 @@ import { isMailboxId, type MailboxId, origin, type Position } from '../../src/co
 import type { Append, EventLog } from '../../src/core/ports.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { memoryLog } from '../../src/log/memory.ts'
-import {
-  createMailboxes,
-  type Decision,
-  decide,
-  evolve,
-  type MailboxCommand,
-  type Mailboxes,
-} from '../../src/mailboxes.ts'
-import { created, released, reserved, resumed, suspended } from './projectionsFacts.ts'
-import { append, byTest, type Given, mailboxId, recorded, steppingClock } from './projectionsGiven.ts'
+import { createMailboxes, type Mailboxes } from '../../src/mailboxes.ts'
+import { type Decision, decide, evolve, type MailboxCommand } from '../../src/mailboxes/decide.ts'
+import { knownMailboxes } from '../../src/mailboxes/known.ts'
+import { viewReader } from '../../projections/projection.ts'
+import { projections } from '../../projections/projections.ts'
+import { fold } from '../../projections/runner.ts'
+import { created, held, released, reserved, resumed, suspended, unheld } from './projectionsFacts.ts'
+import { append, byTest, emptyViews, type Given, mailboxId, recorded, steppingClock } from './projectionsGiven.ts'
 
 type Deed = string
 type World = {
@@ -40,6 +38,7 @@ const world = async ({ given = [], beforeAppend, visible }: Setting = {}): Promi
   await append(log, given)
   const start = await log.head()
   const deeds: Deed[] = []
+  const db = emptyViews()
   const watched = {
     ...log,
     append: async (one: Append) => {
@@ -62,7 +61,9 @@ const world = async ({ given = [], beforeAppend, visible }: Setting = {}): Promi
       visible: async (position) => {
         deeds.push(`visible ${position}`)
         await visible?.(position)
+        fold(db, projections, await log.readAll(origin, 10_000))
       },
+      ...knownMailboxes(viewReader(db)),
     },
     domain: 'gateway.example',
   })
@@ -80,6 +81,12 @@ const codeOf = async (work: Promise<unknown>) => {
 }
 
 const wish = (...aliases: readonly string[]) => ({ name: 'Archive', aliases, cause: byTest })
+
+const of = (n: number, ...ifMatch: readonly number[]) => ({
+  mailboxId: mailboxId(n),
+  cause: byTest,
+  ifMatch: ifMatch.length > 0 ? ifMatch : undefined,
+})
 
 // decide and evolve
 
@@ -110,6 +117,32 @@ test('a mailbox is not created, suspended or resumed twice', async () => {
   assert.equal(await decided([created(1), suspended(1), resumed(1)], resume), { refusal: 'mailbox-conflict' })
 })
 
+const about = { mailboxId: mailboxId(1), reason: 'lawsuit' }
+const hold: MailboxCommand = { type: 'hold', data: about }
+const release: MailboxCommand = { type: 'release', data: about }
+const rename: MailboxCommand = { type: 'rename', data: { mailboxId: mailboxId(1), name: 'Other' } }
+
+test('a hold is placed and released, on a suspended mailbox too, and not twice', async () => {
+  for (const before of [[created(1)], [created(1), suspended(1)]]) {
+    assert.equal(await decided(before, hold), { facts: [{ type: 'HoldPlaced', data: about }] })
+    assert.equal(await decided([...before, held(1)], release), { facts: [{ type: 'HoldReleased', data: about }] })
+    assert.equal(await decided(before, release), { refusal: 'mailbox-conflict' })
+    assert.equal(await decided([...before, held(1)], hold), { refusal: 'mailbox-conflict' })
+    assert.equal(await decided([...before, held(1), unheld(1)], release), { refusal: 'mailbox-conflict' })
+  }
+})
+
+test('a mailbox is renamed in every state but before it exists', async () => {
+  const fact = { facts: [{ type: 'MailboxRenamed', data: rename.data }] }
+  assert.equal(await decided([], rename), { refusal: 'mailbox-unknown' })
+  for (const more of [[], [suspended(1)], [held(1)], [suspended(1), held(1)]])
+    assert.equal(await decided([created(1), ...more], rename), fact)
+})
+
+test('a held mailbox is suspended and resumed, and stays held', async () => {
+  assert.equal(await decided([created(1), held(1), suspended(1), resumed(1)], hold), { refusal: 'mailbox-conflict' })
+})
+
 test('a stream that tells the impossible is not believed', async () => {
   const events = await recorded(created(1), resumed(1))
   assert.throws(
@@ -125,7 +158,7 @@ test('creation makes the identity durable, then reserves the aliases, then creat
   const made = await mailboxes.create(wish('A@Example.org', 'b@example.org'))
   assert.ok(isMailboxId(made.mailboxId))
   assert.is(made.address, `${made.mailboxId}@gateway.example`)
-  assert.is(made.password.reveal(), 'secret')
+  assert.is(made.password?.reveal(), 'secret')
   assert.equal(deeds, [
     `visible ${origin}`,
     'identity 1',
@@ -251,7 +284,7 @@ test('the password of a mailbox that exists is handed over even if the views sto
     visible: (position) =>
       position === origin ? Promise.resolve() : Promise.reject(new GatewayError('storage-failed')),
   })
-  assert.is((await mailboxes.create(wish())).password.reveal(), 'secret')
+  assert.is((await mailboxes.create(wish())).password?.reveal(), 'secret')
 })
 
 const badNames = {
@@ -300,7 +333,7 @@ for (const [kind, aliases] of Object.entries(badAliases)) {
 test('limits are in the log in their one form, for a suspended mailbox too', async () => {
   const { mailboxes, facts } = await world({ given: [created(1), suspended(1)] })
   const targets = ['POP.Example.net:995', '*.example.org', '*']
-  await mailboxes.limitProxy(mailboxId(1), { targets, networks: ['2001:DB8:0::/32', '192.0.2.7'] }, byTest)
+  await mailboxes.limitProxy(of(1), { targets, networks: ['2001:DB8:0::/32', '192.0.2.7'] })
   const limits = { targets: ['pop.example.net:995', '*.example.org', '*'], networks: ['2001:db8::/32', '192.0.2.7/32'] }
   assert.equal(await facts(), [{ type: 'MailboxProxyLimited', data: { mailboxId: mailboxId(1), ...limits } }])
 })
@@ -314,8 +347,8 @@ test('limits that are none write nothing', async () => {
     { targets: [], networks: ['example.net'] },
     { targets: Array<string>(101).fill('*'), networks: [] },
   ])
-    assert.is((await codeOf(mailboxes.limitProxy(mailboxId(1), limits, byTest))).code, 'request-invalid')
-  const unknown = mailboxes.limitProxy(mailboxId(2), { targets: [], networks: [] }, byTest)
+    assert.is((await codeOf(mailboxes.limitProxy(of(1), limits))).code, 'request-invalid')
+  const unknown = mailboxes.limitProxy(of(2), { targets: [], networks: [] })
   assert.is((await codeOf(unknown)).code, 'mailbox-unknown')
   assert.equal(await facts(), [])
 })
@@ -324,15 +357,15 @@ test('limits that are none write nothing', async () => {
 
 test('a suspension is in the log with its reason, and seen before it is answered', async () => {
   const { mailboxes, deeds, facts } = await world({ given: [created(1)] })
-  await mailboxes.suspend(mailboxId(1), 'audit', byTest)
+  await mailboxes.suspend(of(1), 'audit')
   assert.equal(await facts(), [{ type: 'MailboxSuspended', data: { mailboxId: mailboxId(1), reason: 'audit' } }])
   assert.equal(deeds, ['append MailboxSuspended', 'visible 0000000000000002'])
 })
 
 test('a mailbox goes through suspension and back', async () => {
   const { mailboxes, facts } = await world({ given: [created(1)] })
-  await mailboxes.suspend(mailboxId(1), 'audit', byTest)
-  await mailboxes.resume(mailboxId(1), byTest)
+  await mailboxes.suspend(of(1), 'audit')
+  await mailboxes.resume(of(1))
   assert.equal(
     (await facts()).map(({ type }) => type),
     ['MailboxSuspended', 'MailboxResumed'],
@@ -341,10 +374,10 @@ test('a mailbox goes through suspension and back', async () => {
 
 test('a refused suspension writes nothing', async () => {
   const { mailboxes, facts } = await world({ given: [created(1), suspended(1)] })
-  assert.is((await codeOf(mailboxes.suspend(mailboxId(1), 'audit', byTest))).code, 'mailbox-conflict')
-  assert.is((await codeOf(mailboxes.suspend(mailboxId(2), 'audit', byTest))).code, 'mailbox-unknown')
-  assert.is((await codeOf(mailboxes.resume(mailboxId(2), byTest))).code, 'mailbox-unknown')
-  assert.is((await codeOf(mailboxes.suspend(mailboxId(1), '', byTest))).code, 'request-invalid')
+  assert.is((await codeOf(mailboxes.suspend(of(1), 'audit'))).code, 'mailbox-conflict')
+  assert.is((await codeOf(mailboxes.suspend(of(2), 'audit'))).code, 'mailbox-unknown')
+  assert.is((await codeOf(mailboxes.resume(of(2)))).code, 'mailbox-unknown')
+  assert.is((await codeOf(mailboxes.suspend(of(1), ''))).code, 'request-invalid')
   assert.equal(await facts(), [])
 })
 
@@ -356,7 +389,7 @@ test('whoever loses a race decides again on what the winner left', async () => {
       if (races-- > 0) await append(log, [suspended(1)])
     },
   })
-  assert.is((await codeOf(mailboxes.suspend(mailboxId(1), 'audit', byTest))).code, 'mailbox-conflict')
+  assert.is((await codeOf(mailboxes.suspend(of(1), 'audit'))).code, 'mailbox-conflict')
 })
 
 test('a race that is lost again and again ends with a conflict', async () => {
@@ -368,8 +401,162 @@ test('a race that is lost again and again ends with a conflict', async () => {
       return Promise.reject(new GatewayError('revision-conflict'))
     },
   })
-  assert.is((await codeOf(mailboxes.suspend(mailboxId(1), 'audit', byTest))).code, 'revision-conflict')
+  assert.is((await codeOf(mailboxes.suspend(of(1), 'audit'))).code, 'revision-conflict')
   assert.is(tries, 5)
+})
+
+// rename, aliases, hold, release
+
+test('a change resolves with the revision that it made, and is seen before', async () => {
+  const { mailboxes, facts, deeds } = await world({ given: [created(1)] })
+  assert.is(await mailboxes.rename(of(1), 'Other'), 1)
+  assert.is(await mailboxes.hold(of(1), 'lawsuit'), 2)
+  assert.is(await mailboxes.release(of(1), 'settled'), 3)
+  assert.equal(await facts(), [
+    { type: 'MailboxRenamed', data: { mailboxId: mailboxId(1), name: 'Other' } },
+    { type: 'HoldPlaced', data: { mailboxId: mailboxId(1), reason: 'lawsuit' } },
+    { type: 'HoldReleased', data: { mailboxId: mailboxId(1), reason: 'settled' } },
+  ])
+  assert.is(deeds.at(-1), 'visible 0000000000000004')
+})
+
+test('a bad name or reason is refused, and the field named', async () => {
+  const { mailboxes, deeds } = await world({ given: [created(1)] })
+  assert.match((await codeOf(mailboxes.rename(of(1), 'a\nb'))).message, /^name /)
+  assert.match((await codeOf(mailboxes.hold(of(1), ' '))).message, /^reason /)
+  assert.match((await codeOf(mailboxes.release(of(1), ''))).message, /^reason /)
+  assert.equal(deeds, [])
+})
+
+test('aliases are reserved before the mailbox says that it has them, and released after it says that it has not', async () => {
+  const { mailboxes, deeds, facts } = await world({ given: [reserved('a@example.org', 1), created(1)] })
+  const revision = await mailboxes.changeAliases(of(1), { add: ['B@example.org'], remove: ['A@example.org'] })
+  assert.is(revision, 1)
+  assert.equal(
+    deeds.filter((deed) => deed.startsWith('append')),
+    ['append AliasReserved', 'append MailboxAliasesChanged', 'append AliasReleased'],
+  )
+  assert.equal((await facts())[1], {
+    type: 'MailboxAliasesChanged',
+    data: { mailboxId: mailboxId(1), added: ['b@example.org'], removed: ['a@example.org'] },
+  })
+})
+
+test('a removed alias can be had by another mailbox', async () => {
+  const { mailboxes } = await world({ given: [reserved('a@example.org', 1), created(1), created(2)] })
+  const taken = await codeOf(mailboxes.changeAliases(of(2), { add: ['a@example.org'], remove: [] }))
+  assert.is(taken.code, 'alias-taken')
+  await mailboxes.changeAliases(of(1), { add: [], remove: ['a@example.org'] })
+  await mailboxes.changeAliases(of(2), { add: ['a@example.org'], remove: [] })
+})
+
+test('adding what the mailbox has and removing what it has not changes nothing', async () => {
+  const { mailboxes, facts } = await world({
+    given: [reserved('a@example.org', 1), created(1), reserved('b@example.org', 2), created(2), suspended(1)],
+  })
+  assert.is(await mailboxes.changeAliases(of(1), { add: ['a@example.org'], remove: ['b@example.org'] }), 1)
+  assert.equal(await facts(), [])
+})
+
+test('aliases of a mailbox that does not exist are not reserved', async () => {
+  const { mailboxes, facts } = await world()
+  const refused = await codeOf(mailboxes.changeAliases(of(1), { add: ['a@example.org'], remove: [] }))
+  assert.is(refused.code, 'mailbox-unknown')
+  assert.equal(await facts(), [])
+})
+
+test('of two mailboxes that want one address at once, one gets it, and the other keeps nothing of its request', async () => {
+  const { mailboxes, facts } = await world({ given: [created(1), created(2)] })
+  const outcomes = await Promise.allSettled(
+    [1, 2].map((n) =>
+      mailboxes.changeAliases(of(n), { add: [`own${n}@example.org`, 'shared@example.org'], remove: [] }),
+    ),
+  )
+  assert.equal(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+  const holders = new Map<string, MailboxId>()
+  for (const { type, data } of await facts()) {
+    if (type === 'AliasReserved') holders.set(data.alias, data.mailboxId)
+    if (type === 'AliasReleased') holders.delete(data.alias)
+  }
+  assert.is(holders.size, 2)
+  assert.is(new Set(holders.values()).size, 1)
+})
+
+test('an alias change that the log refuses gives back what it had reserved, and removes nothing', async () => {
+  const { mailboxes, facts } = await world({
+    given: [reserved('a@example.org', 1), created(1)],
+    beforeAppend: ({ events }) =>
+      events[0]?.type === 'MailboxAliasesChanged'
+        ? Promise.reject(new GatewayError('storage-full'))
+        : Promise.resolve(),
+  })
+  const refused = await codeOf(mailboxes.changeAliases(of(1), { add: ['b@example.org'], remove: ['a@example.org'] }))
+  assert.is(refused.code, 'storage-full')
+  assert.equal(
+    (await facts()).map(({ type }) => type),
+    ['AliasReserved', 'AliasReleased'],
+  )
+})
+
+// If-Match
+
+test('a change that insists on a revision is made at that one and at no other', async () => {
+  const { mailboxes, facts } = await world({ given: [created(1), suspended(1)] })
+  assert.is((await codeOf(mailboxes.rename(of(1, 0), 'Other'))).code, 'revision-mismatch')
+  assert.is(
+    (await codeOf(mailboxes.changeAliases(of(1, 0), { add: ['a@example.org'], remove: [] }))).code,
+    'revision-mismatch',
+  )
+  assert.equal(await facts(), [])
+  assert.is(await mailboxes.rename(of(1, 0, 1), 'Other'), 2)
+})
+
+test('of two changes at once that insist on one revision, one is made', async () => {
+  const { mailboxes, facts } = await world({ given: [created(1)] })
+  const outcomes = await Promise.allSettled(['One', 'Other'].map((name) => mailboxes.rename(of(1, 0), name)))
+  assert.equal(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
+  const [lost] = outcomes.filter((outcome) => outcome.status === 'rejected')
+  assert.is((lost?.reason as GatewayError).code, 'revision-mismatch')
+  assert.is((await facts()).length, 1)
+})
+
+test('a mailbox that does not exist is unknown, whatever revision is insisted on', async () => {
+  const { mailboxes } = await world()
+  assert.is((await codeOf(mailboxes.rename(of(1, 0), 'Other'))).code, 'mailbox-unknown')
+})
+
+// Idempotency
+
+const keyed = (key: string, name = 'Archive') => ({ ...wish(), name, idempotencyKey: key })
+
+test('a creation that is asked for again under its key gives the same mailbox, without its password', async () => {
+  const { mailboxes, facts } = await world()
+  const first = await mailboxes.create(keyed('key'))
+  const again = await mailboxes.create(keyed('key'))
+  assert.equal([again.mailboxId, again.address, again.password], [first.mailboxId, first.address, undefined])
+  assert.ok(first.password)
+  assert.is((await facts()).length, 1)
+})
+
+test('creations under one key at once make one mailbox', async () => {
+  const { mailboxes, facts } = await world()
+  const made = await Promise.all(Array.from({ length: 5 }, () => mailboxes.create(keyed('key'))))
+  assert.is(new Set(made.map((one) => one.mailboxId)).size, 1)
+  assert.is(made.filter(({ password }) => password !== undefined).length, 1)
+  assert.is((await facts()).length, 1)
+})
+
+test('another request under the same key is refused', async () => {
+  const { mailboxes } = await world()
+  await mailboxes.create(keyed('key'))
+  assert.is((await codeOf(mailboxes.create(keyed('key', 'Other')))).code, 'key-reused')
+  assert.ok((await mailboxes.create(keyed('other key', 'Other'))).password)
+})
+
+test('a key is in the log as a digest only', async () => {
+  const { mailboxes, facts } = await world()
+  await mailboxes.create(keyed('a-key-that-somebody-chose'))
+  assert.not.match(JSON.stringify(await facts()), 'a-key-that-somebody-chose')
 })
 
 test.run()

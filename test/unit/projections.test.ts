@@ -15,12 +15,14 @@ import {
   connected,
   created,
   fetched,
+  held,
   loggedIn,
   opened,
   received,
   relayed,
   relayRefused,
   released,
+  renamed,
   reserved,
   resumed,
   retrieved,
@@ -28,6 +30,7 @@ import {
   submitted,
   limited,
   suspended,
+  unheld,
   updated,
 } from './projectionsFacts.ts'
 import { emptyViews, mailboxId, messageId, recorded, sessionId, tls, viewsAfter } from './projectionsGiven.ts'
@@ -40,6 +43,7 @@ test('a created mailbox is active, under the name, recipient and generation of i
     mailboxId: mailboxId(1),
     name: 'Archive',
     state: 'active',
+    hold: undefined,
     aliases: ['a@example.org'],
     recipient: 'age11',
     generation: 1,
@@ -69,6 +73,16 @@ test('a mailbox follows its suspensions and resumptions, and its revision with t
   assert.equal([paused?.state, paused?.revision], ['suspended', 1])
   const again = mailboxOf(await viewsAfter(created(1), suspended(1), resumed(1)), mailboxId(1))
   assert.equal([again?.state, again?.revision], ['active', 2])
+})
+
+test('a mailbox has the name that it was given last, and stands under a hold until that is released', async () => {
+  const other = mailboxOf(await viewsAfter(created(1), renamed(1, 'Other'), held(1)), mailboxId(1))
+  assert.equal(
+    [other?.name, other?.state, other?.hold, other?.revision],
+    ['Other', 'active', { reason: 'lawsuit', since: '2026-01-01T12:00:03.000Z' }, 2],
+  )
+  const free = mailboxOf(await viewsAfter(created(1), held(1), suspended(1), unheld(1)), mailboxId(1))
+  assert.equal([free?.state, free?.hold, free?.revision], ['suspended', undefined, 3])
 })
 
 test('an address leads to the mailbox that reserved it, and to none once it was released', async () => {

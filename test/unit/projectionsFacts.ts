@@ -27,9 +27,21 @@ export const resumed = (n: number): Given => [
   mailboxStream(mailboxId(n)),
   { type: 'MailboxResumed', data: { mailboxId: mailboxId(n) } },
 ]
+export const renamed = (n: number, name: string): Given => [
+  mailboxStream(mailboxId(n)),
+  { type: 'MailboxRenamed', data: { mailboxId: mailboxId(n), name } },
+]
 export const limited = (n: number, targets: readonly string[], networks: readonly string[]): Given => [
   mailboxStream(mailboxId(n)),
   { type: 'MailboxProxyLimited', data: { mailboxId: mailboxId(n), targets, networks } },
+]
+export const held = (n: number): Given => [
+  mailboxStream(mailboxId(n)),
+  { type: 'HoldPlaced', data: { mailboxId: mailboxId(n), reason: 'lawsuit' } },
+]
+export const unheld = (n: number): Given => [
+  mailboxStream(mailboxId(n)),
+  { type: 'HoldReleased', data: { mailboxId: mailboxId(n), reason: 'settled' } },
 ]
 export const reserved = (alias: string, n: number): Given => [
   aliasStream(alias),

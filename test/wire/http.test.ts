@@ -36,6 +36,10 @@ const routes: readonly (readonly ['GET' | 'POST' | 'PUT', string, string, object
   ['GET', '/v1/mailboxes', '/v1/mailboxes'],
   ['POST', '/v1/mailboxes', '/v1/mailboxes', { name: 'Finance' }],
   ['GET', '/v1/mailboxes/{id}', `/v1/mailboxes/${mailboxId}`],
+  ['PUT', '/v1/mailboxes/{id}/name', `/v1/mailboxes/${mailboxId}/name`, { name: 'Tax' }],
+  ['POST', '/v1/mailboxes/{id}/aliases', `/v1/mailboxes/${mailboxId}/aliases`, { add: ['tax@example.com'] }],
+  ['POST', '/v1/mailboxes/{id}/hold', `/v1/mailboxes/${mailboxId}/hold`, { reason: 'lawsuit' }],
+  ['POST', '/v1/mailboxes/{id}/release', `/v1/mailboxes/${mailboxId}/release`, { reason: 'settled' }],
   ['POST', '/v1/mailboxes/{id}/suspend', `/v1/mailboxes/${mailboxId}/suspend`, { reason: 'left' }],
   ['POST', '/v1/mailboxes/{id}/resume', `/v1/mailboxes/${mailboxId}/resume`],
   ['PUT', '/v1/mailboxes/{id}/proxy', `/v1/mailboxes/${mailboxId}/proxy`, { targets: [], networks: [] }],
@@ -247,6 +251,8 @@ test('a mailbox is found by id, address and alias, however they are written, and
       generation: 1,
       proxy: { targets: [], networks: [] },
       createdAt: '2026-03-01T10:00:00.000Z',
+      hold: null,
+      revision: 0,
       messages: 2,
     })
   }

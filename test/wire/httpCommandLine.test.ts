@@ -136,6 +136,25 @@ test('mailbox show takes an alias, and suspend passes the reason on', async () =
   assert.equal(calls[0]?.slice(0, 3), ['suspend', mailboxId, 'left the company'])
 })
 
+test('each change of a mailbox is one command, and prints the mailbox with --json', async () => {
+  mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
+  const commands: readonly (readonly [string, readonly unknown[]])[] = [
+    ['rename finance --name Tax', ['rename', mailboxId, 'Tax']],
+    [
+      'alias finance --add a@b.example --remove c@d.example',
+      ['changeAliases', mailboxId, ['a@b.example'], ['c@d.example']],
+    ],
+    ['hold finance --reason lawsuit', ['hold', mailboxId, 'lawsuit']],
+    ['release finance --reason settled', ['release', mailboxId, 'settled']],
+  ]
+  for (const [words, call] of commands) {
+    const { mailboxId: shown } = await json<{ mailboxId: string }>('mailbox', ...words.split(' '))
+    assert.is(shown, mailboxId)
+    assert.equal(calls.at(-1)?.slice(0, -1), call)
+  }
+  assert.is((await run('mailbox', 'alias', 'finance')).code, 2)
+})
+
 test('message list --json prints messages and next, and --after goes on', async () => {
   mailboxExists(mailboxId, 'Finance')
   const ids = [messageExists(), messageExists(), messageExists()]

@@ -10,6 +10,7 @@ import { type EventPlace, UnreadableEvent } from '../../src/core/unreadableEvent
 import type { EventLog } from '../../src/core/ports.ts'
 import { openHistory } from '../../src/history.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
+import type { Change } from '../../src/mailboxes.ts'
 import type { ViewsStatus } from '../../src/storage/viewsState.ts'
 import type { Opening } from '../../src/openMessage.ts'
 
@@ -105,30 +106,33 @@ export const doubles = () => {
   let history = openHistory({ log, domain: 'archive.example.com' })
 
   const note = (name: string, ...details: unknown[]) => void calls.push([name, ...details])
+  const noted = (name: string, { mailboxId, cause: { principal }, ifMatch }: Change, ...details: unknown[]) => {
+    note(name, mailboxId, ...details, principal)
+    return ifMatch && !ifMatch.includes(0) ? Promise.reject(new GatewayError('revision-mismatch')) : Promise.resolve(1)
+  }
   const say = (_: object, text: string) => void said.push(text)
   const api: AdminApi = {
     version: '1.2.3',
     domain: 'archive.example.com',
     token: new Secret(token),
     mailboxes: {
-      create: ({ name, aliases, cause: { principal } }) => {
+      create: ({ name, aliases, idempotencyKey, cause: { principal } }) => {
         note('create', name, aliases, principal)
-        if (aliases.includes('taken@example.com')) return Promise.reject(new GatewayError('alias-taken'))
         const address = `${mailboxId}@archive.example.com`
+        if (idempotencyKey === 'used') return Promise.resolve({ mailboxId, address, password: undefined })
+        if (aliases.includes('taken@example.com')) return Promise.reject(new GatewayError('alias-taken'))
         return Promise.resolve({ mailboxId, address, password: new Secret(password) })
       },
-      suspend: (id, reason, { principal }) => {
-        note('suspend', id, reason, principal)
-        return Promise.resolve()
-      },
-      resume: (id, { principal }) => {
-        note('resume', id, principal)
+      rename: (change, name) => noted('rename', change, name),
+      changeAliases: (change, { add, remove }) => noted('changeAliases', change, add, remove),
+      suspend: (change, reason) => noted('suspend', change, reason),
+      hold: (change, reason) => noted('hold', change, reason),
+      release: (change, reason) => noted('release', change, reason),
+      resume: ({ mailboxId, cause: { principal } }) => {
+        note('resume', mailboxId, principal)
         return Promise.reject(new GatewayError('mailbox-conflict'))
       },
-      limitProxy: (id, limits, { principal }) => {
-        note('limitProxy', id, limits, principal)
-        return Promise.resolve()
-      },
+      limitProxy: (change, limits) => noted('limitProxy', change, limits),
     },
     views: { reader: views, status: () => status },
     log,

@@ -73,6 +73,7 @@ test('mailboxes count their messages of then', async () => {
       address: `${mailboxId}@archive.example.com`,
       aliases: ['finance@archive.example.com'],
       state: 'active',
+      hold: null,
       recipient: 'age1recipient',
       generation: 1,
       proxy: { targets: [], networks: [] },

@@ -1,0 +1,120 @@
+import { type Command, type Given, type Option, UsageError } from './command.ts'
+import { mailboxPath, running } from './configured.ts'
+import type { MailboxAnswer } from './mailboxShow.ts'
+import { write, writeJson } from './output.ts'
+
+const reason: Option = { value: 'REASON', about: 'Why; it is kept in the event log', required: true }
+const reasonIn = (given: Given) => ({ reason: given.text('reason') })
+
+/** A command that changes one mailbox, by one call; prints the mailbox as it is then, or one line. */
+type MailboxChange = Pick<Command, 'name' | 'summary' | 'options' | 'more'> & {
+  readonly method: 'post' | 'put'
+  /** Under the mailbox's own. */
+  readonly path: string
+  body(given: Given): object | undefined
+  told(id: string, given: Given): string
+}
+
+const changing = ({ name, summary, options, more, method, path, body, told }: MailboxChange): Command => ({
+  name,
+  summary,
+  operands: ['ID'],
+  options,
+  ...(more && { more }),
+  run: async (given, io) => {
+    const [id = ''] = given.operands
+    const sent = body(given)
+    const client = running(given, io)
+    // Once it is renamed or has lost an alias, another name may be its own: the id is not.
+    const { mailboxId } = await client.get<MailboxAnswer>(mailboxPath(id))
+    await client[method](`${mailboxPath(mailboxId)}/${path}`, sent)
+    if (given.flag('json')) await writeJson(io.stdout, await client.get<MailboxAnswer>(mailboxPath(mailboxId)))
+    else await write(io.stdout, `${told(id, given)}\n`)
+    return undefined
+  },
+})
+
+export const mailboxRename = changing({
+  name: 'mailbox rename',
+  summary: 'Give a mailbox another name',
+  options: { name: { value: 'NAME', about: 'Whose mailbox it is', required: true } },
+  method: 'put',
+  path: 'name',
+  body: (given) => ({ name: given.text('name') }),
+  told: (id, given) => `${id} is ${given.text('name')} now.`,
+})
+
+export const mailboxAlias = changing({
+  name: 'mailbox alias',
+  summary: 'Add and remove aliases of a mailbox',
+  options: {
+    add: { value: 'ADDRESS', about: 'Whose mail it shall receive too', multiple: true },
+    remove: { value: 'ADDRESS', about: 'Whose mail it shall receive no longer', multiple: true },
+  },
+  method: 'post',
+  path: 'aliases',
+  body: (given) => {
+    const [add, remove] = [given.all('add'), given.all('remove')]
+    if (add.length + remove.length === 0) throw new UsageError('--add or --remove is missing')
+    return { add, remove }
+  },
+  told: (id) => `The aliases of ${id} are changed.`,
+})
+
+export const mailboxSuspend = changing({
+  name: 'mailbox suspend',
+  summary: 'Suspend a mailbox: senders are asked to try again later, what is there can still be collected',
+  options: { reason },
+  method: 'post',
+  path: 'suspend',
+  body: reasonIn,
+  told: (id) => `${id} is suspended.`,
+})
+
+export const mailboxResume = changing({
+  name: 'mailbox resume',
+  summary: 'Resume a suspended mailbox',
+  options: {},
+  method: 'post',
+  path: 'resume',
+  body: () => undefined,
+  told: (id) => `${id} is active again.`,
+})
+
+export const mailboxHold = changing({
+  name: 'mailbox hold',
+  summary: 'Place a legal hold on a mailbox: nothing of it is destroyed while it stands',
+  options: { reason },
+  method: 'post',
+  path: 'hold',
+  body: reasonIn,
+  told: (id) => `${id} is held.`,
+})
+
+export const mailboxRelease = changing({
+  name: 'mailbox release',
+  summary: 'Release the legal hold on a mailbox',
+  options: { reason },
+  method: 'post',
+  path: 'release',
+  body: reasonIn,
+  told: (id) => `${id} is held no longer.`,
+})
+
+export const mailboxProxy = changing({
+  name: 'mailbox proxy',
+  summary:
+    "Say whom a mailbox's mail clients may reach through the proxy, and from where, in place of what was said before",
+  options: {
+    target: {
+      value: 'SERVER',
+      about: 'A server such as pop.example.net:995; without any, all that are listed',
+      multiple: true,
+    },
+    network: { value: 'NETWORK', about: 'Clients such as 192.0.2.0/24; without any, from everywhere', multiple: true },
+  },
+  method: 'put',
+  path: 'proxy',
+  body: (given) => ({ targets: given.all('target'), networks: given.all('network') }),
+  told: (id) => `The limits of ${id} are changed.`,
+})

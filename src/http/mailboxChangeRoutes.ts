@@ -1,0 +1,76 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { Change } from '../mailboxes.ts'
+import { causeOf } from './authentication.ts'
+import type { AdminApi } from './buildApp.ts'
+import { found, Named, ProxyLimits, words } from './mailboxRoutes.ts'
+import { problems } from './problem.ts'
+import { Conditional, etag, etagOf, revisionsIn } from './revision.ts'
+
+const closed = { additionalProperties: false }
+const Reason = Type.Object({ reason: words(200, 'Stands in the log.') }, closed)
+const Name = Type.Object({ name: words(200, 'Whose mailbox it is. Stands in the log.') }, closed)
+const addresses = (description: string) =>
+  Type.Optional(Type.Array(words(320, 'An address. Stands in the log.'), { maxItems: 100, description }))
+const Aliases = Type.Object(
+  { add: addresses('Whose mail it shall receive too.'), remove: addresses('Whose mail it shall receive no longer.') },
+  closed,
+)
+const done = { type: 'null', description: 'Done', headers: etag }
+
+const schemaOf = (summary: string) => ({
+  summary,
+  params: Named,
+  headers: Conditional,
+  response: { 204: done, ...problems },
+})
+
+/** Changes of a mailbox: each answers with its new revision, and takes the one that it insists on. */
+// Fastify's plugins are asynchronous, and types them so.
+// eslint-disable-next-line @typescript-eslint/require-await
+export const mailboxChangeRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) => {
+  const { mailboxes } = api
+  const changeOf = (request: FastifyRequest<{ Params: { id: string } }>): Change => ({
+    mailboxId: found(api, request.params.id).mailboxId,
+    cause: causeOf(request),
+    ifMatch: revisionsIn(request.headers['if-match']),
+  })
+
+  app.put('/:id/name', { schema: { ...schemaOf('Rename'), body: Name } }, async (request, reply) => {
+    const revision = await mailboxes.rename(changeOf(request), request.body.name)
+    return reply.code(204).header('etag', etagOf(revision)).send(null)
+  })
+
+  const limit = schemaOf('Say whom its mail clients may reach through the proxy, and from where')
+  app.put('/:id/proxy', { schema: { ...limit, body: ProxyLimits } }, async (request, reply) => {
+    const revision = await mailboxes.limitProxy(changeOf(request), request.body)
+    return reply.code(204).header('etag', etagOf(revision)).send(null)
+  })
+
+  const aliases = schemaOf('Add and remove aliases; to add what it has or remove what it has not changes nothing')
+  app.post('/:id/aliases', { schema: { ...aliases, body: Aliases } }, async (request, reply) => {
+    const { add = [], remove = [] } = request.body
+    const revision = await mailboxes.changeAliases(changeOf(request), { add, remove })
+    return reply.code(204).header('etag', etagOf(revision)).send(null)
+  })
+
+  const resume = schemaOf('Resume a suspended mailbox')
+  app.post('/:id/resume', { schema: resume }, async (request, reply) => {
+    const revision = await mailboxes.resume(changeOf(request))
+    return reply.code(204).header('etag', etagOf(revision)).send(null)
+  })
+
+  const withReason = {
+    suspend: 'Suspend: new mail is put off with 450; what is there can still be collected',
+    hold: 'Place a legal hold: nothing of the mailbox is destroyed until it is released',
+    release: 'Release a legal hold',
+  } as const
+  for (const action of ['suspend', 'hold', 'release'] as const) {
+    const schema = { ...schemaOf(withReason[action]), body: Reason }
+    app.post(`/:id/${action}`, { schema }, async (request, reply) => {
+      const revision = await mailboxes[action](changeOf(request), request.body.reason)
+      return reply.code(204).header('etag', etagOf(revision)).send(null)
+    })
+  }
+}

@@ -1,0 +1,62 @@
+import { type MailboxChange, type MailboxState, mayDo, stateAfter } from '../../actors/mailbox.ts'
+import { type ErrorCode, GatewayError } from '../core/errors.ts'
+import type { EventData, EventType, Fact, Recorded } from '../core/events.ts'
+
+export type MailboxCommand =
+  | { readonly type: 'create'; readonly data: EventData['MailboxCreated'] }
+  | { readonly type: 'rename'; readonly data: EventData['MailboxRenamed'] }
+  | { readonly type: 'changeAliases'; readonly data: EventData['MailboxAliasesChanged'] }
+  | { readonly type: 'suspend'; readonly data: EventData['MailboxSuspended'] }
+  | { readonly type: 'resume'; readonly data: EventData['MailboxResumed'] }
+  | { readonly type: 'hold'; readonly data: EventData['HoldPlaced'] }
+  | { readonly type: 'release'; readonly data: EventData['HoldReleased'] }
+  | { readonly type: 'limit'; readonly data: EventData['MailboxProxyLimited'] }
+
+export type Decision = { readonly facts: readonly Fact[] } | { readonly refusal: ErrorCode }
+
+/** What a command makes of a mailbox in this state. */
+export const decide = (command: MailboxCommand, state: MailboxState): Decision =>
+  mayDo(state, command.type)
+    ? { facts: [factOf(command)] }
+    : { refusal: state === 'absent' ? 'mailbox-unknown' : 'mailbox-conflict' }
+
+const factOf = (command: MailboxCommand): Fact => {
+  switch (command.type) {
+    case 'create':
+      return { type: 'MailboxCreated', data: command.data }
+    case 'rename':
+      return { type: 'MailboxRenamed', data: command.data }
+    case 'changeAliases':
+      return { type: 'MailboxAliasesChanged', data: command.data }
+    case 'suspend':
+      return { type: 'MailboxSuspended', data: command.data }
+    case 'resume':
+      return { type: 'MailboxResumed', data: command.data }
+    case 'hold':
+      return { type: 'HoldPlaced', data: command.data }
+    case 'release':
+      return { type: 'HoldReleased', data: command.data }
+    case 'limit':
+      return { type: 'MailboxProxyLimited', data: command.data }
+  }
+}
+
+/** The mailbox's state after one more event of its stream. Throws `event-unreadable` for an event that cannot follow. */
+export const evolve = (state: MailboxState, { type, position }: Pick<Recorded, 'type' | 'position'>): MailboxState => {
+  const change = changeIn[type]
+  if (!change) return state
+  const next = stateAfter(state, { type: change })
+  if (next) return next
+  throw new GatewayError('event-unreadable', { detail: `${type} at ${position} cannot follow: mailbox is ${state}` })
+}
+
+const changeIn: { readonly [T in EventType]?: MailboxChange['type'] } = {
+  MailboxCreated: 'created',
+  MailboxRenamed: 'renamed',
+  MailboxAliasesChanged: 'aliasesChanged',
+  MailboxSuspended: 'suspended',
+  MailboxResumed: 'resumed',
+  HoldPlaced: 'held',
+  HoldReleased: 'released',
+  MailboxProxyLimited: 'limited',
+}

@@ -1,0 +1,15 @@
+import { type Mailbox, mailboxCreatedUnder, mailboxOf } from '../../projections/mailboxes.ts'
+import type { ViewReader } from '../../projections/projection.ts'
+import type { MailboxState } from '../../actors/mailbox.ts'
+import type { MailboxesParts } from '../mailboxes.ts'
+
+/** What the use cases of a mailbox's life ask the views. */
+export const knownMailboxes = (reader: ViewReader): Omit<MailboxesParts['views'], 'visible'> => ({
+  mailboxAsOf: (mailboxId) => {
+    const mailbox = mailboxOf(reader, mailboxId)
+    return mailbox && { state: stateOf(mailbox), revision: mailbox.revision, next: mailbox.revision }
+  },
+  createdUnder: (keySha256) => mailboxCreatedUnder(reader, keySha256),
+})
+
+const stateOf = ({ state, hold }: Mailbox): MailboxState => (hold ? `${state}Held` : state)

@@ -1,0 +1,37 @@
+import type { MailboxState } from '../../actors/mailbox.ts'
+import type { MailboxId } from '../core/ids.ts'
+import type { EventLog, Expected } from '../core/ports.ts'
+import { mailboxStream } from '../core/streams.ts'
+import { evolve } from './decide.ts'
+import { eventsOf } from './stream.ts'
+
+/** A mailbox as its stream tells it up to some event. */
+export type MailboxAsOf = {
+  readonly state: MailboxState
+  /** Of the last event that changed what is shown of the mailbox; -1 before the first. */
+  readonly revision: number
+  /** Where the stream goes on. */
+  readonly next: Expected
+}
+
+const beforeAll: MailboxAsOf = { state: 'absent', revision: -1, next: 'no-stream' }
+
+export type NewestParts = {
+  readonly log: Pick<EventLog, 'readStream'>
+  readonly views: {
+    /** The mailbox as the views know it. What has happened since is read from its stream, and no more than that. */
+    mailboxAsOf(mailboxId: MailboxId): MailboxAsOf | undefined
+  }
+}
+
+/** The mailbox as of the end of its stream. */
+export const newestOf = async ({ log, views }: NewestParts, mailboxId: MailboxId): Promise<MailboxAsOf> => {
+  let known = views.mailboxAsOf(mailboxId) ?? beforeAll
+  const from = typeof known.next === 'number' ? known.next + 1 : 0
+  for await (const event of eventsOf(log, mailboxStream(mailboxId), from))
+    known = { state: evolve(known.state, event), revision: event.revision, next: event.revision }
+  return known
+}
+
+/** Whether there is the mailbox. */
+export const exists = ({ state }: MailboxAsOf): boolean => state !== 'absent'

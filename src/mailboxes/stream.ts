@@ -1,0 +1,53 @@
+import { asGatewayError, type ErrorCode, GatewayError } from '../core/errors.ts'
+import type { Recorded } from '../core/events.ts'
+import type { Position } from '../core/ids.ts'
+import type { Append, EventLog } from '../core/ports.ts'
+import type { StreamName } from '../core/streams.ts'
+
+/** Attempts when others write the same stream at the same time, or when an append's outcome stays unknown. */
+const attempts = 5
+/** Milliseconds that a change may take to be seen in the views. */
+const visibleWithin = 10_000
+
+/** The events of a stream from a revision on. */
+export async function* eventsOf(
+  log: Pick<EventLog, 'readStream'>,
+  stream: StreamName,
+  from = 0,
+): AsyncGenerator<Recorded> {
+  const limit = 500
+  for (let revision = from; ; revision += limit) {
+    const events = await log.readStream(stream, revision, limit)
+    yield* events
+    if (events.length < limit) return
+  }
+}
+
+/** Appends; asks again, as the same command, as long as nobody knows whether it was written. */
+export const appendSurely = (log: Pick<EventLog, 'append'>, append: Append) =>
+  againWhile('outcome-unknown', () => log.append(append))
+
+/** Does it again if somebody else was first. */
+export const whileConflicting = <T>(work: () => Promise<T>): Promise<T> => againWhile('revision-conflict', work)
+
+const againWhile = async <T>(code: ErrorCode, work: () => Promise<T>): Promise<T> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (asGatewayError(error).code !== code || attempt === attempts) throw error
+    }
+  }
+}
+
+export type Visible = { visible(position: Position, signal?: AbortSignal): Promise<void> }
+
+/** Resolves when the views show everything up to a position; rejects with `storage-failed` when that takes too long. */
+export const seen = async (views: Visible, position: Position): Promise<void> => {
+  const signal = AbortSignal.timeout(visibleWithin)
+  try {
+    await views.visible(position, signal)
+  } catch (error) {
+    throw signal.aborted ? new GatewayError('storage-failed', { cause: error }) : error
+  }
+}

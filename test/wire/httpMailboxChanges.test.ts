@@ -1,0 +1,92 @@
+import type { InjectOptions } from 'fastify'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { buildApp } from '../../src/http/buildApp.ts'
+import { doubles, mailboxId, password, token } from './httpDoubles.ts'
+
+const test = suite('http mailbox changes')
+const world = doubles()
+const app = await buildApp(world.api)
+test.before.each(() => {
+  world.reset()
+  world.mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
+})
+test.after(async () => {
+  await app.close()
+  world.close()
+})
+
+const { calls } = world
+type Headers = Readonly<Record<string, string>>
+const ask = (method: 'GET' | 'POST' | 'PUT', path: string, payload?: object, headers: Headers = {}) => {
+  const options: InjectOptions = { method, url: `/v1/mailboxes${path}`, ...(payload && { payload }) }
+  return app.inject({ ...options, headers: { authorization: `Bearer ${token}`, ...headers } })
+}
+
+const changes: readonly (readonly ['POST' | 'PUT', string, object, readonly unknown[]])[] = [
+  ['PUT', 'name', { name: 'Tax' }, ['rename', mailboxId, 'Tax']],
+  ['POST', 'aliases', { add: ['a@b.example'] }, ['changeAliases', mailboxId, ['a@b.example'], []]],
+  ['PUT', 'proxy', { targets: [], networks: [] }, ['limitProxy', mailboxId, { targets: [], networks: [] }]],
+  ['POST', 'suspend', { reason: 'left' }, ['suspend', mailboxId, 'left']],
+  ['POST', 'hold', { reason: 'lawsuit' }, ['hold', mailboxId, 'lawsuit']],
+  ['POST', 'release', { reason: 'settled' }, ['release', mailboxId, 'settled']],
+]
+
+for (const [method, path, payload, call] of changes) {
+  test(`${path} is done in the name of the user, and answers with the mailbox's new ETag`, async () => {
+    const answer = await ask(method, `/finance/${path}`, payload, { 'sealpost-user': 'alice' })
+    assert.equal([answer.statusCode, answer.body, answer.headers['etag']], [204, '', '"1"'])
+    assert.equal(calls, [[...call, 'administrator:alice']])
+  })
+
+  test(`${path} is not done at another revision than If-Match names`, async () => {
+    const answer = await ask(method, `/finance/${path}`, payload, { 'if-match': '"7"' })
+    assert.equal([answer.statusCode, answer.json<{ code: string }>().code], [412, 'revision-mismatch'])
+  })
+
+  test(`${path} with a body of the wrong shape is a 400`, async () => {
+    for (const body of [{ ...payload, more: 1 }, []]) {
+      assert.is((await ask(method, `/finance/${path}`, body)).statusCode, 400)
+      assert.equal(calls, [])
+    }
+  })
+}
+
+test('a mailbox is shown with its revision as ETag', async () => {
+  const answer = await ask('GET', '/finance')
+  assert.equal([answer.headers['etag'], answer.json<{ revision: number }>().revision], ['"0"', 0])
+})
+
+const matching = ['"0"', '"7", "0"', '*', '"x" , "0"']
+for (const ifMatch of matching)
+  test(`If-Match: ${ifMatch} matches the mailbox at revision 0`, async () => {
+    assert.is((await ask('PUT', '/finance/name', { name: 'Tax' }, { 'if-match': ifMatch })).statusCode, 204)
+  })
+
+test('a weak or foreign tag matches nothing', async () => {
+  for (const ifMatch of ['W/"0"', '"00000000000000000"', '"x"', '""'])
+    assert.is((await ask('PUT', '/finance/name', { name: 'Tax' }, { 'if-match': ifMatch })).statusCode, 412)
+})
+
+test('an If-Match that is no list of tags is a 400', async () => {
+  for (const ifMatch of ['0', '', '"0"x', '"0', '*, "0"', `"${'0'.repeat(1000)}"`])
+    assert.is((await ask('PUT', '/finance/name', { name: 'Tax' }, { 'if-match': ifMatch })).statusCode, 400, ifMatch)
+  assert.equal(calls, [])
+})
+
+test('a creation that was asked for before under its key answers 200, without the password', async () => {
+  const first = await ask('POST', '', { name: 'n' }, { 'idempotency-key': 'new' })
+  assert.equal([first.statusCode, first.json<{ password: string }>().password], [201, password])
+  const again = await ask('POST', '', { name: 'n' }, { 'idempotency-key': 'used' })
+  assert.is(again.statusCode, 200)
+  const address = `${mailboxId}@archive.example.com`
+  assert.equal(again.json(), { mailboxId, address, code: 'password-already-shown' })
+})
+
+test('an Idempotency-Key that is empty, long or not plain is a 400', async () => {
+  for (const key of ['', 'x'.repeat(256), 'a b'])
+    assert.is((await ask('POST', '', { name: 'n' }, { 'idempotency-key': key })).statusCode, 400)
+  assert.equal(calls, [])
+})
+
+test.run()
