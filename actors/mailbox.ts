@@ -3,15 +3,43 @@ import { setup, transition } from 'xstate'
 export type MailboxState = 'absent' | 'active' | 'activeHeld' | 'suspended' | 'suspendedHeld'
 
 /** What a mailbox is changed by, each of which is a fact afterwards. */
-export type MailboxAction = 'create' | 'rename' | 'changeAliases' | 'suspend' | 'resume' | 'hold' | 'release' | 'limit'
+export type MailboxAction =
+  | 'create'
+  | 'rename'
+  | 'changeAliases'
+  | 'suspend'
+  | 'resume'
+  | 'hold'
+  | 'release'
+  | 'limit'
+  | 'retain'
+  | 'restore'
+  | 'purge'
 
 /** A fact of the mailbox's life, as the machine takes it in. */
 export type MailboxChange = {
-  readonly type: 'created' | 'renamed' | 'aliasesChanged' | 'suspended' | 'resumed' | 'held' | 'released' | 'limited'
+  readonly type:
+    | 'created'
+    | 'renamed'
+    | 'aliasesChanged'
+    | 'suspended'
+    | 'resumed'
+    | 'held'
+    | 'released'
+    | 'limited'
+    | 'retentionSet'
+    | 'restored'
+    | 'purgeDecided'
 }
 
 /** What may be done in any state of a mailbox that exists, and leaves it in that state. */
-const always = <S extends MailboxState>(state: S) => ({ renamed: state, aliasesChanged: state, limited: state })
+const always = <S extends MailboxState>(state: S) => ({
+  renamed: state,
+  aliasesChanged: state,
+  limited: state,
+  retentionSet: state,
+  restored: state,
+})
 
 /** A mailbox's life. Never started: its moves are looked up, the state is folded from the log. */
 export const mailbox = setup({
@@ -22,7 +50,7 @@ export const mailbox = setup({
   states: {
     absent: { on: { created: 'active' } },
     active: {
-      on: { ...always('active'), suspended: 'suspended', held: 'activeHeld' },
+      on: { ...always('active'), purgeDecided: 'active', suspended: 'suspended', held: 'activeHeld' },
       description: 'Takes mail in and hands it out',
     },
     activeHeld: {
@@ -30,7 +58,7 @@ export const mailbox = setup({
       description: 'The same, and nothing of it is destroyed',
     },
     suspended: {
-      on: { ...always('suspended'), resumed: 'active', held: 'suspendedHeld' },
+      on: { ...always('suspended'), purgeDecided: 'suspended', resumed: 'active', held: 'suspendedHeld' },
       description: 'Mail for it is put off with a 4xx',
     },
     suspendedHeld: {
@@ -49,6 +77,9 @@ const changeBy: Readonly<Record<MailboxAction, MailboxChange>> = {
   hold: { type: 'held' },
   release: { type: 'released' },
   limit: { type: 'limited' },
+  retain: { type: 'retentionSet' },
+  restore: { type: 'restored' },
+  purge: { type: 'purgeDecided' },
 }
 
 const snapshotIn = (state: MailboxState) => mailbox.resolveState({ value: state })

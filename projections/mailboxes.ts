@@ -30,8 +30,12 @@ export type Mailbox = {
   readonly proxy: { readonly targets: readonly string[]; readonly networks: readonly string[] }
   /** ISO 8601. */
   readonly createdAt: string
-  /** Of the last event of the mailbox's stream that this view knows. */
+  /** Seconds after which messages that left the maildrop are destroyed; undefined: what is configured. */
+  readonly grace: number | undefined
+  /** Of the last event that changed what is said here. */
   readonly revision: number
+  /** Of the last event of the mailbox's stream that this view knows; what became of its messages stands there too. */
+  readonly streamRevision: number
 }
 
 /** Addresses follow the alias streams, not MailboxCreated: their single writer says whose an address is. */
@@ -50,7 +54,9 @@ export const mailboxes: Projection = {
       generation integer not null,
       createdAt text not null,
       proxy text not null default '{"targets":[],"networks":[]}',
+      grace integer,
       revision integer not null,
+      streamRevision integer not null,
       creationKey text, -- digests: of the key, and of what was asked for
       creationRequest text
     ) strict, without rowid;
@@ -62,10 +68,10 @@ export const mailboxes: Projection = {
     MailboxCreated: (views, { data, position, metadata, revision }) => {
       const { mailboxId, name, recipient, generation, idempotency } = data
       const insert = `insert into mailbox (mailboxId, position, name, state, recipient, generation, createdAt, revision,
-          creationKey, creationRequest)
-        values (?, ?, ?, 'active', ?, ?, ?, ?, ?, ?)`
+          streamRevision, creationKey, creationRequest)
+        values (?, ?, ?, 'active', ?, ?, ?, ?, ?, ?, ?)`
       const creation = [idempotency?.keySha256 ?? null, idempotency?.requestSha256 ?? null]
-      views.run(insert, mailboxId, position, name, recipient, generation, metadata.at, revision, ...creation)
+      views.run(insert, mailboxId, position, name, recipient, generation, metadata.at, revision, revision, ...creation)
     },
     MailboxRenamed: (views, { data, revision }) => {
       mustChange(views.run('update mailbox set name = ? where mailboxId = ?', data.name, data.mailboxId))
@@ -82,6 +88,12 @@ export const mailboxes: Projection = {
     HoldPlaced: (views, { data, revision, metadata }) =>
       putUnder(views, data.mailboxId, { reason: data.reason, since: metadata.at }, revision),
     HoldReleased: (views, { data, revision }) => putUnder(views, data.mailboxId, undefined, revision),
+    MailboxRetentionSet: (views, { data, revision }) => {
+      mustChange(views.run('update mailbox set grace = ? where mailboxId = ?', data.grace, data.mailboxId))
+      reach(views, data.mailboxId, revision)
+    },
+    MessageRestored: (views, { data, revision }) => pass(views, data.mailboxId, revision),
+    PurgeDecided: (views, { data, revision }) => pass(views, data.mailboxId, revision),
     AliasReserved: (views, { data }) => {
       views.run('insert or replace into mailboxAddress (alias, mailboxId) values (?, ?)', data.alias, data.mailboxId)
     },
@@ -91,8 +103,13 @@ export const mailboxes: Projection = {
   },
 }
 
-const reach = (views: ViewWriter, mailboxId: MailboxId, revision: number) =>
-  mustChange(views.run('update mailbox set revision = ? where mailboxId = ?', revision, mailboxId))
+const reach = (views: ViewWriter, mailboxId: MailboxId, revision: number) => {
+  const update = 'update mailbox set revision = ?, streamRevision = ? where mailboxId = ?'
+  mustChange(views.run(update, revision, revision, mailboxId))
+}
+
+const pass = (views: ViewWriter, mailboxId: MailboxId, revision: number) =>
+  mustChange(views.run('update mailbox set streamRevision = ? where mailboxId = ?', revision, mailboxId))
 
 const become = (views: ViewWriter, mailboxId: MailboxId, state: Mailbox['state'], revision: number) => {
   mustChange(views.run('update mailbox set state = ? where mailboxId = ?', state, mailboxId))
@@ -105,7 +122,7 @@ const putUnder = (views: ViewWriter, mailboxId: MailboxId, hold: Hold | undefine
   reach(views, mailboxId, revision)
 }
 
-const columns = `m.mailboxId, m.position, m.name, m.state, m.holdReason, m.heldSince, m.recipient, m.generation, m.createdAt, m.proxy, m.revision,
+const columns = `m.mailboxId, m.position, m.name, m.state, m.holdReason, m.heldSince, m.recipient, m.generation, m.createdAt, m.proxy, m.grace, m.revision, m.streamRevision,
   (select json_group_array(alias order by alias) from mailboxAddress a where a.mailboxId = m.mailboxId) as aliases`
 
 const toMailbox = (row: Row): Mailbox => ({
@@ -118,7 +135,9 @@ const toMailbox = (row: Row): Mailbox => ({
   generation: row['generation'] as number,
   proxy: JSON.parse(row['proxy'] as string) as Mailbox['proxy'],
   createdAt: row['createdAt'] as string,
+  grace: (row['grace'] as number | null) ?? undefined,
   revision: row['revision'] as number,
+  streamRevision: row['streamRevision'] as number,
 })
 
 const holdIn = ({ holdReason, heldSince }: Row): Hold | undefined =>

@@ -24,6 +24,12 @@ import {
  */
 export type Relay = 'pending' | 'accepted' | 'unknown' | 'refused'
 
+/**
+ * `pending` and `refused`: sent through the proxy, and not, or not yet, taken by the server. `deleted` has left the maildrop.
+ * `purging`: it has been decided to destroy it, and it may be gone already.
+ */
+export type MessageState = 'pending' | 'refused' | 'retrievable' | 'deleted' | 'purging' | 'purged'
+
 /** A message: what is known of it without opening it. Times are ISO 8601. */
 export type Message = {
   readonly messageId: MessageId
@@ -46,8 +52,11 @@ export type Message = {
   /** How often it was opened for somebody, whole or (TOP) its beginning. */
   readonly retrievals: number
   readonly lastRetrievedAt: string | undefined
+  readonly state: MessageState
   /** When a POP3 client's QUIT took it out of the maildrop. */
   readonly deletedAt: string | undefined
+  /** When it was destroyed. */
+  readonly purgedAt: string | undefined
 }
 
 /**
@@ -57,7 +66,7 @@ export type Message = {
  */
 export const messages: Projection = {
   name: 'messages',
-  version: 3,
+  version: 4,
   tables: `
     create table message (
       messageId text primary key,
@@ -81,10 +90,14 @@ export const messages: Projection = {
       retrievals integer not null default 0,
       lastRetrievedAt text,
       deletedAt text,
+      purge text, -- decided, done
+      purgedAt text,
       mentions text -- events of other streams that are about it: stream@revision, in their order
     ) strict, without rowid;
     create index messageInOrder on message (mailboxId, position);
     create index messagePending on message (node, position) where relay = 'pending';
+    create index messageDeleted on message (mailboxId, deletedAt) where deletedAt is not null and purge is null;
+    create index messagePurging on message (position) where purge = 'decided';
     create index messageOrigin on message (mailboxId, origin, position) where origin is not null;
     create index messageInMaildrop on message (mailboxId, maildropPosition) where maildropPosition is not null;`,
   on: {
@@ -116,13 +129,35 @@ export const messages: Projection = {
       const update = 'update message set retrievals = retrievals + 1, lastRetrievedAt = ? where messageId = ?'
       mustChange(views.run(update, metadata.at, data.messageId))
     },
-    MaildropUpdated: (views, { data, metadata, stream, revision }) => {
-      const update = `update message set maildropPosition = null, deletedAt = coalesce(deletedAt, ?),
-        mentions = coalesce(mentions || ' ', '') || ? where messageId = ? and mailboxId = ?`
-      const mention = `${stream}@${revision}`
+    MaildropUpdated: (views, { data, metadata, ...event }) => {
+      const update = `update message set maildropPosition = null, deletedAt = coalesce(deletedAt, ?), ${mentioned}`
+      const mention = mentionOf(event)
       for (const messageId of data.deleted) views.run(update, metadata.at, mention, messageId, data.mailboxId)
     },
+    MessageRestored: (views, { data, position, ...event }) => {
+      const update = `update message set maildropPosition = ?, deletedAt = null, ${mentioned}`
+      mustChange(views.run(update, position, mentionOf(event), data.messageId, data.mailboxId))
+    },
+    PurgeDecided: (views, { data, ...event }) => {
+      const update = `update message set maildropPosition = null, purge = 'decided', ${mentioned}`
+      const mention = mentionOf(event)
+      for (const messageId of data.messageIds) views.run(update, mention, messageId, data.mailboxId)
+    },
+    MessagePurged: (views, { data, metadata }) => {
+      const update = "update message set purge = 'done', purgedAt = coalesce(purgedAt, ?) where messageId = ?"
+      mustChange(views.run(update, metadata.at, data.messageId))
+    },
   },
+}
+
+const mentioned = "mentions = coalesce(mentions || ' ', '') || ? where messageId = ? and mailboxId = ?"
+const mentionOf = ({ stream, revision }: { readonly stream: StreamName; readonly revision: number }) =>
+  `${stream}@${revision}`
+
+const stateOf = ({ purge, relay, maildropPosition }: Row): MessageState => {
+  if (purge !== null) return purge === 'done' ? 'purged' : 'purging'
+  if (relay === 'pending' || relay === 'refused') return relay
+  return maildropPosition === null ? 'deleted' : 'retrievable'
 }
 
 const toMessage = (row: Row): Message => ({
@@ -141,7 +176,9 @@ const toMessage = (row: Row): Message => ({
   sealedSha256: row['sealedSha256'] as string,
   retrievals: row['retrievals'] as number,
   lastRetrievedAt: (row['lastRetrievedAt'] as string | null) ?? undefined,
+  state: stateOf(row),
   deletedAt: (row['deletedAt'] as string | null) ?? undefined,
+  purgedAt: (row['purgedAt'] as string | null) ?? undefined,
 })
 
 export const messageOf = (reader: ViewReader, messageId: MessageId): Message | undefined => {

@@ -46,6 +46,8 @@ export type Config = {
   readonly vault: { readonly engine: 'packs' | 'files'; readonly dir: string | undefined }
   readonly keys: { readonly dir: string | undefined }
   readonly proxy: ProxySettings
+  /** Seconds: after which messages that left their maildrop are destroyed, and after which that is looked at again. */
+  readonly retention: { readonly grace: number; readonly sweep: number }
   readonly limits: Limits
 }
 

@@ -3,7 +3,7 @@ import { allEvents } from './allEvents.ts'
 import type { Config } from './config.ts'
 import { asGatewayError, GatewayError } from './core/errors.ts'
 import type { EventData, Recorded } from './core/events.ts'
-import { type MailboxId, messageOfKey, mintedAt, type VaultKey } from './core/ids.ts'
+import { type MailboxId, type MessageId, messageOfKey, mintedAt, type VaultKey, vaultKey } from './core/ids.ts'
 import { type Clock, type EventLog, type KeyStore, systemClock, type Vault } from './core/ports.ts'
 import { checkDirectories, claimDataDirectory, logPlaceOf, placesOf } from './dataDirectory.ts'
 import { identityFile } from './keys/identities.ts'
@@ -16,7 +16,7 @@ export type FsckReport = {
   readonly problems: readonly string[]
   /** One sentence each: harmless leftovers of interrupted work. */
   readonly leftovers: readonly string[]
-  /** Objects without events that were removed. */
+  /** Objects without events, or of destroyed messages, that were removed. */
   readonly removed: number
   readonly messages: number
   readonly objects: number
@@ -24,7 +24,7 @@ export type FsckReport = {
 
 export type FsckOptions = {
   readonly config: Pick<Config, 'gateway' | 'log' | 'vault' | 'keys'>
-  /** Remove objects without events that are older than a day. */
+  /** Remove objects of destroyed messages, and those without events that are older than a day. */
   readonly repair: boolean
   readonly progress?: (line: string) => void
 }
@@ -71,12 +71,14 @@ export const check = async ({ log, vault, keys, clock, repair, progress }: Check
 
   const unseen = new Map(told.sealed)
   const orphans: VaultKey[] = []
+  const remains: VaultKey[] = []
   let objects = 0
   try {
     for await (const { key } of vault.list('')) {
       if (++objects % 10_000 === 0) progress(`${objects} objects compared.`)
       const sealed = unseen.get(key)
-      if (!sealed) orphans.push(key)
+      if (told.purged.has(key)) remains.push(key)
+      else if (!sealed) orphans.push(key)
       else problems.push(...(await objectProblems(sealed, vault)))
       unseen.delete(key)
     }
@@ -84,14 +86,20 @@ export const check = async ({ log, vault, keys, clock, repair, progress }: Check
     problems.push(`The vault cannot be listed to its end (${causeOf(error)}).`)
   }
   // What was not listed may still be there: a damaged pack hides the days after it.
-  for (const sealed of unseen.values()) problems.push(...(await objectProblems(sealed, vault)))
+  for (const sealed of unseen.values())
+    if (!told.purging.has(sealed.messageId)) problems.push(...(await objectProblems(sealed, vault)))
 
   const old = orphans.filter((key) => mintedAt(messageOfKey(key)) < clock.now().getTime() - maximumAge)
-  if (repair) for (const key of old) await vault.remove(key)
+  if (repair) for (const key of [...old, ...remains]) await vault.remove(key)
   return {
     problems,
-    leftovers: orphans.map((key) => leftover(key, old.includes(key), repair)),
-    removed: repair ? old.length : 0,
+    leftovers: [
+      ...orphans.map((key) => leftover(key, old.includes(key), repair)),
+      ...remains.map(
+        (key) => `Object ${key}: its message was destroyed (${repair ? 'removed' : '--repair removes it'}).`,
+      ),
+    ],
+    removed: repair ? old.length + remains.length : 0,
     messages: told.sealed.size,
     objects,
   }
@@ -108,7 +116,11 @@ const leftover = (key: VaultKey, old: boolean, repair: boolean) => {
 }
 
 type Told = {
+  /** Of messages that were not destroyed. */
   readonly sealed: ReadonlyMap<VaultKey, EventData['MessageSealed']>
+  /** Messages whose objects may be gone: the next sweep of a gateway ends what was begun. */
+  readonly purging: ReadonlySet<MessageId>
+  readonly purged: ReadonlySet<VaultKey>
   readonly identities: readonly EventData['MailboxCreated'][]
   readonly problems: readonly string[]
 }
@@ -117,6 +129,8 @@ const whatTheLogSays = async (log: Pick<EventLog, 'readAll'>): Promise<Told> => 
   const received = new Set<string>()
   const mailboxes = new Set<MailboxId>()
   const sealed = new Map<VaultKey, EventData['MessageSealed']>()
+  const purging = new Set<MessageId>()
+  const purged = new Set<VaultKey>()
   const identities: EventData['MailboxCreated'][] = []
   const problems: string[] = []
   const on = (event: Recorded) => {
@@ -132,11 +146,20 @@ const whatTheLogSays = async (log: Pick<EventLog, 'readAll'>): Promise<Told> => 
       if (!received.delete(event.data.messageId))
         problems.push(`Message ${event.data.messageId}: it was sealed without having been received.`)
       sealed.set(event.data.object, event.data)
+    } else if (event.type === 'PurgeDecided') {
+      for (const messageId of event.data.messageIds) purging.add(messageId)
+    } else if (event.type === 'MessagePurged') {
+      const { messageId } = event.data
+      const object = vaultKey(messageId)
+      if (!purging.delete(messageId) && !purged.has(object))
+        problems.push(`Message ${messageId}: it was destroyed without a decision to.`)
+      sealed.delete(object)
+      purged.add(object)
     }
   }
   for await (const event of allEvents(log)) on(event)
   for (const messageId of received) problems.push(`Message ${messageId}: it was received and never sealed.`)
-  return { sealed, identities, problems }
+  return { sealed, purging, purged, identities, problems }
 }
 
 const sha256Of = async (chunks: AsyncIterable<Uint8Array>) => {

@@ -42,6 +42,7 @@ import { openPop3Proxies } from './proxy/pop3Proxy.ts'
 import { countRefusals } from './refusals.ts'
 import { openSmtpProxies } from './proxy/smtpProxy.ts'
 import { startProxies } from './proxy/start.ts'
+import { createRetention } from './retention.ts'
 import { recordSessions } from './sessions.ts'
 import { startSmtp } from './smtp/smtpServer.ts'
 import { startSubmission } from './smtp/submissionServer.ts'
@@ -49,6 +50,7 @@ import { openStandIns, type StandInListener } from './standIn.ts'
 import { pastViews } from './storage/history.ts'
 import { startStorage } from './storage/storage.ts'
 import { openViews, type Views } from './storage/views.ts'
+import { startSweeper } from './sweeper.ts'
 import { certificate } from './tls/selfSigned.ts'
 import { version } from './version.ts'
 import { waitingForLog } from './waiting.ts'
@@ -239,6 +241,19 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     listening.push(...pop3.addresses)
     cleanup.push(() => pop3.close(grace))
 
+    const { visible, reader } = views
+    const retention = createRetention({
+      log,
+      stamp,
+      views: { visible, reader, ...knownMailboxes(reader) },
+      remove: (objects) => storage.remove(objects),
+      clock,
+      grace: config.retention.grace,
+      cause: { ...cause, causationId: started.event },
+    })
+    const sweeper = startSweeper({ retention, ready: visible(started.position), every: config.retention.sweep, logger })
+    cleanup.push(() => sweeper.close())
+
     const token = new Secret(randomBytes(32).toString('base64url'))
     const api: AdminApi = {
       version,
@@ -251,6 +266,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
         views: { visible: views.mailboxesVisible, ...knownMailboxes(views.reader) },
         domain,
       }),
+      restore: (message, by) => retention.restore(message, by),
       views,
       log,
       history,

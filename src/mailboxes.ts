@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { asGatewayError, GatewayError } from './core/errors.ts'
 import type { Cause, EventData, Stamp } from './core/events.ts'
-import { type MailboxId, newCommandId, newMailboxId } from './core/ids.ts'
+import { type MailboxId, newMailboxId } from './core/ids.ts'
 import type { Appended, EventLog } from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
-import { mailboxStream } from './core/streams.ts'
 import { aliasesOf } from './mailboxes/aliases.ts'
-import { decide, type MailboxCommand } from './mailboxes/decide.ts'
+import { appendAt, factsOf } from './mailboxes/append.ts'
+import type { MailboxCommand } from './mailboxes/decide.ts'
 import { exists, newestOf, type NewestParts } from './mailboxes/newest.ts'
-import { appendSurely, seen, type Visible, whileConflicting } from './mailboxes/stream.ts'
+import { seen, type Visible, whileConflicting } from './mailboxes/stream.ts'
 import { type ProxyLimits, validAliases, validLimits, validName, validReason } from './mailboxes/typed.ts'
 
 export type NewMailbox = {
@@ -57,6 +57,8 @@ export type Mailboxes = {
   release(change: Change, reason: string): Promise<number>
   /** In place of the limits before. */
   limitProxy(change: Change, limits: ProxyLimits): Promise<number>
+  /** Seconds after which messages that left the maildrop are destroyed; null: what is configured. */
+  retain(change: Change, grace: number | null): Promise<number>
 }
 
 export type AliasesChange = { readonly add: readonly string[]; readonly remove: readonly string[] }
@@ -82,7 +84,7 @@ export type MailboxesParts = {
 }
 
 export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
-  const { log, stamp, keys, views, domain } = parts
+  const { log, keys, views, domain } = parts
   const aliases = aliasesOf(parts)
   const alone = oneAtATime()
   const byKey = oneAtATimeEach()
@@ -91,18 +93,14 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
   const decided = async (command: MailboxCommand, ifMatch: Change['ifMatch']) => {
     const mailbox = await newestOf(parts, command.data.mailboxId)
     if (ifMatch && exists(mailbox) && !ifMatch.includes(mailbox.revision)) throw new GatewayError('revision-mismatch')
-    const decision = decide(command, mailbox.state)
-    if ('refusal' in decision) throw new GatewayError(decision.refusal)
-    return { ...mailbox, facts: decision.facts }
+    return { ...mailbox, facts: factsOf(command, mailbox) }
   }
 
   /** Decides on the mailbox as its stream tells it, again if somebody else was first. */
   const append = (command: MailboxCommand, { cause, ifMatch }: Omit<Change, 'mailboxId'>): Promise<Appended> =>
     whileConflicting(async () => {
       const { next, facts } = await decided(command, ifMatch)
-      const events = facts.map((fact) => stamp(fact, cause))
-      const stream = mailboxStream(command.data.mailboxId)
-      return appendSurely(log, { stream, expected: next, commandId: newCommandId(), events })
+      return appendAt(parts, { mailboxId: command.data.mailboxId, next }, { facts, cause })
     })
 
   const changed = async (command: MailboxCommand, change: Change): Promise<number> => {
@@ -188,6 +186,7 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
       changed({ type: 'release', data: { mailboxId: change.mailboxId, reason: validReason(reason) } }, change),
     limitProxy: async (change, limits) =>
       changed({ type: 'limit', data: { mailboxId: change.mailboxId, ...validLimits(limits) } }, change),
+    retain: (change, grace) => changed({ type: 'retain', data: { mailboxId: change.mailboxId, grace } }, change),
   }
 }
 

@@ -84,5 +84,6 @@ const sealedEvent = async (log: EventLog, messageId: MessageId): Promise<EventDa
   const events = await log.readStream(messageStream(messageId), 0, 2)
   const sealed = events.find((event) => event.type === 'MessageSealed')
   if (!sealed) throw new GatewayError('message-unknown')
+  if ((await log.readLast(messageStream(messageId)))?.type === 'MessagePurged') throw new GatewayError('message-purged')
   return sealed.data
 }

@@ -26,7 +26,7 @@ export type Retrieval = {
 /**
  * The message's exact plaintext in chunks. The end, and the last chunk, are not reached before the object's digest was
  * found equal to the log's and `MessageRetrieved` is durable. Throws `object-missing`, `object-corrupt` (both recorded
- * as `MessageUnreadable`), `not-openable`, or what the log throws; then the peer must not see an end.
+ * as `MessageUnreadable`), `message-purged`, `not-openable`, or what the log throws; then the peer must not see an end.
  */
 export type Retrieve = (retrieval: Retrieval) => AsyncGenerator<Uint8Array, void, undefined>
 
@@ -45,6 +45,8 @@ export const createRetrieve = ({ log, vault, stamp }: RetrieveParts): Retrieve =
       if (last) yield last
     } catch (error) {
       const reason = unreadable(error)
+      if (reason === 'missing' && (await log.readLast(messageStream(messageId)))?.type === 'MessagePurged')
+        throw new GatewayError('message-purged', { cause: error })
       if (reason) await record({ type: 'MessageUnreadable', data: { ...about, reason } }, retrieval)
       throw error
     }

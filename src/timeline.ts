@@ -101,6 +101,12 @@ const whatOf = (event: Recorded): string => {
       return `not released: its sealed object was ${event.data.reason}`
     case 'MaildropUpdated':
       return 'deleted from the maildrop'
+    case 'MessageRestored':
+      return 'restored to the maildrop'
+    case 'PurgeDecided':
+      return 'to be destroyed'
+    case 'MessagePurged':
+      return 'destroyed'
     case 'MailboxCreated':
     case 'MailboxRenamed':
     case 'MailboxAliasesChanged':
@@ -109,6 +115,7 @@ const whatOf = (event: Recorded): string => {
     case 'MailboxResumed':
     case 'HoldPlaced':
     case 'HoldReleased':
+    case 'MailboxRetentionSet':
     case 'AliasReserved':
     case 'AliasReleased':
     case 'LeaseTaken':

@@ -9,6 +9,7 @@ import {
   mailboxRelease,
   mailboxRename,
   mailboxResume,
+  mailboxRetention,
   mailboxSuspend,
 } from './mailboxChanges.ts'
 import { mailboxClientSetup } from './mailboxClientSetup.ts'
@@ -18,6 +19,7 @@ import { mailboxList } from './mailboxList.ts'
 import { mailboxShow } from './mailboxShow.ts'
 import { messageList } from './messageList.ts'
 import { messageShow } from './messageShow.ts'
+import { messageRestore } from './messageRestore.ts'
 import { open } from './open.ts'
 import { replaySession } from './replaySession.ts'
 import { replay } from './replay.ts'
@@ -38,11 +40,13 @@ export const commands: readonly Command[] = [
   mailboxResume,
   mailboxHold,
   mailboxRelease,
+  mailboxRetention,
   mailboxProxy,
   mailboxClientSetup,
   mailboxIdentity,
   messageList,
   messageShow,
+  messageRestore,
   open,
   sealed,
   events,

@@ -1,3 +1,4 @@
+import { duration } from '../config/kinds.ts'
 import { type Command, type Given, type Option, UsageError } from './command.ts'
 import { mailboxPath, running } from './configured.ts'
 import type { MailboxAnswer } from './mailboxShow.ts'
@@ -118,3 +119,22 @@ export const mailboxProxy = changing({
   body: (given) => ({ targets: given.all('target'), networks: given.all('network') }),
   told: (id) => `The limits of ${id} are changed.`,
 })
+
+const graces = duration(0, 3650 * 86_400)
+
+export const mailboxRetention = changing({
+  name: 'mailbox retention',
+  summary: 'Say how long a message can be restored that was deleted over POP3, before it is destroyed',
+  options: { grace: { value: 'TIME', about: 'Such as 30d; without it, as it is configured' } },
+  method: 'put',
+  path: 'retention',
+  body: (given) => ({ grace: graceIn(given.optional('grace')) }),
+  told: (id) => `The retention of ${id} is changed.`,
+})
+
+const graceIn = (text: string | undefined): number | null => {
+  if (text === undefined) return null
+  const grace = graces.read(/^\d+$/.test(text) ? Number(text) : text)
+  if (grace === undefined) throw new UsageError(`--grace must be ${graces.expects}`)
+  return grace
+}

@@ -13,6 +13,8 @@ export type MailboxAnswer = {
   readonly recipient: string
   readonly generation: number
   readonly proxy: { readonly targets: readonly string[]; readonly networks: readonly string[] }
+  /** Seconds; null: what is configured. */
+  readonly grace: number | null
   readonly createdAt: string
   readonly revision: number
   /** Null while the views are being built. */
@@ -40,6 +42,7 @@ const factsOf = (mailbox: MailboxAnswer) =>
     ['Address', mailbox.address],
     ['Aliases', mailbox.aliases.join(' ') || '-'],
     ['State', mailbox.state],
+    ['Grace after deletion', mailbox.grace === null ? 'as configured' : `${mailbox.grace} s`],
     ['Proxy servers', mailbox.proxy.targets.join(' ') || 'all that are listed'],
     ['Proxy clients', mailbox.proxy.networks.join(' ') || 'from everywhere'],
     ...(mailbox.hold ? ([['Held', `since ${mailbox.hold.since}: ${mailbox.hold.reason}`]] as const) : []),

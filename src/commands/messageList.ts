@@ -33,13 +33,13 @@ const limitOf = (text: string) => {
 
 const tableOf = ({ messages, next }: Page) => {
   if (messages.length === 0) return 'There is no message.\n'
-  const rows = messages.map(({ messageId, receivedAt, size, retrievals, deletedAt }) => [
+  const rows = messages.map(({ messageId, receivedAt, size, retrievals, state }) => [
     messageId,
     receivedAt,
     String(size),
     String(retrievals),
-    deletedAt === null ? 'yes' : 'no',
+    state,
   ])
   const more = next === null ? '' : `\nThere are more: --after ${next}\n`
-  return `${table(['MESSAGE', 'RECEIVED', 'SIZE', 'RETRIEVALS', 'IN MAILDROP'], rows)}${more}`
+  return `${table(['MESSAGE', 'RECEIVED', 'SIZE', 'RETRIEVALS', 'STATE'], rows)}${more}`
 }

@@ -19,7 +19,9 @@ export type MessageAnswer = {
   readonly sealedSha256: string
   readonly retrievals: number
   readonly lastRetrievedAt: string | null
+  readonly state: string
   readonly deletedAt: string | null
+  readonly purgedAt: string | null
 }
 
 export const messageShow: Command = {
@@ -72,6 +74,7 @@ const factsOf = (message: MessageAnswer) =>
   facts([
     ['Message', message.messageId],
     ['Mailbox', message.mailboxId],
+    ['State', message.state],
     ['Received', message.receivedAt],
     ['Source', message.source],
     ...(message.target === null ? [] : ([['Server', message.target]] as const)),
@@ -85,4 +88,5 @@ const factsOf = (message: MessageAnswer) =>
     ['Retrievals', String(message.retrievals)],
     ['Last retrieved', message.lastRetrievedAt ?? '-'],
     ['Left the maildrop', message.deletedAt ?? '-'],
+    ...(message.purgedAt === null ? [] : ([['Destroyed', message.purgedAt]] as const)),
   ])

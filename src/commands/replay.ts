@@ -152,15 +152,13 @@ const momentText = ({ position, recordedAt }: PastPage['asOf']) =>
 
 const headings: Readonly<Record<View, readonly string[]>> = {
   mailboxes: ['MAILBOX', 'STATE', 'CREATED', 'MESSAGES', 'NAME'],
-  messages: ['MESSAGE', 'RECEIVED', 'SIZE', 'RETRIEVALS', 'IN MAILDROP'],
+  messages: ['MESSAGE', 'RECEIVED', 'SIZE', 'RETRIEVALS', 'STATE'],
   maildrop: ['MESSAGE', 'SIZE', 'OVER POP3', 'SHA-256 SEALED'],
 }
 const rowOf: Readonly<Record<View, (item: Item) => readonly string[]>> = {
   mailboxes: ({ mailboxId, state, createdAt, messages, name }) =>
     [mailboxId, state, createdAt, messages, name].map(String),
-  messages: ({ messageId, receivedAt, size, retrievals, deletedAt }) => [
-    ...[messageId, receivedAt, size, retrievals].map(String),
-    deletedAt === null ? 'yes' : 'no',
-  ],
+  messages: ({ messageId, receivedAt, size, retrievals, state }) =>
+    [messageId, receivedAt, size, retrievals, state].map(String),
   maildrop: ({ messageId, size, wireSize, sealedSha256 }) => [messageId, size, wireSize, sealedSha256].map(String),
 }

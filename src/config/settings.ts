@@ -202,6 +202,18 @@ export const settings: Settings = {
       'Octets of one connection that one side has sent and the other has not taken; beyond it the sending side waits.',
     ),
   },
+  retention: {
+    grace: setting(
+      duration(0, 3650 * 86_400),
+      7 * 86_400,
+      'How long a message can be restored that was deleted over POP3; then it is destroyed, unless its mailbox is under a legal hold. A mailbox may have a time of its own.',
+    ),
+    sweep: setting(
+      duration(1, 86_400),
+      60,
+      'How often it is looked for what is to be destroyed; what nobody misses yet can wait a minute.',
+    ),
+  },
   limits: {
     messageSize: setting(
       size(64 * 1024, 2048 * MiB),

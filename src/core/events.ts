@@ -45,6 +45,12 @@ export type EventData = {
   /** A legal hold: from here to HoldReleased nothing of the mailbox is destroyed. */
   HoldPlaced: { readonly mailboxId: MailboxId; readonly reason: string }
   HoldReleased: { readonly mailboxId: MailboxId; readonly reason: string }
+  /** Seconds after which a message that left the maildrop is destroyed; null: what is configured. */
+  MailboxRetentionSet: { readonly mailboxId: MailboxId; readonly grace: number | null }
+  /** A message is in the maildrop again that had left it. */
+  MessageRestored: { readonly mailboxId: MailboxId; readonly messageId: MessageId }
+  /** From here on the messages' objects are removed. In the mailbox's own stream, so that it cannot pass a HoldPlaced. */
+  PurgeDecided: { readonly mailboxId: MailboxId; readonly messageIds: readonly MessageId[] }
 
   /** Whom its mail clients may reach through the proxy, and from where, beyond what holds for all; empty limits nothing. */
   MailboxProxyLimited: {
@@ -100,6 +106,9 @@ export type EventData = {
     readonly sessionId: SessionId
     readonly reason: 'missing' | 'corrupt'
   }
+
+  /** Its object is no more. */
+  MessagePurged: { readonly messageId: MessageId; readonly mailboxId: MailboxId }
 
   /** A session holds the maildrop until `seconds` after this event's own time in the log, or renews it before then. */
   LeaseTaken: {
@@ -168,6 +177,9 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   MailboxProxyLimited: 1,
   HoldPlaced: 1,
   HoldReleased: 1,
+  MailboxRetentionSet: 1,
+  MessageRestored: 1,
+  PurgeDecided: 1,
   AliasReserved: 1,
   AliasReleased: 1,
   MessageReceived: 2,
@@ -176,6 +188,7 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   MessageRelayRefused: 1,
   MessageRetrieved: 1,
   MessageUnreadable: 1,
+  MessagePurged: 1,
   LeaseTaken: 1,
   MaildropUpdated: 1,
   LeaseReleased: 1,

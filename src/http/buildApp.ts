@@ -10,6 +10,7 @@ import type { EventLog, Logger } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Answer, Question } from '../history.ts'
 import type { Mailboxes } from '../mailboxes.ts'
+import type { Retention } from '../retention.ts'
 import type { Proxies } from '../proxy/connect.ts'
 import type { ViewsStatus } from '../storage/viewsState.ts'
 import type { OpenMessage } from '../openMessage.ts'
@@ -32,6 +33,7 @@ export type AdminApi = {
   readonly token: Secret
   /** What they have changed is durable and seen in the views when they resolve. */
   readonly mailboxes: Mailboxes
+  readonly restore: Retention['restore']
   readonly views: {
     readonly reader: ViewReader
     status(): ViewsStatus

@@ -17,6 +17,15 @@ const Aliases = Type.Object(
   { add: addresses('Whose mail it shall receive too.'), remove: addresses('Whose mail it shall receive no longer.') },
   closed,
 )
+const maxGrace = 3650 * 86_400
+const Retention = Type.Object(
+  {
+    grace: Type.Union([Type.Integer({ minimum: 0, maximum: maxGrace }), Type.Null()], {
+      description: 'Seconds; null: what is configured.',
+    }),
+  },
+  closed,
+)
 const done = { type: 'null', description: 'Done', headers: etag }
 
 const schemaOf = (summary: string) => ({
@@ -45,6 +54,12 @@ export const mailboxChangeRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (a
   const limit = schemaOf('Say whom its mail clients may reach through the proxy, and from where')
   app.put('/:id/proxy', { schema: { ...limit, body: ProxyLimits } }, async (request, reply) => {
     const revision = await mailboxes.limitProxy(changeOf(request), request.body)
+    return reply.code(204).header('etag', etagOf(revision)).send(null)
+  })
+
+  const retain = schemaOf('Say how long a message can be restored that has left the maildrop, before it is destroyed')
+  app.put('/:id/retention', { schema: { ...retain, body: Retention } }, async (request, reply) => {
+    const revision = await mailboxes.retain(changeOf(request), request.body.grace)
     return reply.code(204).header('etag', etagOf(revision)).send(null)
   })
 

@@ -69,6 +69,9 @@ export const Mailbox = Type.Object({
   recipient: Type.String({ description: 'The age recipient under which new mail is sealed.' }),
   generation: Type.Integer(),
   proxy: ProxyLimits,
+  grace: Type.Union([Type.Integer(), Type.Null()], {
+    description: 'Seconds after which messages that left the maildrop are destroyed; null: what is configured.',
+  }),
   createdAt: Type.String(),
   revision: Type.Integer({ description: 'Its ETag: of its last change.' }),
   messages: Type.Union([Type.Integer(), Type.Null()], {
@@ -156,6 +159,7 @@ const shownBy =
     address: `${mailbox.mailboxId}@${domain}`,
     aliases: [...mailbox.aliases],
     hold: mailbox.hold ?? null,
+    grace: mailbox.grace ?? null,
     proxy: { targets: [...mailbox.proxy.targets], networks: [...mailbox.proxy.networks] },
     messages: views.status().state === 'behind' ? null : countMaildrop(views.reader, mailbox.mailboxId),
   })

@@ -32,7 +32,12 @@ export const Message = Type.Object({
   sealedSha256: Type.String(),
   retrievals: Type.Integer({ description: 'How often it was opened for somebody, whole or its beginning.' }),
   lastRetrievedAt: time,
+  state: Type.String({
+    description:
+      'retrievable; deleted: it has left the maildrop; purging, purged: destroyed; of the proxy: pending, refused.',
+  }),
   deletedAt: Type.Union([Type.String(), Type.Null()], { description: 'When it left the maildrop.' }),
+  purgedAt: Type.Union([Type.String(), Type.Null()], { description: 'When it was destroyed.' }),
 })
 const Messages = Type.Object({ messages: Type.Array(Message), next })
 const TimelineEntry = Type.Object({
@@ -95,11 +100,22 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
 
   const sealed = { summary: 'The sealed message', response: { 200: octets(sealedType, 'An age file.'), ...problems } }
   app.get('/:id/sealed', { schema: { ...sealed, params: Named } }, async (request, reply) => {
-    const { messageId, object } = known(api, request.params.id)
+    const { messageId, object } = present(known(api, request.params.id))
     return reply
       .type(sealedType)
       .header('content-disposition', `attachment; filename="${messageId}.age"`)
       .send(await begun(api.sealed(object)))
+  })
+
+  const restore = {
+    summary: 'Put a message that left the maildrop into it again',
+    params: Named,
+    response: { 204: Type.Null({ description: 'Done' }), ...problems },
+  }
+  app.post('/:id/restore', { schema: restore }, async (request, reply) => {
+    const { mailboxId, messageId } = known(api, request.params.id)
+    await api.restore({ mailboxId, messageId }, causeOf(request))
+    return reply.code(204).send(null)
   })
 
   const open = {
@@ -108,7 +124,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     response: { 200: octets(plainType, 'The message, to the octet.'), ...problems },
   }
   app.post('/:id/open', { schema: { ...open, params: Named, body: Password } }, async (request, reply) => {
-    const message = known(api, request.params.id)
+    const message = present(known(api, request.params.id))
     const plaintext = api.open({
       message,
       password: new Secret(request.body.password),
@@ -127,6 +143,12 @@ const known = ({ views }: AdminApi, id: string): MessageView => {
   const message = isMessageId(id) ? messageOf(views.reader, id) : undefined
   if (message !== undefined) return message
   throw new GatewayError(unknownIn[views.status().state])
+}
+
+/** Throws `message-purged` for one that is no more, or that may be gone at any moment. */
+const present = (message: MessageView): MessageView => {
+  if (message.state === 'purging' || message.state === 'purged') throw new GatewayError('message-purged')
+  return message
 }
 
 /** Views that may be behind do not prove that there is none. */
@@ -158,5 +180,7 @@ const shown = (message: MessageView): Static<typeof Message> => ({
   sealedSha256: message.sealedSha256,
   retrievals: message.retrievals,
   lastRetrievedAt: message.lastRetrievedAt ?? null,
+  state: message.state,
   deletedAt: message.deletedAt ?? null,
+  purgedAt: message.purgedAt ?? null,
 })

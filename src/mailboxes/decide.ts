@@ -11,14 +11,23 @@ export type MailboxCommand =
   | { readonly type: 'hold'; readonly data: EventData['HoldPlaced'] }
   | { readonly type: 'release'; readonly data: EventData['HoldReleased'] }
   | { readonly type: 'limit'; readonly data: EventData['MailboxProxyLimited'] }
+  | { readonly type: 'retain'; readonly data: EventData['MailboxRetentionSet'] }
+  | { readonly type: 'restore'; readonly data: EventData['MessageRestored'] }
+  | { readonly type: 'purge'; readonly data: EventData['PurgeDecided'] }
 
 export type Decision = { readonly facts: readonly Fact[] } | { readonly refusal: ErrorCode }
 
 /** What a command makes of a mailbox in this state. */
 export const decide = (command: MailboxCommand, state: MailboxState): Decision =>
-  mayDo(state, command.type)
-    ? { facts: [factOf(command)] }
-    : { refusal: state === 'absent' ? 'mailbox-unknown' : 'mailbox-conflict' }
+  mayDo(state, command.type) ? { facts: [factOf(command)] } : { refusal: refusalOf(command, state) }
+
+const refusalOf = ({ type }: MailboxCommand, state: MailboxState): ErrorCode => {
+  if (state === 'absent') return 'mailbox-unknown'
+  return type !== 'hold' && isHeld(state) && mayDo(released[state], type) ? 'mailbox-held' : 'mailbox-conflict'
+}
+
+const released = { activeHeld: 'active', suspendedHeld: 'suspended' } as const
+const isHeld = (state: MailboxState): state is keyof typeof released => Object.hasOwn(released, state)
 
 const factOf = (command: MailboxCommand): Fact => {
   switch (command.type) {
@@ -38,6 +47,12 @@ const factOf = (command: MailboxCommand): Fact => {
       return { type: 'HoldReleased', data: command.data }
     case 'limit':
       return { type: 'MailboxProxyLimited', data: command.data }
+    case 'retain':
+      return { type: 'MailboxRetentionSet', data: command.data }
+    case 'restore':
+      return { type: 'MessageRestored', data: command.data }
+    case 'purge':
+      return { type: 'PurgeDecided', data: command.data }
   }
 }
 
@@ -59,4 +74,7 @@ const changeIn: { readonly [T in EventType]?: MailboxChange['type'] } = {
   HoldPlaced: 'held',
   HoldReleased: 'released',
   MailboxProxyLimited: 'limited',
+  MailboxRetentionSet: 'retentionSet',
+  MessageRestored: 'restored',
+  PurgeDecided: 'purgeDecided',
 }

@@ -7,7 +7,7 @@ import type { MailboxesParts } from '../mailboxes.ts'
 export const knownMailboxes = (reader: ViewReader): Omit<MailboxesParts['views'], 'visible'> => ({
   mailboxAsOf: (mailboxId) => {
     const mailbox = mailboxOf(reader, mailboxId)
-    return mailbox && { state: stateOf(mailbox), revision: mailbox.revision, next: mailbox.revision }
+    return mailbox && { state: stateOf(mailbox), revision: mailbox.revision, next: mailbox.streamRevision }
   },
   createdUnder: (keySha256) => mailboxCreatedUnder(reader, keySha256),
 })

@@ -1,4 +1,5 @@
 import type { MailboxState } from '../../actors/mailbox.ts'
+import type { EventType } from '../core/events.ts'
 import type { MailboxId } from '../core/ids.ts'
 import type { EventLog, Expected } from '../core/ports.ts'
 import { mailboxStream } from '../core/streams.ts'
@@ -24,12 +25,19 @@ export type NewestParts = {
   }
 }
 
+/** Whoever changes the mailbox need not know what became of its messages. */
+const isOfMessages = (type: EventType) => type === 'PurgeDecided' || type === 'MessageRestored'
+
 /** The mailbox as of the end of its stream. */
 export const newestOf = async ({ log, views }: NewestParts, mailboxId: MailboxId): Promise<MailboxAsOf> => {
   let known = views.mailboxAsOf(mailboxId) ?? beforeAll
   const from = typeof known.next === 'number' ? known.next + 1 : 0
   for await (const event of eventsOf(log, mailboxStream(mailboxId), from))
-    known = { state: evolve(known.state, event), revision: event.revision, next: event.revision }
+    known = {
+      state: evolve(known.state, event),
+      revision: isOfMessages(event.type) ? known.revision : event.revision,
+      next: event.revision,
+    }
   return known
 }
 

@@ -24,6 +24,8 @@ export type Storage = {
   lock(sessionId: SessionId): void
   /** The plaintext, opened with what `sessionId` has unlocked; see `Retrieve` for when it ends. */
   retrieve(message: SealedMessage, sessionId: SessionId, cause: Cause): AsyncGenerator<Uint8Array, void, undefined>
+  /** Removes sealed objects; durable when it resolves. */
+  remove(objects: readonly VaultKey[]): Promise<void>
   /** The sealed object as it lies in the vault. */
   sealed(object: VaultKey): AsyncGenerator<Uint8Array, void, undefined>
   /** Called once if the thread dies: nothing can be stored any more, the process must stop. */
@@ -68,6 +70,7 @@ export const startStorage = async (
       const id = ++stream
       return pieces(call, id, () => call('retrieveBegin', { stream: id, message, sessionId, cause }))
     },
+    remove: (objects) => call('remove', { objects }),
     sealed: (object) => {
       const id = ++stream
       return pieces(call, id, () => call('sealedBegin', { stream: id, object }))

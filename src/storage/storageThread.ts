@@ -137,6 +137,9 @@ export const storageMethods = async (place: StoragePlace) => {
     },
     sealedBegin: (q: { stream: number; object: VaultKey }) =>
       begin(q.stream, vault.open(q.object)[Symbol.asyncIterator]()),
+    remove: async (q: { objects: readonly VaultKey[] }) => {
+      await Promise.all(q.objects.map((object) => vault.remove(object)))
+    },
     /** The next piece of a stream that was begun. */
     more: (q: { stream: number }) => next(q.stream),
     cancel: async (q: { stream: number }) => {

@@ -6,7 +6,7 @@ import { createArchive } from '../../src/archive.ts'
 import type { Fact } from '../../src/core/events.ts'
 import { type MailboxId, newCommandId, newMessageId, vaultKey } from '../../src/core/ids.ts'
 import { systemClock, type Vault } from '../../src/core/ports.ts'
-import { mailboxStream } from '../../src/core/streams.ts'
+import { mailboxStream, messageStream } from '../../src/core/streams.ts'
 import { check } from '../../src/fsck.ts'
 import { createIdentity } from '../../src/keys/identities.ts'
 import { keyFiles } from '../../src/keys/keyFiles.ts'
@@ -79,6 +79,57 @@ test('an object without events is a leftover, and is removed only by --repair an
   assert.equal([repaired.removed, repaired.problems], [1, []])
   assert.is(await objects(), 2)
   await close()
+})
+
+/** Events about the small message's end. */
+const ended = async (
+  { log, stamp, small, mailboxId }: Awaited<ReturnType<typeof given>>,
+  ...types: readonly ('PurgeDecided' | 'MessagePurged')[]
+) => {
+  const cause = { principal: 'system', correlationId: 'test', causationId: 'test' } as const
+  const { messageId } = small
+  for (const type of types) {
+    const [stream, fact] =
+      type === 'PurgeDecided'
+        ? ([mailboxStream(mailboxId), { type, data: { mailboxId, messageIds: [messageId] } }] as const)
+        : ([messageStream(messageId), { type, data: { messageId, mailboxId } }] as const)
+    await log.append({ stream, expected: 'any', commandId: newCommandId(), events: [stamp(fact, cause)] })
+  }
+}
+
+test('of a message that was destroyed its object is missed by nobody', async () => {
+  const world = await given()
+  await ended(world, 'PurgeDecided', 'MessagePurged')
+  await world.vault.remove(vaultKey(world.small.messageId))
+  assert.equal(await world.run(), { problems: [], leftovers: [], removed: 0, messages: 1, objects: 1 })
+  await world.close()
+})
+
+test('while a message is being destroyed its object may be there, or not', async () => {
+  const world = await given()
+  await ended(world, 'PurgeDecided')
+  assert.equal((await world.run()).problems, [])
+  await world.vault.remove(vaultKey(world.small.messageId))
+  assert.equal((await world.run()).problems, [])
+  await world.close()
+})
+
+test('an object that remains of a destroyed message is a leftover, which --repair removes at once', async () => {
+  const world = await given()
+  await ended(world, 'PurgeDecided', 'MessagePurged')
+  const { problems, leftovers } = await world.run()
+  assert.equal(problems, [])
+  assert.match(leftovers.join(), 'its message was destroyed (--repair removes it)')
+  assert.is((await world.run({ repair: true })).removed, 1)
+  assert.equal(await world.run(), { problems: [], leftovers: [], removed: 0, messages: 1, objects: 1 })
+  await world.close()
+})
+
+test('a message that was destroyed without a decision is a problem', async () => {
+  const world = await given()
+  await ended(world, 'MessagePurged')
+  assert.match((await world.run()).problems.join(), 'without a decision')
+  await world.close()
 })
 
 test('a pack that is no database is reported, with the messages that cannot be read for it', async () => {

@@ -22,7 +22,12 @@ export const expectedFromPop3 = (bytes: Buffer): Buffer => onTheWire(asSent(byte
 export const messagesOf = async (gateway: ScratchGateway, mailbox: string) =>
   (
     JSON.parse(await gateway.command('message', 'list', '--mailbox', mailbox, '--limit', '1000', '--json')) as {
-      readonly messages: readonly { readonly messageId: string; readonly size: number; readonly wireSize: number }[]
+      readonly messages: readonly {
+        readonly messageId: string
+        readonly size: number
+        readonly wireSize: number
+        readonly state: string
+      }[]
     }
   ).messages
 

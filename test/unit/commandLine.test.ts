@@ -58,10 +58,10 @@ const misuses: readonly (readonly [string, RegExp])[] = [
   ['help frobnicate', /There is no command "frobnicate"/],
   [
     'mailbox',
-    /After "mailbox" comes one of: create, list, show, rename, alias, suspend, resume, hold, release, proxy, client-setup, identity/,
+    /After "mailbox" comes one of: create, list, show, rename, alias, suspend, resume, hold, release, retention, proxy, client-setup, identity/,
   ],
   ['mailbox frobnicate', /After "mailbox" comes one of/],
-  ['message', /After "message" comes one of: list, show/],
+  ['message', /After "message" comes one of: list, show, restore/],
   ['mailbox create', /--name is missing/],
   ['mailbox create --name', /'--name <value>' argument missing/],
   ['mailbox create --name a --name b', /--name is given more than once/],

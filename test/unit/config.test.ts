@@ -68,6 +68,7 @@ test('without file and variables every key has its default', () => {
       answerTimeout: 300,
       bytesInFlight: 262_144,
     },
+    retention: { grace: 604_800, sweep: 60 },
     limits: {
       messageSize: 209_715_200,
       recipients: 100,
@@ -145,6 +146,9 @@ test('every key can be said in the file', () => {
     replyTimeout = "5m"
     answerTimeout = "1m"
     bytesInFlight = "1MiB"
+    [retention]
+    grace = "30d"
+    sweep = "10s"
     [limits]
     messageSize = "1GiB"
     recipients = 1000
@@ -179,6 +183,7 @@ test('every key can be said in the file', () => {
       answerTimeout: 60,
       bytesInFlight: 1_048_576,
     },
+    retention: { grace: 2_592_000, sweep: 10 },
     limits: {
       messageSize: 1_073_741_824,
       recipients: 1000,
@@ -279,6 +284,8 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'proxy.replyTimeout': ['0', '"2h"'],
   'proxy.answerTimeout': ['0', '"2h"'],
   'proxy.bytesInFlight': ['0', '"128MiB"', '"1KiB"'],
+  'retention.grace': ['-1', '"3651d"', '"for ever"'],
+  'retention.sweep': ['0', '"2d"'],
   'limits.messageSize': ['0', '65535', '"64"', '"63KiB"', '"3GiB"', '"200 mb"', '"200MB"', '"-1MiB"', '"1.5MiB"'],
   'limits.recipients': ['0', '10001', '"100"', '1.5'],
   'limits.smtpSessions': ['0', '100001'],

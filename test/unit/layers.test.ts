@@ -33,6 +33,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tls: ['core', 'seal'],
   archive: ['core', 'seal', 'wire'],
   retrieve: ['core', 'seal'],
+  retention: ['core', 'projections', 'mailboxes'],
+  sweeper: ['core'],
   mailboxes: ['core', 'seal', 'actors', 'projections'],
   maildrop: ['core'],
   clientSetup: ['core'],

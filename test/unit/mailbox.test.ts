@@ -20,6 +20,9 @@ const changes: readonly MailboxChange['type'][] = [
   'held',
   'released',
   'limited',
+  'retentionSet',
+  'restored',
+  'purgeDecided',
 ]
 
 test('every state of a mailbox can be reached', () => {
@@ -37,21 +40,31 @@ const moves: readonly (readonly [MailboxState, MailboxChange['type'], MailboxSta
   ['active', 'suspended', 'suspended'],
   ['active', 'held', 'activeHeld'],
   ['active', 'limited', 'active'],
+  ['active', 'retentionSet', 'active'],
+  ['active', 'restored', 'active'],
+  ['active', 'purgeDecided', 'active'],
   ['activeHeld', 'renamed', 'activeHeld'],
   ['activeHeld', 'aliasesChanged', 'activeHeld'],
   ['activeHeld', 'suspended', 'suspendedHeld'],
   ['activeHeld', 'released', 'active'],
   ['activeHeld', 'limited', 'activeHeld'],
+  ['activeHeld', 'retentionSet', 'activeHeld'],
+  ['activeHeld', 'restored', 'activeHeld'],
   ['suspended', 'renamed', 'suspended'],
   ['suspended', 'aliasesChanged', 'suspended'],
   ['suspended', 'resumed', 'active'],
   ['suspended', 'held', 'suspendedHeld'],
   ['suspended', 'limited', 'suspended'],
+  ['suspended', 'retentionSet', 'suspended'],
+  ['suspended', 'restored', 'suspended'],
+  ['suspended', 'purgeDecided', 'suspended'],
   ['suspendedHeld', 'renamed', 'suspendedHeld'],
   ['suspendedHeld', 'aliasesChanged', 'suspendedHeld'],
   ['suspendedHeld', 'resumed', 'activeHeld'],
   ['suspendedHeld', 'released', 'suspended'],
   ['suspendedHeld', 'limited', 'suspendedHeld'],
+  ['suspendedHeld', 'retentionSet', 'suspendedHeld'],
+  ['suspendedHeld', 'restored', 'suspendedHeld'],
 ]
 
 test('a mailbox changes as this table says, and in no other way', () => {
@@ -70,6 +83,9 @@ const factOf: Readonly<Record<MailboxAction, MailboxChange['type']>> = {
   hold: 'held',
   release: 'released',
   limit: 'limited',
+  retain: 'retentionSet',
+  restore: 'restored',
+  purge: 'purgeDecided',
 }
 
 test('what may be done is what may have been done', () => {

@@ -5,6 +5,7 @@ import { listMailboxes, mailboxByAddress, mailboxOf } from '../../projections/ma
 import { listMessages, messageOf, recordedFrom } from '../../projections/messages.ts'
 import { type Page, viewReader } from '../../projections/projection.ts'
 import { projections } from '../../projections/projections.ts'
+import { deletedBefore, nextWithDeleted, purging } from '../../projections/purges.ts'
 import { fold } from '../../projections/runner.ts'
 import { listSessions, sessionOf } from '../../projections/sessions.ts'
 import { vaultKey } from '../../src/core/ids.ts'
@@ -19,6 +20,10 @@ import {
   loggedIn,
   opened,
   received,
+  retained,
+  restored,
+  purged,
+  purgeDecided,
   relayed,
   relayRefused,
   released,
@@ -33,7 +38,16 @@ import {
   unheld,
   updated,
 } from './projectionsFacts.ts'
-import { emptyViews, mailboxId, messageId, recorded, sessionId, tls, viewsAfter } from './projectionsGiven.ts'
+import {
+  emptyViews,
+  type Given,
+  mailboxId,
+  messageId,
+  recorded,
+  sessionId,
+  tls,
+  viewsAfter,
+} from './projectionsGiven.ts'
 
 const ids = (page: Page<{ readonly messageId: string }>) => page.items.map((item) => item.messageId)
 
@@ -44,12 +58,14 @@ test('a created mailbox is active, under the name, recipient and generation of i
     name: 'Archive',
     state: 'active',
     hold: undefined,
+    grace: undefined,
     aliases: ['a@example.org'],
     recipient: 'age11',
     generation: 1,
     proxy: { targets: [], networks: [] },
     createdAt: '2026-01-01T12:00:02.000Z',
     revision: 0,
+    streamRevision: 0,
   })
 })
 
@@ -144,6 +160,8 @@ test('a message shows what its two events say of it', async () => {
     retrievals: 0,
     lastRetrievedAt: undefined,
     deletedAt: undefined,
+    state: 'retrievable',
+    purgedAt: undefined,
   })
 })
 
@@ -293,6 +311,69 @@ test('sessions are listed in the order of the log, page by page', async () => {
   assert.equal(
     [...first.items, ...second.items].map((session) => session.sessionId),
     [2, 1, 3].map(sessionId),
+  )
+})
+
+const stateIn = async (...given: readonly Given[]) => {
+  const message = messageOf(await viewsAfter(created(1), arrived(1, 1), arrived(2, 1), ...given), messageId(1))
+  return [message?.state, message?.deletedAt !== undefined, message?.purgedAt !== undefined]
+}
+
+test('a message is retrievable, deleted, retrievable again, to be destroyed, destroyed', async () => {
+  assert.equal(await stateIn(), ['retrievable', false, false])
+  assert.equal(await stateIn(updated(1, 1)), ['deleted', true, false])
+  assert.equal(await stateIn(updated(1, 1), restored(1, 1)), ['retrievable', false, false])
+  assert.equal(await stateIn(updated(1, 1), purgeDecided(1, 1)), ['purging', true, false])
+  assert.equal(await stateIn(updated(1, 1), purgeDecided(1, 1), purged(1, 1)), ['purged', true, true])
+})
+
+test('a restored message is the last of its maildrop', async () => {
+  const views = await viewsAfter(created(1), arrived(1, 1), arrived(2, 1), updated(1, 1), restored(1, 1))
+  assert.equal(ids(maildropOf(views, mailboxId(1), { limit: 10 })), [messageId(2), messageId(1)])
+})
+
+test('what is to be destroyed is found by the time it left the maildrop, until that is decided', async () => {
+  const gone = [created(1), arrived(1, 1), arrived(2, 1), created(2), arrived(3, 2), updated(1, 1), updated(1, 2)]
+  const found = async (before: string, ...more: readonly Given[]) =>
+    deletedBefore(await viewsAfter(...gone, ...more), { mailboxId: mailboxId(1), before, limit: 10 }).map(
+      (one) => one.messageId,
+    )
+  assert.equal(await found('2026-01-01T12:00:08.999Z'), [])
+  assert.equal(await found('2026-01-01T12:00:09.000Z'), [messageId(1)])
+  assert.equal(await found('2026-01-01T12:00:10.000Z'), [messageId(1), messageId(2)])
+  assert.equal(await found('2027', restored(1, 1)), [messageId(2)])
+  assert.equal(await found('2027', purgeDecided(1, 1)), [messageId(2)])
+})
+
+test('the mailboxes of which something is to be destroyed are gone through one by one', async () => {
+  const views = await viewsAfter(
+    ...[1, 2, 3].flatMap((n) => [created(n), arrived(n, n)]),
+    ...[updated(1, 1), updated(3, 3)],
+  )
+  assert.is(nextWithDeleted(views, ''), mailboxId(1))
+  assert.is(nextWithDeleted(views, mailboxId(1)), mailboxId(3))
+  assert.is(nextWithDeleted(views, mailboxId(3)), undefined)
+})
+
+test('what was decided and not done is found, page by page', async () => {
+  const views = await viewsAfter(
+    ...[created(1), arrived(1, 1), arrived(2, 1), arrived(3, 1), updated(1, 1, 2, 3)],
+    ...[purgeDecided(1, 1, 2, 3), purged(2, 1)],
+  )
+  const first = purging(views, { limit: 1 })
+  assert.equal([...ids(first), ...ids(purging(views, { after: first.next, limit: 1 }))], [messageId(1), messageId(3)])
+})
+
+test('what becomes of messages moves the mailbox’s stream on, and not its revision', async () => {
+  const views = await viewsAfter(
+    ...[created(1), arrived(1, 1), retained(1, 3600), updated(1, 1), restored(1, 1), updated(1, 1)],
+    ...[purgeDecided(1, 1)],
+  )
+  const mailbox = mailboxOf(views, mailboxId(1))
+  assert.equal([mailbox?.grace, mailbox?.revision, mailbox?.streamRevision], [3600, 1, 3])
+  assert.is(
+    mailboxOf(await viewsAfter(created(1), retained(1, 3600), retained(1, null)), mailboxId(1))?.grace,
+    undefined,
   )
 })
 

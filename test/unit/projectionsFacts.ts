@@ -43,6 +43,22 @@ export const unheld = (n: number): Given => [
   mailboxStream(mailboxId(n)),
   { type: 'HoldReleased', data: { mailboxId: mailboxId(n), reason: 'settled' } },
 ]
+export const retained = (n: number, grace: number | null): Given => [
+  mailboxStream(mailboxId(n)),
+  { type: 'MailboxRetentionSet', data: { mailboxId: mailboxId(n), grace } },
+]
+export const restored = (n: number, mailbox: number): Given => [
+  mailboxStream(mailboxId(mailbox)),
+  { type: 'MessageRestored', data: { mailboxId: mailboxId(mailbox), messageId: messageId(n) } },
+]
+export const purgeDecided = (mailbox: number, ...messages: readonly number[]): Given => [
+  mailboxStream(mailboxId(mailbox)),
+  { type: 'PurgeDecided', data: { mailboxId: mailboxId(mailbox), messageIds: messages.map(messageId) } },
+]
+export const purged = (n: number, mailbox: number): Given => [
+  messageStream(messageId(n)),
+  { type: 'MessagePurged', data: { messageId: messageId(n), mailboxId: mailboxId(mailbox) } },
+]
 export const reserved = (alias: string, n: number): Given => [
   aliasStream(alias),
   { type: 'AliasReserved', data: { mailboxId: mailboxId(n), alias } },

@@ -6,18 +6,23 @@ import {
   closed,
   created,
   fetched,
+  held,
   loggedIn,
   opened,
+  purgeDecided,
+  purged,
   received,
   relayed,
   relayRefused,
   released,
   reserved,
+  restored,
   resumed,
   retrieved,
   sealed,
   submitted,
   suspended,
+  unheld,
   updated,
 } from './projectionsFacts.ts'
 import { append, type Given } from './projectionsGiven.ts'
@@ -40,6 +45,10 @@ const wishes = [
   'retrieve',
   'retrieve',
   'quit',
+  'hold',
+  'purge',
+  'destroy',
+  'restore',
   'connect',
   'hang up',
 ] as const
@@ -52,8 +61,11 @@ export const steps = fc.array(fc.record({ wish: fc.constantFrom(...wishes), whic
 type Box = {
   readonly number: number
   suspended: boolean
+  held: boolean
   readonly maildrop: number[]
   readonly all: number[]
+  readonly deleted: number[]
+  readonly purging: number[]
   /** Sent through the proxy, and not answered yet. */
   readonly pending: number[]
 }
@@ -68,7 +80,16 @@ const facts = () => {
 
   return (wish: Step['wish'], which: number): readonly Given[] => {
     if (wish === 'create') {
-      boxes.push({ number: boxes.length + 1, suspended: false, maildrop: [], all: [], pending: [] })
+      boxes.push({
+        number: boxes.length + 1,
+        suspended: false,
+        held: false,
+        maildrop: [],
+        all: [],
+        deleted: [],
+        purging: [],
+        pending: [],
+      })
       return [created(boxes.length)]
     }
     const box = pick(boxes, which)
@@ -125,7 +146,27 @@ const facts = () => {
       }
       case 'quit': {
         const deleted = box.maildrop.splice(0, which % 4)
+        box.deleted.push(...deleted)
         return deleted.length === 0 ? [] : [updated(number, ...deleted)]
+      }
+      case 'hold':
+        box.held = !box.held
+        return [box.held ? held(number) : unheld(number)]
+      case 'purge': {
+        if (box.held) return []
+        const due = box.deleted.splice(0, which % 4)
+        box.purging.push(...due)
+        return due.length === 0 ? [] : [purgeDecided(number, ...due)]
+      }
+      case 'destroy': {
+        const [message] = box.purging.splice(0, 1)
+        return message === undefined ? [] : [purged(message, number)]
+      }
+      case 'restore': {
+        const [message] = box.deleted.splice(which % Math.max(1, box.deleted.length), 1)
+        if (message === undefined) return []
+        box.maildrop.push(message)
+        return [restored(message, number)]
       }
       case 'connect':
         sessions.push(sessions.length + 1)

@@ -38,6 +38,7 @@ const routes: readonly (readonly ['GET' | 'POST' | 'PUT', string, string, object
   ['GET', '/v1/mailboxes/{id}', `/v1/mailboxes/${mailboxId}`],
   ['PUT', '/v1/mailboxes/{id}/name', `/v1/mailboxes/${mailboxId}/name`, { name: 'Tax' }],
   ['POST', '/v1/mailboxes/{id}/aliases', `/v1/mailboxes/${mailboxId}/aliases`, { add: ['tax@example.com'] }],
+  ['PUT', '/v1/mailboxes/{id}/retention', `/v1/mailboxes/${mailboxId}/retention`, { grace: null }],
   ['POST', '/v1/mailboxes/{id}/hold', `/v1/mailboxes/${mailboxId}/hold`, { reason: 'lawsuit' }],
   ['POST', '/v1/mailboxes/{id}/release', `/v1/mailboxes/${mailboxId}/release`, { reason: 'settled' }],
   ['POST', '/v1/mailboxes/{id}/suspend', `/v1/mailboxes/${mailboxId}/suspend`, { reason: 'left' }],
@@ -50,6 +51,7 @@ const routes: readonly (readonly ['GET' | 'POST' | 'PUT', string, string, object
   ['GET', '/v1/messages/{id}/timeline', `/v1/messages/${id}/timeline`],
   ['GET', '/v1/messages/{id}/sealed', `/v1/messages/${id}/sealed`],
   ['POST', '/v1/messages/{id}/open', `/v1/messages/${id}/open`, { password }],
+  ['POST', '/v1/messages/{id}/restore', `/v1/messages/${id}/restore`],
   ['GET', '/v1/status', '/v1/status'],
   ['GET', '/v1/events', '/v1/events'],
   ['GET', '/v1/history/mailboxes', '/v1/history/mailboxes'],
@@ -215,6 +217,30 @@ test('a use case that refuses is answered with the code and status of the error 
   isProblem(await ask('POST', `/v1/mailboxes/${mailboxId}/resume`), 409, 'mailbox-conflict')
 })
 
+test('of a message that is destroyed, or about to be, nothing is handed out', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  const messageId = messageExists()
+  const asked = async () => {
+    isProblem(await ask('GET', `/v1/messages/${messageId}/sealed`), 410, 'message-purged')
+    isProblem(await ask('POST', `/v1/messages/${messageId}/open`, { payload: { password } }), 410, 'message-purged')
+    return (await ask('GET', `/v1/messages/${messageId}`)).json<{ state: string }>().state
+  }
+  world.happened(`mailbox-${mailboxId}`, { type: 'PurgeDecided', data: { mailboxId, messageIds: [messageId] } })
+  assert.is(await asked(), 'purging')
+  world.happened(`message-${messageId}`, { type: 'MessagePurged', data: { mailboxId, messageId } })
+  assert.is(await asked(), 'purged')
+  assert.equal(calls, [])
+})
+
+test('a message is restored in the name of the user', async () => {
+  mailboxExists(mailboxId, 'Finance')
+  const messageId = messageExists()
+  const headers = { 'sealpost-user': 'alice' }
+  assert.is((await ask('POST', `/v1/messages/${messageId}/restore`, { headers })).statusCode, 204)
+  assert.equal(calls, [['restore', messageId, 'administrator:alice']])
+  isProblem(await ask('POST', `/v1/messages/${id}/restore`), 404, 'message-unknown')
+})
+
 test('a failure that nobody foresaw is a 500 without its text, and the log has it', async () => {
   const sealed = () => {
     throw new Error('the secret cause')
@@ -252,6 +278,7 @@ test('a mailbox is found by id, address and alias, however they are written, and
       proxy: { targets: [], networks: [] },
       createdAt: '2026-03-01T10:00:00.000Z',
       hold: null,
+      grace: null,
       revision: 0,
       messages: 2,
     })
@@ -382,7 +409,9 @@ test('messages are listed in pages, without the name of their object', async () 
     sealedSha256: 'ab',
     retrievals: 0,
     lastRetrievedAt: null,
+    state: 'retrievable',
     deletedAt: null,
+    purgedAt: null,
   })
 })
 

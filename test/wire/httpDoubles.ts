@@ -132,7 +132,12 @@ export const doubles = () => {
         note('resume', mailboxId, principal)
         return Promise.reject(new GatewayError('mailbox-conflict'))
       },
+      retain: (change, grace) => noted('retain', change, grace),
       limitProxy: (change, limits) => noted('limitProxy', change, limits),
+    },
+    restore: ({ messageId }, { principal }) => {
+      note('restore', messageId, principal)
+      return Promise.resolve()
     },
     views: { reader: views, status: () => status },
     log,

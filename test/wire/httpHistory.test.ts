@@ -74,6 +74,7 @@ test('mailboxes count their messages of then', async () => {
       aliases: ['finance@archive.example.com'],
       state: 'active',
       hold: null,
+      grace: null,
       recipient: 'age1recipient',
       generation: 1,
       proxy: { targets: [], networks: [] },

@@ -27,6 +27,8 @@ const changes: readonly (readonly ['POST' | 'PUT', string, object, readonly unkn
   ['PUT', 'name', { name: 'Tax' }, ['rename', mailboxId, 'Tax']],
   ['POST', 'aliases', { add: ['a@b.example'] }, ['changeAliases', mailboxId, ['a@b.example'], []]],
   ['PUT', 'proxy', { targets: [], networks: [] }, ['limitProxy', mailboxId, { targets: [], networks: [] }]],
+  ['PUT', 'retention', { grace: null }, ['retain', mailboxId, null]],
+  ['PUT', 'retention', { grace: 86_400 }, ['retain', mailboxId, 86_400]],
   ['POST', 'suspend', { reason: 'left' }, ['suspend', mailboxId, 'left']],
   ['POST', 'hold', { reason: 'lawsuit' }, ['hold', mailboxId, 'lawsuit']],
   ['POST', 'release', { reason: 'settled' }, ['release', mailboxId, 'settled']],
@@ -51,6 +53,12 @@ for (const [method, path, payload, call] of changes) {
     }
   })
 }
+
+test('a grace that is no number of seconds in ten years is a 400', async () => {
+  for (const grace of [-1, 1.5, 3650 * 86_400 + 1, '1d'])
+    assert.is((await ask('PUT', '/finance/retention', { grace })).statusCode, 400)
+  assert.equal(calls, [])
+})
 
 test('a mailbox is shown with its revision as ETag', async () => {
   const answer = await ask('GET', '/finance')

@@ -1,0 +1,42 @@
+import { asGatewayError, GatewayError } from './core/errors.ts'
+import type { Logger } from './core/ports.ts'
+import type { Retention } from './retention.ts'
+
+export type SweeperParts = {
+  readonly retention: Pick<Retention, 'sweep'>
+  /** Resolves when the views are far enough; if it rejects, nothing is swept. */
+  readonly ready: Promise<unknown>
+  /** Seconds from the end of one sweep to the next. */
+  readonly every: number
+  readonly logger: Logger
+}
+
+/** Sweeps again and again. `close` resolves when what it was at is done; what is left waits for the next start. */
+export const startSweeper = ({ retention, ready, every, logger }: SweeperParts): { close(): Promise<void> } => {
+  const closing = new AbortController()
+  const { signal } = closing
+  let timer: NodeJS.Timeout | undefined
+  let running: Promise<void> = Promise.resolve()
+
+  const sweep = async () => {
+    try {
+      const messages = await retention.sweep(signal)
+      if (messages > 0) logger.info({ messages }, 'Messages whose time had come were destroyed')
+    } catch (error) {
+      if (signal.aborted || asGatewayError(error).code === 'shutting-down') return
+      logger.warn({ err: error }, 'Messages whose time has come could not all be destroyed; this is tried again')
+    }
+    if (!signal.aborted) timer = setTimeout(begin, every * 1000).unref()
+  }
+  const begin = () => {
+    if (!signal.aborted) running = sweep()
+  }
+  ready.then(begin, () => undefined)
+  return {
+    close: async () => {
+      closing.abort(new GatewayError('shutting-down'))
+      clearTimeout(timer)
+      await running
+    },
+  }
+}
