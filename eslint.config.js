@@ -11,6 +11,8 @@ export default tseslint.config(
       '@typescript-eslint/no-import-type-side-effects': 'error',
       // Numbers and booleans print as one expects.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      // What is taken out of a rest is named to be left out.
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       // A handler that returns nothing may be written as an expression.
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       // Ports and use cases are plain objects of functions; none of them knows `this`.

@@ -17,7 +17,7 @@ export type Question = { readonly after?: Position | undefined; readonly limit: 
   { readonly view: 'mailboxes' } | { readonly view: 'messages' | 'maildrop'; readonly mailbox: string }
 )
 
-export type PastMailbox = Mailbox & {
+export type PastMailbox = Omit<Mailbox, 'streamRevision'> & {
   readonly address: string
   /** How many messages a POP3 client would have seen. */
   readonly messages: number
@@ -142,7 +142,7 @@ const pageOf = (reader: ViewReader, domain: string, question: Question): Page<Pa
   }
 }
 
-const pastMailbox = (reader: ViewReader, domain: string, mailbox: Mailbox): PastMailbox => ({
+const pastMailbox = (reader: ViewReader, domain: string, { streamRevision, ...mailbox }: Mailbox): PastMailbox => ({
   ...mailbox,
   address: `${mailbox.mailboxId}@${domain}`,
   messages: countMaildrop(reader, mailbox.mailboxId),

@@ -40,7 +40,7 @@ const takenDown = (events: readonly Recorded[]) => {
   const reader = viewReader(db)
   const all = { limit: 1000 }
   const answers = () => {
-    const mailboxes = listMailboxes(reader, all).items.map((mailbox) => ({
+    const mailboxes = listMailboxes(reader, all).items.map(({ streamRevision, ...mailbox }) => ({
       ...mailbox,
       address: `${mailbox.mailboxId}@${domain}`,
       messages: countMaildrop(reader, mailbox.mailboxId),
