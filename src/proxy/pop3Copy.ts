@@ -3,7 +3,8 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Taken } from '../../actors/pop3ProxySetup.ts'
 import type { Archive, Delivery, Receipt } from '../archive.ts'
-import { GatewayError } from '../core/errors.ts'
+import { asGatewayError, GatewayError } from '../core/errors.ts'
+import { openBody } from '../wire/body.ts'
 import { multiLineReply } from '../wire/multiLine.ts'
 import type { Cutter } from '../wire/topCutter.ts'
 import type { Passage } from './pop3Passage.ts'
@@ -40,8 +41,8 @@ export type Copy = {
   hold(): Promise<Receipt>
 }
 
-/** What was sealed is not needed: the archive throws it away. */
-const unneeded = new Error('not needed')
+/** With which the archive throws away what it has sealed. */
+const unneeded = new GatewayError('connection-lost')
 
 export const openCopy = (parts: CopyParts): Copy => {
   const { archive, delivery, known, passage, mostHeld } = parts
@@ -57,41 +58,33 @@ export const openCopy = (parts: CopyParts): Copy => {
     return known && known.coming.digest('hex') === known.content ? 'same' : 'whole'
   }
 
-  /** As it comes. A message whose sealing has failed may turn out to be recorded already. */
+  /** As it comes, ahead of the sealing. A message whose sealing has failed may turn out to be recorded already. */
   const takeOn = (head: readonly Uint8Array[]): Promise<Taken> => {
-    const ended = Promise.withResolvers<Taken>()
-    let isEnded = false
-    const end = () => {
-      isEnded = true
-      const taken = verdict()
-      ended.resolve(taken)
-      return taken
+    let wake = () => {}
+    const body = openBody(() => wake())
+    const feed = async (piece: Uint8Array) => {
+      if (!body.push(piece)) await new Promise<void>((resolve) => (wake = resolve))
     }
-    async function* body() {
-      yield* head
+    const feedAll = async () => {
       try {
-        for (let next = await reply.next(); next; next = await reply.next()) yield next
+        for (const piece of head) await feed(piece)
+        for (let next = await reply.next(); next; next = await reply.next()) await feed(next)
       } catch (error) {
-        isEnded = true
-        ended.reject(error)
+        body.refuse(asGatewayError(error))
         throw error
       }
-      if (end() !== 'whole') throw unneeded
+      const taken = verdict()
+      if (taken === 'whole') body.end()
+      else body.refuse(unneeded)
+      return taken
     }
-    seal(body()).catch(async (error: unknown) => {
-      if (isEnded) return
-      if (passage && !known) {
-        ended.reject(error)
-        return
-      }
-      try {
-        while (await reply.next());
-        end()
-      } catch (lost) {
-        ended.reject(lost)
-      }
+    const unrecorded = Promise.withResolvers<never>()
+    unrecorded.promise.catch(() => undefined)
+    seal(body).catch((error: unknown) => {
+      body.discard()
+      if (passage && !known) unrecorded.reject(error)
     })
-    return ended.promise
+    return Promise.race([feedAll(), unrecorded.promise])
   }
 
   return {
