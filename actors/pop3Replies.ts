@@ -1,4 +1,4 @@
-import { answerTo, asGatewayError } from '../src/core/errors.ts'
+import { answerTo, asGatewayError, GatewayError } from '../src/core/errors.ts'
 import type { SessionOutcome } from '../src/core/events.ts'
 import type { MessageId } from '../src/core/ids.ts'
 import type { Proxied } from './proxied.ts'
@@ -68,8 +68,7 @@ export const mistakeOf = (event: Pop3Event): { readonly text: string; readonly k
   const found = 'found' in event ? event.found : undefined
   if (found === 'unread')
     return { text: '-ERR TLS comes before credentials: use STLS', kind: 'credentials-without-tls' }
-  if (found === 'proxied')
-    return { text: '-ERR [AUTH] The proxy is not enabled on this gateway', kind: 'proxy-not-enabled' }
+  if (found === 'proxied') return { text: failureText(new GatewayError('proxy-off')), kind: 'proxy-not-enabled' }
   return { text: `-ERR ${commandMistake(event)}`, kind: 'bad-command' }
 }
 

@@ -122,7 +122,13 @@ const table: readonly (readonly [events: readonly AnyEvent[], state: string, rep
   [[{ type: 'pass', found: 'given' }], 'anonymous', ['-ERR USER comes before PASS']],
   [[{ type: 'retr', message: undefined }], 'anonymous', ['-ERR That command is not valid now']],
   [[{ type: 'user', found: 'given' }], 'named', ['+OK Send the password']],
-  [[{ type: 'user', found: 'proxied' }], 'anonymous', ['-ERR [AUTH] The proxy is not enabled on this gateway']],
+  [
+    [{ type: 'user', found: 'proxied' }],
+    'anonymous',
+    [
+      '-ERR [AUTH] This gateway does not connect mail clients to other servers: its administrator has not turned that on',
+    ],
+  ],
   [
     [
       { type: 'user', found: 'given' },

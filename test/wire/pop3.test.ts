@@ -263,7 +263,7 @@ test('a password may hold spaces, and a user name that asks for a proxy is refus
     pop3,
     `
     C: USER bob%pop.example.net%alice
-    S: -ERR [AUTH] The proxy is not enabled on this gateway
+    S: -ERR [AUTH] This gateway does not connect mail clients to other servers: its administrator has not turned that on
     C: USER alice
     S: +OK Send the password
     C: PASS  ${password}
