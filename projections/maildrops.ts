@@ -35,3 +35,24 @@ export const countMaildrop = (reader: ViewReader, mailboxId: MailboxId): number 
   reader.get('select count(*) as n from message where mailboxId = ? and maildropPosition is not null', mailboxId)?.[
     'n'
   ] as number
+
+/**
+ * When the oldest message in the maildrops of at most `limit` mailboxes was received (ISO 8601; undefined when they are
+ * empty), and the mailbox after which to go on. Costs one look into an index for each mailbox, however full it is.
+ */
+export const oldestInMaildrops = (
+  reader: ViewReader,
+  { after = '', limit }: { readonly after?: string; readonly limit: number },
+): { readonly receivedAt: string | undefined; readonly next: string | undefined } => {
+  // The first of each maildrop from the index alone; then the time of the first of all.
+  const select = `select mailboxId, (select min(maildropPosition) from message m where m.mailboxId = mailbox.mailboxId
+      and maildropPosition is not null) from mailbox where mailboxId > ? order by mailboxId limit ?`
+  const rows = reader.columns(select, after, limit)
+  const next = rows.length < limit ? undefined : (rows.at(-1)?.[0] as string)
+  const [first] = rows.filter(([, position]) => position !== null).sort(byPosition)
+  if (!first) return { receivedAt: undefined, next }
+  const timeOf = 'select receivedAt from message where mailboxId = ? and maildropPosition = ?'
+  return { receivedAt: reader.get(timeOf, ...first)?.['receivedAt'] as string, next }
+}
+
+const byPosition = ([, a]: Columns, [, b]: Columns) => ((a as Position) < (b as Position) ? -1 : 1)

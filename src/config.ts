@@ -37,7 +37,12 @@ export type Config = {
   readonly smtps: { readonly port: Port }
   readonly pop3: { readonly host: string; readonly port: Port }
   readonly pop3s: { readonly port: Port }
-  readonly admin: { readonly host: string; readonly port: Port }
+  readonly admin: {
+    readonly host: string
+    readonly port: Port
+    /** Who may read /metrics: who has the token, or everybody who reaches the listener. */
+    readonly metrics: 'token' | 'open'
+  }
   readonly log: {
     readonly engine: 'sqlite' | 'eventstoredb'
     /** The connection string of `eventstoredb`: it may hold a password. */
@@ -97,6 +102,8 @@ export type Limits = {
   readonly maildropLease: number
   /** Octets of one session's transcript. */
   readonly transcript: number
+  /** Octets of room on a disk below which /readyz says that the gateway is not ready. */
+  readonly diskReserve: number
 }
 
 export type ConfigOrigin = {

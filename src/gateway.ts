@@ -35,6 +35,8 @@ import { knownMailboxes } from './mailboxes/known.ts'
 import { type MaildropEntry, openMaildrops } from './maildrop.ts'
 import { leasedLock, type LeaseParts } from './maildropLease.ts'
 import { localLock, type MaildropLock } from './maildropLock.ts'
+import { createMetrics } from './metrics/metrics.ts'
+import { observe } from './metrics/observation.ts'
 import { createOpenMessage } from './openMessage.ts'
 import { startPop3 } from './pop3/pop3Server.ts'
 import { openFingerprints } from './proxy/fingerprint.ts'
@@ -163,7 +165,12 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
 
     const refusals = countRefusals({ node, log, stamp, clock, logger })
     cleanup.push(() => refusals.close())
-    const { refused } = refusals
+    const metrics = createMetrics({ version, node: process.versions.node })
+    const refused = (source: string, kind: string) => {
+      metrics.refused(kind)
+      refusals.refused(source, kind)
+    }
+    const archive = metrics.counted(storage.archive)
     const sessions = recordSessions(log, stamp, logger)
     const login = createLogin({ storage, log, stamp, guard: guessingGuard(clock), refused, logger })
     const named = (name: string) => {
@@ -202,7 +209,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
         ['smtps', config.smtp.host, config.smtp.tlsPort],
       ]),
       postmaster: config.smtp.postmaster,
-      archive: storage.archive,
+      archive,
       resolve: (address) => {
         const found = named(address)
         return found && { ...found, suspended: found.state === 'suspended' }
@@ -213,7 +220,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     cleanup.push(() => smtp.close(grace))
     const relays = recordRelays({ log, stamp, logger })
     cleanup.push(() => relays.close())
-    const forwarding = { proxies, archive: storage.archive, settings: config.proxy }
+    const forwarding = { proxies, archive, settings: config.proxy }
     const submission = await startSubmission({
       ...shared,
       listeners: submissionListeners(config),
@@ -274,6 +281,24 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       sealed: (object) => storage.sealed(object),
       open: createOpenMessage({ storage, login }),
       mailClients: { listening: () => listening, mustReach: proxies.mustReach },
+      observation: observe({
+        metrics,
+        log,
+        storage,
+        views,
+        sessions: () => ({
+          smtp: smtp.connections(),
+          submission: submission.connections(),
+          pop3: pop3.connections(),
+        }),
+        certificateExpires: () => tls.notAfter,
+        clock,
+        diskReserve: config.limits.diskReserve,
+        data,
+        logFiles: place.engine === 'sqlite' ? [place.file, `${place.file}-wal`] : [],
+        vaultDir: vault.engine === 'packs' ? vault.dir : undefined,
+      }),
+      metricsAreOpen: config.admin.metrics === 'open',
       refused,
       logger,
     }

@@ -113,6 +113,11 @@ export const settings: Settings = {
       'The address of the admin API; this machine only, because its token does what an administrator may do.',
     ),
     port: setting(port, 8450, 'The admin API over HTTPS; the command line needs it.'),
+    metrics: setting(
+      oneOf('token', 'open'),
+      'token',
+      'Who may read /metrics: whoever has the token, or ("open") everybody who reaches this listener. The figures tell how much mail there is, and name nobody.',
+    ),
   },
   log: {
     engine: setting(
@@ -264,6 +269,11 @@ export const settings: Settings = {
       size(1024, 512 * 1024),
       64 * 1024,
       'Octets of the transcript of one SMTP or POP3 session, held in memory until it ends; what comes beyond is left out and the transcript says so. Enough for some 300 mails or 600 retrievals on one connection; an event is at most 900 KiB.',
+    ),
+    diskReserve: setting(
+      size(0, 1024 * 1024 * MiB),
+      512 * MiB,
+      'Room on the disks of data, vault and keys below which /readyz says that the gateway is not ready. Mail is received until a disk is full, and put off then; this is the time to act.',
     ),
   },
 }

@@ -9,19 +9,24 @@ import { sendProblem } from './problem.ts'
 /** Names the local user in the log. Believed, because whoever can read the token may do everything anyway. */
 export const userHeader = 'sealpost-user'
 
-/** Open to everybody: says only whether the gateway is well. */
+/** Open to everybody: whether the process lives, and whether the gateway does its work. */
 export const healthPath = '/healthz'
+export const readyPath = '/readyz'
+/** Open to everybody where the configuration says so. */
+export const metricsPath = '/metrics'
 
 export type Authentication = {
   readonly token: Secret
   readonly refused: (source: string, kind: string) => void
+  readonly metricsAreOpen: boolean
 }
 
-/** RFC 6750 §2.1: every request but the one for health carries the token, those for paths that do not exist too. */
-export const requireToken = (app: FastifyInstance, { token, refused }: Authentication): void => {
+/** RFC 6750 §2.1: every request but those for open paths carries the token, those for paths that do not exist too. */
+export const requireToken = (app: FastifyInstance, { token, refused, metricsAreOpen }: Authentication): void => {
   const wanted = digest(token.reveal())
+  const open = new Set([healthPath, readyPath, ...(metricsAreOpen ? [metricsPath] : [])])
   app.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.url === healthPath || carries(request, wanted)) return
+    if (open.has(request.routeOptions.url ?? '') || carries(request, wanted)) return
     refused(request.ip, 'api-token')
     return sendProblem(reply.header('www-authenticate', 'Bearer realm="Sealpost"'), new GatewayError('not-authorized'))
   })

@@ -9,12 +9,13 @@ import type { Moment } from '../core/moment.ts'
 import type { EventLog, Logger } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Answer, Question } from '../history.ts'
+import type { Observation } from '../metrics/observation.ts'
 import type { Mailboxes } from '../mailboxes.ts'
 import type { Retention } from '../retention.ts'
 import type { Proxies } from '../proxy/connect.ts'
 import type { ViewsStatus } from '../storage/viewsState.ts'
 import type { OpenMessage } from '../openMessage.ts'
-import { healthPath, requireToken } from './authentication.ts'
+import { healthPath, readyPath, requireToken } from './authentication.ts'
 import { clientSetupRoutes } from './clientSetupRoutes.ts'
 import { eventRoutes } from './eventRoutes.ts'
 import { healthRoutes } from './healthRoutes.ts'
@@ -53,6 +54,10 @@ export type AdminApi = {
     /** Throws `proxy-off` or `proxy-target` for a server that the mailbox's mail clients may not reach. */
     mustReach: Proxies['mustReach']
   }
+  /** What the gateway tells those who watch over it; see `Observation`. */
+  readonly observation: Observation
+  /** Whether /metrics needs no token. */
+  readonly metricsAreOpen: boolean
   refused(source: string, kind: string): void
   readonly logger: Logger
 }
@@ -111,7 +116,7 @@ const description = (version: string) => ({
   info: {
     title: 'Sealpost admin API',
     version,
-    description: `Every path but ${healthPath} needs the token. Failures are problem details (RFC 9457) with a stable \`code\`.`,
+    description: `Every path but ${healthPath} and ${readyPath} needs the token. Failures are problem details (RFC 9457) with a stable \`code\`.`,
   },
   components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
   security: [{ token: [] }],

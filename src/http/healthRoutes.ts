@@ -1,28 +1,49 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { healthPath } from './authentication.ts'
+import { healthPath, metricsPath, readyPath } from './authentication.ts'
 import type { AdminApi } from './buildApp.ts'
-import { ViewsState } from './statusRoutes.ts'
+import { problems } from './problem.ts'
 
-const Health = Type.Object({
-  status: Type.Union([Type.Literal('ok'), Type.Literal('degraded')]),
-  views: ViewsState,
+const Health = Type.Object({ status: Type.Literal('ok') })
+const Readiness = Type.Object({
+  status: Type.Union([Type.Literal('ready'), Type.Literal('not-ready')]),
+  checks: Type.Array(
+    Type.Object({
+      name: Type.String({ description: 'log, vault, keys, disk, views or certificate.' }),
+      ok: Type.Boolean(),
+      detail: Type.String(),
+    }),
+  ),
 })
+/** prometheus.io/docs/instrumenting/exposition_formats */
+const metricsType = 'text/plain; version=0.0.4; charset=utf-8'
 
 // Fastify's plugins are asynchronous, and types them so.
 // eslint-disable-next-line @typescript-eslint/require-await
-export const healthRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { views }) => {
-  const schema = {
-    summary: 'Whether the gateway is well',
+export const healthRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { observation, metricsAreOpen }) => {
+  const health = { summary: 'The process lives', security: [], response: { 200: Health } }
+  app.get(healthPath, { schema: health }, () => ({ status: 'ok' as const }))
+
+  const ready = {
+    summary: 'Whether the gateway does its work, point by point',
     description:
-      'Degraded means that what has been received may not be visible yet; nothing is lost, and more is received. ' +
-      '/v1/status says why.',
+      '503 when a check is not well. Mail may be received all the same, and nothing is lost: senders are put off where it ' +
+      'cannot be. /v1/status says more of the views.',
     security: [],
-    response: { 200: Health, 503: Health },
+    response: { 200: Readiness, 503: Readiness },
   }
-  app.get(healthPath, { schema }, async (_, reply) => {
-    const { state } = views.status()
-    const live = state === 'live'
-    return reply.code(live ? 200 : 503).send({ status: live ? 'ok' : 'degraded', views: state })
+  app.get(readyPath, { schema: ready }, async (_, reply) => {
+    const checks = [...(await observation.checks())]
+    const well = checks.every(({ ok }) => ok)
+    return reply.code(well ? 200 : 503).send({ status: well ? 'ready' : 'not-ready', checks })
   })
+
+  const metrics = {
+    summary: 'Everything that is measured, as Prometheus reads it',
+    ...(metricsAreOpen && { security: [] }),
+    response: { 200: { content: { [metricsType]: { schema: Type.String() } } }, ...problems },
+  }
+  app.get(metricsPath, { schema: metrics }, async (_, reply) =>
+    reply.type(metricsType).send(await observation.metrics()),
+  )
 }

@@ -37,6 +37,8 @@ export type Pop3Deps = {
 
 export type Pop3Server = {
   readonly addresses: readonly Pop3Listener[]
+  /** Connections that are not over. */
+  connections(): number
   /**
    * Accepts nobody new, closes who is waiting, lets running commands finish for so many milliseconds, then closes
    * everybody.
@@ -72,6 +74,7 @@ export const startPop3 = async (deps: Pop3Deps): Promise<Pop3Server> => {
 
   return {
     addresses,
+    connections: () => connections.size,
     close: async (graceMs) => {
       const closed = servers.map(closeServer)
       for (const connection of connections.values()) connection.drain()

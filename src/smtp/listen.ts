@@ -18,6 +18,8 @@ export type SmtpListener = {
 export type Smtp = {
   /** Where it listens, with the ports that the system chose. */
   readonly addresses: readonly SmtpListener[]
+  /** Connections whose socket is not closed. */
+  connections(): number
   /** New connections get what `tls` gives now. */
   setTls(): void
   /**
@@ -66,7 +68,12 @@ export const listenSmtp = async (parts: ListenParts): Promise<Smtp> => {
       servers.push(server)
       addresses.push({ ...listener, port: await listen(server, listener) })
     }
-    return { addresses, setTls: () => servers.forEach((server) => server.updateSecureContext(tls())), close }
+    return {
+      addresses,
+      connections: () => open.size,
+      setTls: () => servers.forEach((server) => server.updateSecureContext(tls())),
+      close,
+    }
   } catch (error) {
     await close(0)
     throw error

@@ -51,6 +51,9 @@ const remoteCause = (description: string) => {
   return Object.assign(new Error(message), { stack: [message, ...stack].join('\n') })
 }
 
+/** A way to call, and how many calls have not been answered yet. */
+export type Calls<M extends Methods> = Call<M> & { waiting(): number }
+
 /** Answers the calls that arrive at `port`. If the methods cannot be had, that is the answer to every call. */
 export const answerCalls = (port: MessagePort, open: () => Methods | Promise<Methods>): void => {
   const opened = Promise.try(open)
@@ -71,7 +74,7 @@ export const answerCalls = (port: MessagePort, open: () => Methods | Promise<Met
 type Pending = { resolve(value: unknown): void; reject(error: unknown): void }
 
 /** Calls the other side of `worker`. When it dies, everything that waits and everything to come is refused. */
-export const callsTo = <M extends Methods>(worker: Worker): Call<M> => {
+export const callsTo = <M extends Methods>(worker: Worker): Calls<M> => {
   const pending = new Map<number, Pending>()
   let next = 0
   let dead: GatewayError | undefined
@@ -87,7 +90,7 @@ export const callsTo = <M extends Methods>(worker: Worker): Call<M> => {
     for (const waiting of pending.values()) waiting.reject(new GatewayError('outcome-unknown', { cause: dead }))
     pending.clear()
   })
-  return (method, args, transfer = []) => {
+  const call: Call<M> = (method, args, transfer = []) => {
     if (dead) return Promise.reject(dead)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const id = next++
@@ -95,4 +98,5 @@ export const callsTo = <M extends Methods>(worker: Worker): Call<M> => {
     worker.postMessage({ id, method, args }, transfer)
     return promise as Promise<never>
   }
+  return Object.assign(call, { waiting: () => pending.size })
 }

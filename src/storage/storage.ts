@@ -9,7 +9,7 @@ import { type Call, callsTo } from './calls.ts'
 import { nextPiece, type Piece, pieceSize } from './octets.ts'
 import { octetsPassed } from './sweep.ts'
 import { startThread } from './thread.ts'
-import type { StorageMethods, StoragePlace } from './storageThread.ts'
+import type { Conditions, StorageMethods, StoragePlace } from './storageThread.ts'
 
 /** The storage thread as the main thread sees it. Every method answers as the port or use case it is named after. */
 export type Storage = {
@@ -28,6 +28,10 @@ export type Storage = {
   remove(objects: readonly VaultKey[]): Promise<void>
   /** The sealed object as it lies in the vault. */
   sealed(object: VaultKey): AsyncGenerator<Uint8Array, void, undefined>
+  /** How the directories are to which it writes; `data` is one more to look at. */
+  conditions(data: string): Promise<Conditions>
+  /** Calls that the thread has not answered yet. */
+  waiting(): number
   /** Called once if the thread dies: nothing can be stored any more, the process must stop. */
   onFailure(listener: (error: unknown) => void): void
   close(): Promise<void>
@@ -75,6 +79,8 @@ export const startStorage = async (
       const id = ++stream
       return pieces(call, id, () => call('sealedBegin', { stream: id, object }))
     },
+    conditions: (data) => call('conditions', { data }),
+    waiting: call.waiting,
     onFailure: (listener) => worker.on('error', listener),
     close: async () => {
       await call('close', undefined)

@@ -6,6 +6,8 @@ import type { MailboxId, Position, SessionId, VaultKey } from '../core/ids.ts'
 import { type Append, systemClock } from '../core/ports.ts'
 import { Secret } from '../core/secret.ts'
 import type { StreamName } from '../core/streams.ts'
+import { type Condition, conditionOf } from '../disk/condition.ts'
+import { markOf } from '../disk/mark.ts'
 import { createIdentity, identityFile, unlockIdentities } from '../keys/identities.ts'
 import { keyFiles } from '../keys/keyFiles.ts'
 import { type LogPlace, openLog } from '../log/openLog.ts'
@@ -26,6 +28,9 @@ export type StoragePlace = {
   readonly keysDir: string
   readonly node: string
 }
+
+/** Where the gateway writes. */
+export type Conditions = Readonly<Record<'data' | 'vault' | 'keys', Condition>>
 
 /** A failed fsync leaves what is on the disk unknown: the process must stop, and what is durable is read again. */
 const onFatal = (error: unknown) => {
@@ -59,6 +64,7 @@ export const storageMethods = async (place: StoragePlace) => {
   const incoming = new Map<number, Incoming>()
   const outgoing = new Map<number, AsyncIterator<Uint8Array>>()
   const turn = inHalves(turnsAtLeast)
+  const marks = { vault: markOf(place.vault.dir), keys: markOf(place.keysDir) }
 
   const next = async (stream: number) => {
     const chunks = outgoing.get(stream)
@@ -147,6 +153,12 @@ export const storageMethods = async (place: StoragePlace) => {
       outgoing.delete(q.stream)
       await chunks?.return?.()
     },
+
+    conditions: (q: { data: string }): Conditions => ({
+      data: conditionOf(q.data),
+      vault: conditionOf(place.vault.dir, marks.vault),
+      keys: conditionOf(place.keysDir, marks.keys),
+    }),
 
     close: async () => {
       await log.close()

@@ -6,12 +6,14 @@ import type { ProjectorReport } from './projector.ts'
 import { type Progress, progressLog } from './viewsProgress.ts'
 import { visibility, type Visibility } from './visibility.ts'
 
+/**
+ * `behind`: they are being built, mail is received meanwhile. `stalled`: the disk is in the way, it goes on by itself.
+ * `stopped`: nothing is folded until the next start.
+ */
+export const viewsStates = ['live', 'behind', 'stalled', 'stopped', 'closed'] as const
+
 export type ViewsStatus = {
-  /**
-   * `behind`: they are being built, mail is received meanwhile. `stalled`: the disk is in the way, it goes on by itself.
-   * `stopped`: nothing is folded until the next start.
-   */
-  readonly state: 'live' | 'behind' | 'stalled' | 'stopped' | 'closed'
+  readonly state: (typeof viewsStates)[number]
   /** Everything up to here is in the views. */
   readonly position: Position
   readonly reason: string | undefined

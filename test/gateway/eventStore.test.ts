@@ -181,7 +181,7 @@ test('a store that is killed under load loses no acknowledged mail; meanwhile pe
 
   await delay(200)
   await store.kill()
-  await until(async () => (await get(gateway.ports.admin, '/healthz')).statusCode === 503, 'the API says so')
+  await until(async () => (await get(gateway.ports.admin, '/readyz')).statusCode === 503, 'the API says so')
   const stranger = await smtpClient(gateway.ports.smtp)
   assert.match(await stranger.deliver(address.replace(/^mbx-./, 'mbx-z'), mailOf('nobody')), /^4/)
   await stranger.quit()
@@ -194,7 +194,7 @@ test('a store that is killed under load loses no acknowledged mail; meanwhile pe
   )
   assert.match(refused, /try again later/)
   await store.start()
-  await until(async () => (await get(gateway.ports.admin, '/healthz')).statusCode === 200, 'it goes on')
+  await until(async () => (await get(gateway.ports.admin, '/readyz')).statusCode === 200, 'it goes on')
   const before = acknowledged.size
   await until(() => acknowledged.size > before, 'mail is taken again')
   isOver = true

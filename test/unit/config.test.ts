@@ -51,7 +51,7 @@ test('without file and variables every key has its default', () => {
     smtps: { port: 2465 },
     pop3: { host: '::', port: 2110 },
     pop3s: { port: 2995 },
-    admin: { host: '127.0.0.1', port: 8450 },
+    admin: { host: '127.0.0.1', port: 8450, metrics: 'token' },
     log: { engine: 'sqlite', url: undefined },
     vault: { engine: 'packs', dir: undefined },
     keys: { dir: undefined },
@@ -80,6 +80,7 @@ test('without file and variables every key has its default', () => {
       badCommands: 20,
       maildropLease: 60,
       transcript: 65_536,
+      diskReserve: 536_870_912,
     },
   })
 })
@@ -126,6 +127,7 @@ test('every key can be said in the file', () => {
     [admin]
     host = "localhost"
     port = 0
+    metrics = "open"
     [log]
     engine = "eventstoredb"
     url = "esdb://node1.example.com:2113"
@@ -158,7 +160,8 @@ test('every key can be said in the file', () => {
     pop3Idle = 3600
     historyQuestions = 1
     badCommands = 5
-    maildropLease = "2m"`
+    maildropLease = "2m"
+    diskReserve = "2GiB"`
   assert.equal(load({ toml }), {
     gateway: { domain: 'archive.example.com', data: '/var/lib/sealpost', node: 'gw-1', logLevel: 'off' },
     smtp: { host: '192.0.2.1', port: 25, tlsPort: 465, postmaster: 'mbx-0123456789abcdef0123456789abcdef' },
@@ -166,7 +169,7 @@ test('every key can be said in the file', () => {
     smtps: { port: 465 },
     pop3: { host: '2001:db8::1', port: 'off' },
     pop3s: { port: 995 },
-    admin: { host: 'localhost', port: 0 },
+    admin: { host: 'localhost', port: 0, metrics: 'open' },
     log: { engine: 'eventstoredb', url: new Secret('esdb://node1.example.com:2113') },
     vault: { engine: 'files', dir: '/mnt/vault' },
     keys: { dir: '/mnt/keys' },
@@ -195,6 +198,7 @@ test('every key can be said in the file', () => {
       badCommands: 5,
       maildropLease: 120,
       transcript: 65_536,
+      diskReserve: 2_147_483_648,
     },
   })
 })
@@ -258,6 +262,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'pop3s.port': ['"none"'],
   'admin.host': ['"http://localhost"'],
   'admin.port': ['-8450'],
+  'admin.metrics': ['true', '"public"'],
   'log.engine': ['"kurrentdb"', 'true'],
   'log.url': ['""', '2113', '"http://localhost:2113"'],
   'vault.engine': ['""', '"s3"', '1'],
@@ -296,6 +301,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'limits.badCommands': ['0', 'inf'],
   'limits.maildropLease': ['4', '"2h"'],
   'limits.transcript': ['0', '1023', '"1MiB"', '"64"'],
+  'limits.diskReserve': ['-1', '"2TiB"', '"5%"'],
 }
 
 test('every key is among those whose bad values are tried', () => {

@@ -14,7 +14,7 @@ test.after(async () => {
   world.close()
 })
 
-const { calls, said, viewsAre, mailboxExists, messageExists } = world
+const { calls, said, viewsAre, checksAre, mailboxExists, messageExists } = world
 const ask = (method: 'GET' | 'POST' | 'PUT', url: string, { headers, ...options }: InjectOptions = {}) =>
   app.inject({ method, url, headers: { authorization: `Bearer ${token}`, ...headers }, ...options })
 
@@ -52,6 +52,7 @@ const routes: readonly (readonly ['GET' | 'POST' | 'PUT', string, string, object
   ['GET', '/v1/messages/{id}/sealed', `/v1/messages/${id}/sealed`],
   ['POST', '/v1/messages/{id}/open', `/v1/messages/${id}/open`, { password }],
   ['POST', '/v1/messages/{id}/restore', `/v1/messages/${id}/restore`],
+  ['GET', '/metrics', '/metrics'],
   ['GET', '/v1/status', '/v1/status'],
   ['GET', '/v1/events', '/v1/events'],
   ['GET', '/v1/history/mailboxes', '/v1/history/mailboxes'],
@@ -89,27 +90,46 @@ test('the OpenAPI document describes every route but itself, and no other', asyn
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/(?<=.)\/$/, '')}`),
   )
   const expected = routes.map(([method, route]) => `${method} ${route}`).filter((route) => !route.includes('openapi'))
-  assert.equal(described.sort(), [...expected, 'GET /healthz'].sort())
+  assert.equal(described.sort(), [...expected, 'GET /healthz', 'GET /readyz'].sort())
   const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods))
   assert.ok(operations.every(({ responses }) => Object.keys(responses).some((status) => status.startsWith('2'))))
 })
 
-test('the OpenAPI document is what the app itself answers with: the health path needs no token there either', async () => {
+test('the OpenAPI document is what the app itself answers with: health and readiness need no token there either', async () => {
   const { paths, security } = (await ask('GET', '/v1/openapi.json')).json<{
     paths: Record<string, { get: { security: unknown } }>
     security: unknown
   }>()
-  assert.equal(paths['/healthz']?.get.security, [])
+  for (const path of ['/healthz', '/readyz']) assert.equal(paths[path]?.get.security, [])
   assert.equal(security, [{ token: [] }])
 })
 
-test('health needs no token and says no more than whether all is well', async () => {
-  const well = await app.inject({ url: '/healthz' })
-  assert.equal([well.statusCode, well.json()], [200, { status: 'ok', views: 'live' }])
-  viewsAre({ state: 'stalled' })
-  const ill = await app.inject({ url: '/healthz' })
-  assert.equal([ill.statusCode, ill.json()], [503, { status: 'degraded', views: 'stalled' }])
+test('that the process lives is told without a token, whatever the views are', async () => {
+  viewsAre({ state: 'stopped' })
+  const answer = await app.inject({ url: '/healthz' })
+  assert.equal([answer.statusCode, answer.json()], [200, { status: 'ok' }])
   assert.equal(calls, [])
+})
+
+test('readiness needs no token, and is 503 as soon as one check is not well', async () => {
+  const log = { name: 'log', ok: true, detail: 'it answers' } as const
+  const ready = await app.inject({ url: '/readyz' })
+  assert.equal([ready.statusCode, ready.json()], [200, { status: 'ready', checks: [log] }])
+  const views = { name: 'views', ok: false, detail: 'they are stalled' } as const
+  checksAre(log, views)
+  const notReady = await app.inject({ url: '/readyz' })
+  assert.equal([notReady.statusCode, notReady.json()], [503, { status: 'not-ready', checks: [log, views] }])
+  assert.equal(calls, [])
+})
+
+test("metrics are Prometheus' text, and need no token only where the configuration says so", async () => {
+  const answer = await ask('GET', '/metrics')
+  assert.is(answer.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
+  assert.is(answer.body, 'sealpost_messages_received_total 1\n')
+  const open = await buildApp({ ...world.api, metricsAreOpen: true })
+  assert.is((await open.inject({ url: '/metrics' })).statusCode, 200)
+  isProblem(await open.inject({ url: '/v1/status' }), 401, 'not-authorized')
+  await open.close()
 })
 
 test('the status says how far the views are, and which event has stopped them', async () => {

@@ -11,6 +11,7 @@ import type { EventLog } from '../../src/core/ports.ts'
 import { openHistory } from '../../src/history.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
 import type { Change } from '../../src/mailboxes.ts'
+import type { Check } from '../../src/metrics/readiness.ts'
 import type { ViewsStatus } from '../../src/storage/viewsState.ts'
 import type { Opening } from '../../src/openMessage.ts'
 
@@ -37,6 +38,8 @@ export const doubles = () => {
     mailboxesKnown: true,
   }
   let status = live
+  const well: Check = { name: 'log', ok: true, detail: 'it answers' }
+  let checks = [well]
   let unreadable: EventPlace | undefined
 
   const happened = (stream: StreamName, fact: Fact, at = created, by: Partial<Metadata> = {}) => {
@@ -159,12 +162,18 @@ export const doubles = () => {
         if (server.endsWith('.org')) throw new GatewayError('proxy-target')
       },
     },
+    observation: {
+      checks: () => Promise.resolve(checks),
+      metrics: () => Promise.resolve('sealpost_messages_received_total 1\n'),
+    },
+    metricsAreOpen: false,
     refused: (source, kind) => note('refused', source, kind),
     logger: { info: say, warn: say, error: say },
   }
   const reset = () => {
     for (const list of [events, calls, said]) list.length = 0
     status = live
+    checks = [well]
     unreadable = undefined
     history.close()
     history = openHistory({ log, domain: 'archive.example.com' })
@@ -185,6 +194,7 @@ export const doubles = () => {
       unreadable = { position, stream: 'gateway-x', revision: 0, type: 'MessageForwarded' }
     },
     viewsAre: (next: Partial<ViewsStatus>) => (status = { ...live, ...next }),
+    checksAre: (...next: Check[]) => (checks = next),
     close: () => {
       history.close()
       db.close()

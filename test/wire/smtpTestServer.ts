@@ -48,6 +48,7 @@ export const limits: Limits = {
   badCommands: 10,
   maildropLease: 60,
   transcript: 64 * 1024,
+  diskReserve: 0,
 }
 
 type Wish = Partial<Omit<SmtpDeps, 'limits'>> & {

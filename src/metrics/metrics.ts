@@ -1,0 +1,128 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Archive } from '../archive.ts'
+import { asGatewayError } from '../core/errors.ts'
+import { viewsStates, type ViewsStatus } from '../storage/viewsState.ts'
+import type { Check } from './readiness.ts'
+
+/** What is looked up when somebody asks. Octets, seconds; undefined is not shown. */
+export type Readings = {
+  readonly checks: readonly Check[]
+  readonly sessions: Readonly<Record<'smtp' | 'submission' | 'pop3', number>>
+  readonly storageCalls: number
+  readonly viewsState: ViewsStatus['state']
+  readonly viewsLag: number | undefined
+  /** Of the oldest message in any maildrop; 0 when all are empty. */
+  readonly undrainedAge: number | undefined
+  readonly stored: Readonly<Record<'log' | 'vault', number | undefined>>
+  readonly free: Readonly<Record<'data' | 'vault' | 'keys', number | undefined>>
+  readonly certificateExpires: Date
+}
+
+export type Metrics = {
+  /** The same archive, counted: its messages, their octets, and the seconds from the end of the data to the receipt. */
+  counted(archive: Archive): Archive
+  /** One more refusal. `kind` is a word of the program's, never anything that a peer has typed. */
+  refused(kind: string): void
+  /** Prometheus' text format 0.0.4. */
+  text(readings: Readings): Promise<string>
+}
+
+/** Seconds: two flushes of a good disk are some milliseconds; a sender gives up after ten minutes (RFC 5321 §4.5.3.2.6). */
+const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/** No label has a value that peers, mailboxes or administrators choose, so their number is bounded by the program. */
+export const createMetrics = (build: { readonly version: string; readonly node: string }): Metrics => {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
+    new Counter({ name, help, labelNames, registers })
+  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
+    new Gauge({ name, help, labelNames, registers })
+
+  gauge('sealpost_build_info', 'Always 1; the labels say which program this is.', 'version', 'node').set(build, 1)
+  const received = counter('sealpost_messages_received_total', 'Messages sealed, recorded and acknowledged.')
+  const octets = counter('sealpost_received_bytes_total', 'Their octets, before sealing.')
+  const failed = counter('sealpost_messages_failed_total', 'Messages put off or refused after their data.', 'code')
+  const help = 'From the end of the data until the message is sealed and recorded: what the sender waits for its 250.'
+  const seconds = new Histogram({ name: 'sealpost_acknowledge_seconds', help, buckets, registers })
+  const refusals = counter('sealpost_refusals_total', 'Logins, recipients, commands and connections refused.', 'kind')
+  const show = readingGauges(gauge)
+  const showProcess = processGauges(gauge, counter)
+
+  return {
+    counted: (archive) => ({
+      receive: async (delivery, body) => {
+        let ended = performance.now()
+        try {
+          const receipt = await archive.receive(
+            delivery,
+            untilEnd(body, () => (ended = performance.now())),
+          )
+          received.inc()
+          octets.inc(receipt.size)
+          seconds.observe((performance.now() - ended) / 1000)
+          return receipt
+        } catch (error) {
+          failed.inc({ code: asGatewayError(error).code })
+          throw error
+        }
+      },
+    }),
+    refused: (kind) => refusals.inc({ kind }),
+    text: (readings) => {
+      show(readings)
+      showProcess()
+      return registry.metrics()
+    },
+  }
+}
+
+type MakeCounter = <L extends string>(name: string, help: string, ...labelNames: L[]) => Counter<L>
+type MakeGauge = <L extends string>(name: string, help: string, ...labelNames: L[]) => Gauge<L>
+
+const readingGauges = (gauge: MakeGauge) => {
+  const check = gauge('sealpost_check_ok', 'Of each check of /readyz: 1 when it is well, 0 when not.', 'check')
+  const sessions = gauge('sealpost_sessions', 'Connections of peers, with TLS from the first byte or not.', 'protocol')
+  const calls = gauge('sealpost_storage_calls_waiting', 'Calls that the storage thread has not answered yet.')
+  const state = gauge('sealpost_views_state', 'The state in which the views are is 1, the others 0.', 'state')
+  const lag = gauge('sealpost_views_lag_seconds', 'For how long the views lack an event of the log, at the least.')
+  const age = gauge(
+    'sealpost_undrained_age_seconds',
+    'Age of the oldest message in any maildrop; 0 when all are empty.',
+  )
+  const stored = gauge('sealpost_stored_bytes', 'Octets of the log and of the vault on this machine.', 'what')
+  const free = gauge('sealpost_disk_free_bytes', 'Room where the gateway writes.', 'place')
+  const expires = gauge('sealpost_certificate_expiry_timestamp_seconds', 'When the certificate expires.')
+  return (readings: Readings) => {
+    for (const { name, ok } of readings.checks) check.set({ check: name }, ok ? 1 : 0)
+    for (const [protocol, open] of Object.entries(readings.sessions)) sessions.set({ protocol }, open)
+    for (const name of viewsStates) state.set({ state: name }, name === readings.viewsState ? 1 : 0)
+    for (const [what, size] of Object.entries(readings.stored)) if (size !== undefined) stored.set({ what }, size)
+    for (const [place, room] of Object.entries(readings.free)) if (room !== undefined) free.set({ place }, room)
+    calls.set(readings.storageCalls)
+    // What cannot be told just now is no number, and not the one of before.
+    lag.set(readings.viewsLag ?? NaN)
+    age.set(readings.undrainedAge ?? NaN)
+    expires.set(readings.certificateExpires.getTime() / 1000)
+  }
+}
+
+/** Under the names that every Prometheus client uses. */
+const processGauges = (gauge: MakeGauge, counter: MakeCounter) => {
+  gauge('process_start_time_seconds', 'When the process started.').set(Date.now() / 1000 - process.uptime())
+  const resident = gauge('process_resident_memory_bytes', 'Memory of the process, all threads.')
+  const cpu = counter('process_cpu_seconds_total', 'Time of processors that the process has used.')
+  let counted = 0
+  return () => {
+    const { user, system } = process.cpuUsage()
+    resident.set(process.memoryUsage.rss())
+    cpu.inc((user + system) / 1e6 - counted)
+    counted = (user + system) / 1e6
+  }
+}
+
+/** The body, and a word at its end. */
+async function* untilEnd(body: AsyncIterable<Uint8Array>, onEnd: () => void) {
+  yield* body
+  onEnd()
+}
