@@ -41,7 +41,7 @@ export const logPlaceOf = ({ gateway, log: { engine, url } }: Pick<Config, 'gate
     ? { engine, url: url.reveal() }
     : { engine: 'sqlite', file: pathsIn(gateway.data).log }
 
-type Places = ReturnType<typeof placesOf>
+export type Places = ReturnType<typeof placesOf>
 
 const directories = (judge: typeof recognise) => (places: Places) => {
   const { vault, vaultId, keys, keysId } = places

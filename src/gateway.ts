@@ -5,6 +5,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { maildropOf } from '../projections/maildrops.ts'
 import { listMailboxes, mailboxNamed } from '../projections/mailboxes.ts'
 import { recordedFrom } from '../projections/messages.ts'
+import { createBackups } from './backup/backups.ts'
+import { pausable } from './backup/pausable.ts'
 import { type Config, configSha256 } from './config.ts'
 import { currentMailboxes } from './currentMailboxes.ts'
 import { asGatewayError, GatewayError } from './core/errors.ts'
@@ -249,17 +251,24 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     cleanup.push(() => pop3.close(grace))
 
     const { visible, reader } = views
+    const destruction = pausable()
     const retention = createRetention({
       log,
       stamp,
       views: { visible, reader, ...knownMailboxes(reader) },
-      remove: (objects) => storage.remove(objects),
+      remove: (objects) => destruction.through(() => storage.remove(objects)),
       clock,
       grace: config.retention.grace,
       cause: { ...cause, causationId: started.event },
     })
     const sweeper = startSweeper({ retention, ready: visible(started.position), every: config.retention.sweep, logger })
     cleanup.push(() => sweeper.close())
+    const backups = createBackups({
+      source: place.engine === 'sqlite' ? { places: paths, vault: vault.engine } : undefined,
+      pauseDestruction: destruction.pause,
+      logger,
+    })
+    cleanup.push(() => backups.close())
 
     const token = new Secret(randomBytes(32).toString('base64url'))
     const api: AdminApi = {
@@ -281,6 +290,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       sealed: (object) => storage.sealed(object),
       open: createOpenMessage({ storage, login }),
       mailClients: { listening: () => listening, mustReach: proxies.mustReach },
+      backups,
       observation: observe({
         metrics,
         log,
@@ -313,7 +323,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     storage.onFailure(over.reject)
     const stop = async (reason: string) => {
       // In the order of the way in: nobody new, what runs comes to its end, then what it needs.
-      await Promise.all([smtp.close(grace), submission.close(grace), pop3.close(grace), admin.close()])
+      await Promise.all([backups.close(), smtp.close(grace), submission.close(grace), pop3.close(grace), admin.close()])
       await refusals.close()
       await recordGateway({ log, stamp, cause, node })({ type: 'GatewayStopped', data: { reason } }).catch(
         (error: unknown) => {

@@ -1,3 +1,5 @@
+import { backup } from './backup.ts'
+import { backupVerify } from './backupVerify.ts'
 import type { Command } from './command.ts'
 import { config } from './config.ts'
 import { events } from './events.ts'
@@ -53,5 +55,7 @@ export const commands: readonly Command[] = [
   replaySession,
   replay,
   fsck,
+  backup,
+  backupVerify,
   config,
 ]

@@ -3,6 +3,7 @@ import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/typ
 import fastify from 'fastify'
 import type { ViewReader } from '../../projections/projection.ts'
 import type { Listening } from '../clientSetup.ts'
+import type { Backups } from '../backup/backups.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type MailboxId, newSessionId, type VaultKey } from '../core/ids.ts'
 import type { Moment } from '../core/moment.ts'
@@ -17,6 +18,7 @@ import type { ViewsStatus } from '../storage/viewsState.ts'
 import type { OpenMessage } from '../openMessage.ts'
 import { healthPath, readyPath, requireToken } from './authentication.ts'
 import { clientSetupRoutes } from './clientSetupRoutes.ts'
+import { backupRoutes } from './backupRoutes.ts'
 import { eventRoutes } from './eventRoutes.ts'
 import { healthRoutes } from './healthRoutes.ts'
 import { historyRoutes } from './historyRoutes.ts'
@@ -54,6 +56,7 @@ export type AdminApi = {
     /** Throws `proxy-off` or `proxy-target` for a server that the mailbox's mail clients may not reach. */
     mustReach: Proxies['mustReach']
   }
+  readonly backups: Pick<Backups, 'make'>
   /** What the gateway tells those who watch over it; see `Observation`. */
   readonly observation: Observation
   /** Whether /metrics needs no token. */
@@ -105,6 +108,7 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   await app.register(messageRoutes, { ...api, prefix: '/v1/messages' })
   await app.register(eventRoutes, { ...api, prefix: '/v1/events' })
   await app.register(historyRoutes, { ...api, prefix: '/v1/history' })
+  await app.register(backupRoutes, { ...api, prefix: '/v1/backups' })
   app.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
   return app
 }

@@ -9,6 +9,8 @@ import { oneAtATime, taken, watchOver } from './watch.ts'
 export type FilesOptions = {
   readonly dir: string
   readonly clock?: Clock
+  /** Nothing is swept, and every change is refused. */
+  readonly readOnly?: boolean
   /** A flush to the disk failed: the vault refuses every change from now on. Called once. The process must stop. */
   readonly onFatal?: (error: unknown) => void
 }
@@ -20,9 +22,15 @@ const deadAfter = 24 * 60 * 60 * 1000
  * The vault as one file per sealed message, in a directory that exists and that several gateways may share. Message ids are random
  * enough that no two gateways ever write the same object; in one process that is checked.
  */
-export const files = ({ dir, clock = systemClock, onFatal = () => undefined }: FilesOptions): Vault => {
-  const watch = watchOver(onFatal)
-  const objects = objectFiles({ root: dir, below: '', sweepBefore: clock.now().getTime() - deadAfter })
+export const files = ({
+  dir,
+  clock = systemClock,
+  readOnly = false,
+  onFatal = () => undefined,
+}: FilesOptions): Vault => {
+  const watch = watchOver(onFatal, readOnly)
+  const sweepBefore = readOnly ? -Infinity : clock.now().getTime() - deadAfter
+  const objects = objectFiles({ root: dir, below: '', sweepBefore })
   const writers = openWriters()
   const alone = oneAtATime(watch.check)
 

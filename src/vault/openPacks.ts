@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../core/ports.ts'
 import { makeDirectoryBelow } from '../disk/durable.ts'
-import { openPack, type Pack, removePack } from './pack.ts'
+import { type Pack, removePack } from './pack.ts'
 
 /** The packs of a directory, of which a few at a time are open. */
 export type OpenPacks = {
@@ -27,8 +27,15 @@ const packName = /^(\d{4}-\d{2}-\d{2})\.db$/
 /** Packs open at once: today's, yesterday's around midnight, and those that an archive client is reading through. */
 const openAtOnce = 4
 
-/** `fail` hears of checkpoints that failed when a pack was closed: nothing is lost by them, the log has it all. */
-export const openPacks = (directory: string, clock: Clock, fail: (error: unknown) => void): OpenPacks => {
+export type OpenPacksParts = {
+  readonly clock: Clock
+  /** How a pack is opened: for reading and writing, or for reading only. */
+  readonly open: (path: string) => Pack
+  /** Hears of checkpoints that failed when a pack was closed: nothing is lost by them, the log has it all. */
+  readonly fail: (error: unknown) => void
+}
+
+export const openPacks = (directory: string, { clock, open: openPack, fail }: OpenPacksParts): OpenPacks => {
   makeDirectoryBelow(dirname(directory), directory)
   // In the order of their last use.
   const open = new Map<string, { readonly pack: Pack; usedAt: number }>()

@@ -63,6 +63,9 @@ export const openPack = (path: string): Pack => {
   }
 }
 
+/** A pack that exists, for reading only. Beside one that was closed well and copied, nothing is made. */
+export const readPack = (path: string): Pack => packOf(new DatabaseSync(path, { readOnly: true }), dirname(path))
+
 const packOf = (db: DatabaseSync, directory: string): Pack => {
   const insert = db.prepare('insert into object (id, sealed) values (?, ?) on conflict do nothing')
   const remove = db.prepare('delete from object where id = ? returning length(sealed) as size')

@@ -7,14 +7,17 @@ import { objectFiles } from './objectFiles.ts'
 import { objectWriter } from './objectWriter.ts'
 import { openWriters } from './openWriters.ts'
 import { openPacks } from './openPacks.ts'
+import { openPack, readPack } from './pack.ts'
 import { keyOf, mayBegin, type Place, placeOf } from './place.ts'
 import { asReadError } from './storageError.ts'
-import { upkeep } from './upkeep.ts'
+import { noUpkeep, upkeep } from './upkeep.ts'
 import { oneAtATime, taken, watchOver } from './watch.ts'
 
 export type PacksOptions = {
   readonly dir: string
   readonly clock?: Clock
+  /** Nothing is tended or swept, and every change is refused. */
+  readonly readOnly?: boolean
   /**
    * A flush to the disk failed: what was promised may be lost, and the vault refuses every change from now on. Called
    * once. The process must stop.
@@ -30,13 +33,18 @@ const listedAtOnce = 1000
  * ones as files. Small ones are written at once on the calling thread, all that have queued in one transaction; large
  * ones asynchronously. One process, and one vault in it, may have the directory.
  */
-export const packs = ({ dir, clock = systemClock, onFatal = () => undefined }: PacksOptions): Vault => {
-  const watch = watchOver(onFatal)
-  const days = openPacks(join(dir, 'packs'), clock, watch.fail)
+export const packs = ({
+  dir,
+  clock = systemClock,
+  readOnly = false,
+  onFatal = () => undefined,
+}: PacksOptions): Vault => {
+  const watch = watchOver(onFatal, readOnly)
+  const days = openPacks(join(dir, 'packs'), { clock, open: readOnly ? readPack : openPack, fail: watch.fail })
   // No other process writes here: every partial file is a dead writer's.
-  const large = objectFiles({ root: dir, below: 'large', sweepBefore: Infinity })
+  const large = objectFiles({ root: dir, below: 'large', sweepBefore: readOnly ? -Infinity : Infinity })
   const group = groupCommit(days, watch)
-  const keeping = upkeep(days, clock, watch.fail)
+  const keeping = readOnly ? noUpkeep : upkeep(days, clock, watch.fail)
   const writers = openWriters()
   const alone = oneAtATime(watch.check)
 

@@ -34,6 +34,9 @@ const wasLeftUntended = (path: string): boolean => {
   return free > 0 || pages <= pagesWhenEmpty || existsSync(`${path}-wal`)
 }
 
+/** Of packs that are only read. */
+export const noUpkeep: Upkeep = { tend: () => undefined, stop: () => undefined }
+
 /** Begins with the packs that an earlier run left untended. `fail` hears of steps that failed. */
 export const upkeep = (packs: OpenPacks, clock: Clock, fail: (error: unknown) => void): Upkeep => {
   const today = () => clock.now().toISOString().slice(0, 10)

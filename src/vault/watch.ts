@@ -3,11 +3,14 @@ import type { Place } from './place.ts'
 import { asStorageError, isFailedSync } from './storageError.ts'
 
 /** The one place that decides whether the vault may go on. */
-export const watchOver = (onFatal: (error: unknown) => void) => {
+export const watchOver = (onFatal: (error: unknown) => void, readOnly = false) => {
   let broken: GatewayError | undefined
   let closed = false
   const checkSound = () => {
     if (broken !== undefined) throw broken
+  }
+  const checkChangeable = () => {
+    if (readOnly) throw new GatewayError('storage-failed', { detail: 'The vault was opened for reading' })
   }
   const checkOpen = () => {
     if (closed) throw new GatewayError('shutting-down')
@@ -27,6 +30,7 @@ export const watchOver = (onFatal: (error: unknown) => void) => {
     checkOpen,
     check: () => {
       checkOpen()
+      checkChangeable()
       checkSound()
     },
   }

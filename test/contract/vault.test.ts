@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -251,5 +251,32 @@ smallDiskTest(
       assert.ok((await get(vault, key)).equals(bytes))
     }),
 )
+
+test('a vault opened for reading is read, refuses every change, and stays as it is to the octet', async () => {
+  const dir = scratch()
+  const [kept, gone] = [keyAt('2025-03-01'), keyAt('2025-03-02')]
+  const before = packs({ dir })
+  for (const key of [kept, gone]) await put(before, key, randomBytes(100_000))
+  await before.close()
+  const files = ['2025-03-01.db', '2025-03-02.db'].map((name) => join(dir, 'packs', name))
+  for (const file of files) {
+    const copy = new DatabaseSync(file)
+    copy.exec('pragma journal_mode = delete')
+    copy.prepare('delete from object where id = ?').run(gone.slice(11))
+    copy.close()
+  }
+  const octets = files.map((file) => readFileSync(file))
+
+  const vault = packs({ dir, readOnly: true })
+  assert.equal(Object.keys(await listed(vault)), [kept])
+  assert.is((await get(vault, kept)).length, 100_000)
+  assert.is(await failure(put(vault, gone, randomBytes(10))), 'storage-failed')
+  assert.is(await failure(vault.remove(kept)), 'storage-failed')
+  await setTimeout(50) // a vault that is tended would remove the empty pack meanwhile
+  await vault.close()
+  assert.equal(readdirSync(join(dir, 'packs')).sort(), ['2025-03-01.db', '2025-03-02.db'])
+  for (const [index, file] of files.entries()) assert.ok(octets[index]?.equals(readFileSync(file)))
+  rmSync(dir, { recursive: true })
+})
 
 test.run()

@@ -53,6 +53,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   dataDirectory: ['core', 'disk'],
   standIn: ['core', 'wire'],
   waiting: ['core'],
+  backup: ['core', 'disk', 'log', 'vault', 'keys', 'storage', 'fsck', 'dataDirectory', 'version'],
   metrics: ['core', 'projections', 'storage'],
   storage: ['core', 'seal', 'disk', 'log', 'vault', 'keys', 'projections', 'archive', 'retrieve', 'history'],
   smtp: ['core', 'wire', 'actors', 'projections', 'proxy', ...useCases],
@@ -66,7 +67,18 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   proxy: ['core', 'wire', 'actors', 'projections', ...useCases],
   offline: ['core', 'log', 'vault', 'keys', 'retrieve', 'allEvents', 'history', 'dataDirectory'],
   fsck: ['core', 'log', 'vault', 'keys', 'allEvents', 'dataDirectory'],
-  commands: ['core', 'config', 'logger', 'gateway', 'offline', 'fsck', 'replaySession', 'dataDirectory', 'version'],
+  commands: [
+    'core',
+    'config',
+    'logger',
+    'gateway',
+    'offline',
+    'fsck',
+    'backup',
+    'replaySession',
+    'dataDirectory',
+    'version',
+  ],
   main: ['commands'],
 }
 

@@ -53,6 +53,7 @@ const routes: readonly (readonly ['GET' | 'POST' | 'PUT', string, string, object
   ['POST', '/v1/messages/{id}/open', `/v1/messages/${id}/open`, { password }],
   ['POST', '/v1/messages/{id}/restore', `/v1/messages/${id}/restore`],
   ['GET', '/metrics', '/metrics'],
+  ['POST', '/v1/backups', '/v1/backups', { directory: '/srv/backup' }],
   ['GET', '/v1/status', '/v1/status'],
   ['GET', '/v1/events', '/v1/events'],
   ['GET', '/v1/history/mailboxes', '/v1/history/mailboxes'],

@@ -162,6 +162,12 @@ export const doubles = () => {
         if (server.endsWith('.org')) throw new GatewayError('proxy-target')
       },
     },
+    backups: {
+      make: (directory) => {
+        note('backup', directory)
+        return Promise.resolve({ directory, files: 3, octets: 1000, position: 7 })
+      },
+    },
     observation: {
       checks: () => Promise.resolve(checks),
       metrics: () => Promise.resolve('sealpost_messages_received_total 1\n'),

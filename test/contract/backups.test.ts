@@ -1,0 +1,83 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createBackups } from '../../src/backup/backups.ts'
+import { makeBackup, partialOf } from '../../src/backup/makeBackup.ts'
+import { systemClock } from '../../src/core/ports.ts'
+import { recogniseDirectories } from '../../src/dataDirectory.ts'
+import { pathsIn } from '../../src/dataDirectory.ts'
+import { sqliteLog } from '../../src/log/sqlite.ts'
+import { codeOf } from '../support/codeOf.ts'
+
+const scratch = mkdtempSync(join(tmpdir(), 'sealpost-backups-'))
+test.after(() => rmSync(scratch, { recursive: true }))
+const logger = { info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** A data directory with an empty log and so many large objects. */
+const dataWith = async (name: string, objects: number) => {
+  const places = pathsIn(join(scratch, name))
+  mkdirSync(join(scratch, name))
+  recogniseDirectories(places)
+  const log = sqliteLog({ file: places.log, clock: systemClock })
+  await log.close()
+  const day = join(places.vault, 'large/2026/03/03')
+  mkdirSync(day, { recursive: true })
+  for (let object = 0; object < objects; object++) writeFileSync(join(day, `${object}.age`), Buffer.alloc(1000, object))
+  return { places, vault: 'packs' } as const
+}
+
+test('nothing is destroyed while a backup is made, and may be again however it ends', async () => {
+  const steps: string[] = []
+  const pauseDestruction = () => {
+    steps.push('paused')
+    return Promise.resolve(() => void steps.push('resumed'))
+  }
+  const backups = createBackups({ source: await dataWith('paused', 2), pauseDestruction, logger })
+  await backups.make(join(scratch, 'first')).then(() => steps.push('made'))
+  assert.is(await codeOf(backups.make(join(scratch, 'first'))), 'request-invalid')
+  assert.equal(steps, ['paused', 'resumed', 'made', 'paused', 'resumed'])
+})
+
+test('one backup is made at a time', async () => {
+  const pauseDestruction = () => Promise.resolve(() => undefined)
+  const backups = createBackups({ source: await dataWith('twice', 200), pauseDestruction, logger })
+  const first = backups.make(join(scratch, 'twice-1'))
+  assert.is(await codeOf(backups.make(join(scratch, 'twice-2'))), 'overloaded')
+  await first
+  assert.not(existsSync(join(scratch, 'twice-2')))
+})
+
+test('a backup that a stop interrupts is given up, and leaves nothing', async () => {
+  const pauseDestruction = () => Promise.resolve(() => undefined)
+  const backups = createBackups({ source: await dataWith('stopped', 5000), pauseDestruction, logger })
+  const directory = join(scratch, 'never')
+  const made = codeOf(backups.make(directory))
+  while (!existsSync(partialOf(directory))) await new Promise((resolve) => setTimeout(resolve, 1))
+  await backups.close()
+  assert.is(await made, 'outcome-unknown')
+  assert.equal(
+    readdirSync(scratch).filter((name) => name.startsWith('never')),
+    [],
+  )
+})
+
+test('a log in a store of its own is not backed up, and it is said what to do', async () => {
+  const pauseDestruction = () => Promise.resolve(() => undefined)
+  const backups = createBackups({ source: undefined, pauseDestruction, logger })
+  const error = await backups.make('/srv/backup').catch((thrown: unknown) => thrown)
+  assert.match(String(error), /EventStoreDB: back the store up by its own means first/)
+})
+
+test('a backup that fails in its middle leaves nothing', async () => {
+  const source = await dataWith('failing', 1)
+  rmSync(source.places.log)
+  assert.is(await codeOf(makeBackup(source, join(scratch, 'failed'))), 'storage-failed')
+  assert.equal(
+    readdirSync(scratch).filter((name) => name.startsWith('failed')),
+    [],
+  )
+})
+
+test.run()
