@@ -174,7 +174,15 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     }
     const archive = metrics.counted(storage.archive)
     const sessions = recordSessions(log, stamp, logger)
-    const login = createLogin({ storage, log, stamp, guard: guessingGuard(clock), refused, logger })
+    const login = createLogin({
+      storage,
+      log,
+      stamp,
+      guard: guessingGuard(clock),
+      refused,
+      recorded: metrics.refused,
+      logger,
+    })
     const named = (name: string) => {
       const mailbox = mailboxNamed(views.reader, domain, name)
       // A view that is behind the log does not prove that there is none.

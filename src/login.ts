@@ -38,16 +38,19 @@ export type LoginParts = {
   readonly guard: GuessingGuard
   /** Counts a refusal that is no event of its own. */
   refused(source: string, kind: string): void
+  /** Counts one that is, for the metrics. */
+  recorded(kind: LoginRefusal): void
   readonly logger: Logger
 }
 
-export const createLogin = ({ storage, log, stamp, guard, refused, logger }: LoginParts): Login => {
+export const createLogin = ({ storage, log, stamp, guard, refused, recorded, logger }: LoginParts): Login => {
   const refuse: Login['refuse'] = ({ mailboxId, remoteAddress, sessionId, cause }, reason) => {
     // The guard bounds how often an address gets this far; beyond it, and for typed nonsense, there are only counts.
     if (mailboxId === undefined || reason === 'too-many-attempts') {
       refused(remoteAddress, reason)
       return
     }
+    recorded(reason)
     const fact: Fact = { type: 'LoginRefused', data: { mailboxId, reason } }
     const events = [stamp(fact, cause)]
     log

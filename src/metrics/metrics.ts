@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Archive } from '../archive.ts'
-import { asGatewayError } from '../core/errors.ts'
+import { asGatewayError, type ErrorCode } from '../core/errors.ts'
 import { viewsStates, type ViewsStatus } from '../storage/viewsState.ts'
 import type { Check } from './readiness.ts'
 
@@ -30,6 +30,16 @@ export type Metrics = {
 /** Seconds: two flushes of a good disk are some milliseconds; a sender gives up after ten minutes (RFC 5321 §4.5.3.2.6). */
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
+/** Failures of the gateway's own, after which a sender tries again. */
+const ownFailures: readonly ErrorCode[] = [
+  'storage-full',
+  'storage-failed',
+  'not-written',
+  'outcome-unknown',
+  'overloaded',
+  'internal',
+]
+
 /** No label has a value that peers, mailboxes or administrators choose, so their number is bounded by the program. */
 export const createMetrics = (build: { readonly version: string; readonly node: string }): Metrics => {
   const registry = new Registry()
@@ -43,6 +53,8 @@ export const createMetrics = (build: { readonly version: string; readonly node: 
   const received = counter('sealpost_messages_received_total', 'Messages sealed, recorded and acknowledged.')
   const octets = counter('sealpost_received_bytes_total', 'Their octets, before sealing.')
   const failed = counter('sealpost_messages_failed_total', 'Messages put off or refused after their data.', 'code')
+  // So that the first of them is seen as an increase.
+  for (const code of ownFailures) failed.inc({ code }, 0)
   const help = 'From the end of the data until the message is sealed and recorded: what the sender waits for its 250.'
   const seconds = new Histogram({ name: 'sealpost_acknowledge_seconds', help, buckets, registers })
   const refusals = counter('sealpost_refusals_total', 'Logins, recipients, commands and connections refused.', 'kind')

@@ -8,6 +8,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { outputOf } from '../peers/program.ts'
 import { peerTest } from '../support/peers.ts'
+import { pop3Client } from '../support/pop3Client.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { startTestGateway } from '../support/testGateway.ts'
 
@@ -51,7 +52,7 @@ test('a gateway is alive and ready without being asked for a token, and keeps it
 })
 
 test('a received mail, a refused recipient and an open session are in the metrics, and nothing that names anybody', async () => {
-  const { address } = await gateway.createMailbox('--name', 'Watched', '--alias', 'watched@example.com')
+  const { address, mailboxId } = await gateway.createMailbox('--name', 'Watched', '--alias', 'watched@example.com')
   const client = await smtpClient(gateway.ports.smtp)
   const mail = Buffer.from('Subject: watched\r\n\r\nbody\r\n')
   const before = await figure('sealpost_received_bytes_total')
@@ -61,6 +62,16 @@ test('a received mail, a refused recipient and an open session are in the metric
   assert.ok(((await figure('sealpost_received_bytes_total')) ?? 0) - (before ?? 0) > mail.length)
   assert.is(await figure('sealpost_acknowledge_seconds_count'), 1)
   assert.is(await figure('sealpost_refusals_total{kind="relay"}'), 1)
+  // One is an event of its own, the other counted only; from two addresses, because one would have to wait.
+  for (const [user, from] of [
+    [mailboxId, '127.0.0.2'],
+    ['nobody', '127.0.0.3'],
+  ] as const) {
+    const guesser = await pop3Client(gateway.ports.pop3s, { from })
+    assert.match(await guesser.login(user, 'guessed'), /^-ERR \[AUTH\]/)
+    await guesser.quit()
+  }
+  assert.is(await figure('sealpost_refusals_total{kind="wrong-password"}'), 2)
   assert.is(await figure('sealpost_sessions{protocol="smtp"}'), 1)
   assert.ok(((await figure('sealpost_undrained_age_seconds')) ?? 0) > 0)
   assert.ok(((await figure('sealpost_stored_bytes{what="log"}')) ?? 0) > 0)

@@ -62,12 +62,12 @@ test('a message that could not be kept is counted by its code, and fails as it d
 
 test('what is read is shown in seconds and octets, and what is not known is not shown', async () => {
   const metrics = made()
-  metrics.refused('password-wrong')
-  metrics.refused('password-wrong')
+  metrics.refused('wrong-password')
+  metrics.refused('wrong-password')
   const lines = linesOf(await metrics.text(readings))
   for (const line of [
     'sealpost_build_info{version="1.2.3",node="26.0.0"} 1',
-    'sealpost_refusals_total{kind="password-wrong"} 2',
+    'sealpost_refusals_total{kind="wrong-password"} 2',
     'sealpost_check_ok{check="log"} 1',
     'sealpost_check_ok{check="disk"} 0',
     'sealpost_sessions{protocol="smtp"} 3',
