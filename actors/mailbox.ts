@@ -1,6 +1,6 @@
 import { setup, transition } from 'xstate'
 
-export type MailboxState = 'absent' | 'active' | 'activeHeld' | 'suspended' | 'suspendedHeld'
+export type MailboxState = 'absent' | 'active' | 'activeHeld' | 'suspended' | 'suspendedHeld' | 'deleted' | 'destroyed'
 
 /** What a mailbox is changed by, each of which is a fact afterwards. */
 export type MailboxAction =
@@ -15,6 +15,8 @@ export type MailboxAction =
   | 'retain'
   | 'restore'
   | 'purge'
+  | 'delete'
+  | 'destroy'
 
 /** A fact of the mailbox's life, as the machine takes it in. */
 export type MailboxChange = {
@@ -30,9 +32,11 @@ export type MailboxChange = {
     | 'retentionSet'
     | 'restored'
     | 'purgeDecided'
+    | 'deleted'
+    | 'destroyed'
 }
 
-/** What may be done in any state of a mailbox that exists, and leaves it in that state. */
+/** What may be done in any state of a mailbox that is not deleted, and leaves it in that state. */
 const always = <S extends MailboxState>(state: S) => ({
   renamed: state,
   aliasesChanged: state,
@@ -58,13 +62,25 @@ export const mailbox = setup({
       description: 'The same, and nothing of it is destroyed',
     },
     suspended: {
-      on: { ...always('suspended'), purgeDecided: 'suspended', resumed: 'active', held: 'suspendedHeld' },
+      on: {
+        ...always('suspended'),
+        purgeDecided: 'suspended',
+        resumed: 'active',
+        held: 'suspendedHeld',
+        deleted: 'deleted',
+      },
       description: 'Mail for it is put off with a 4xx',
     },
     suspendedHeld: {
       on: { ...always('suspendedHeld'), resumed: 'activeHeld', released: 'suspended' },
       description: 'The same, and nothing of it is destroyed',
     },
+    deleted: {
+      // Again, for mail that was on its way when it was deleted.
+      on: { purgeDecided: 'deleted', deleted: 'deleted', destroyed: 'destroyed' },
+      description: 'Nobody sends to it or collects from it; its messages are being destroyed',
+    },
+    destroyed: { description: 'Its messages and its identities are no more' },
   },
 })
 
@@ -80,6 +96,8 @@ const changeBy: Readonly<Record<MailboxAction, MailboxChange>> = {
   retain: { type: 'retentionSet' },
   restore: { type: 'restored' },
   purge: { type: 'purgeDecided' },
+  delete: { type: 'deleted' },
+  destroy: { type: 'destroyed' },
 }
 
 const snapshotIn = (state: MailboxState) => mailbox.resolveState({ value: state })

@@ -18,7 +18,8 @@ export type Hold = { readonly reason: string; readonly since: string }
 export type Mailbox = {
   readonly mailboxId: MailboxId
   readonly name: string
-  readonly state: 'active' | 'suspended'
+  /** `deleted`: what was of it is being destroyed; `destroyed`: that is done. */
+  readonly state: 'active' | 'suspended' | 'deleted' | 'destroyed'
   /** The legal hold under which it is. */
   readonly hold: Hold | undefined
   /** Normalised, in alphabetical order. */
@@ -61,6 +62,7 @@ export const mailboxes: Projection = {
       creationRequest text
     ) strict, without rowid;
     create unique index mailboxInOrder on mailbox (position);
+    create index mailboxDeleted on mailbox (mailboxId) where state = 'deleted';
     create index mailboxByCreationKey on mailbox (creationKey) where creationKey is not null;
     create table mailboxAddress (alias text primary key, mailboxId text not null) strict, without rowid;
     create index mailboxAddressOf on mailboxAddress (mailboxId);`,
@@ -88,6 +90,8 @@ export const mailboxes: Projection = {
     HoldPlaced: (views, { data, revision, metadata }) =>
       putUnder(views, data.mailboxId, { reason: data.reason, since: metadata.at }, revision),
     HoldReleased: (views, { data, revision }) => putUnder(views, data.mailboxId, undefined, revision),
+    MailboxDeleted: (views, { data, revision }) => become(views, data.mailboxId, 'deleted', revision),
+    MailboxDestroyed: (views, { data, revision }) => become(views, data.mailboxId, 'destroyed', revision),
     MailboxRetentionSet: (views, { data, revision }) => {
       mustChange(views.run('update mailbox set grace = ? where mailboxId = ?', data.grace, data.mailboxId))
       reach(views, data.mailboxId, revision)
@@ -173,8 +177,13 @@ export const mailboxCreatedUnder = (
   return row && { mailboxId: row['mailboxId'] as MailboxId, requestSha256: row['creationRequest'] as string }
 }
 
-/** In the order in which they were created. */
+/** The deleted mailboxes of which something may still be there. */
+export const deletedMailboxes = (reader: ViewReader): readonly MailboxId[] =>
+  reader.all("select mailboxId from mailbox where state = 'deleted'").map((row) => row['mailboxId'] as MailboxId)
+
+/** In the order in which they were created, those not that were deleted. */
 export const listMailboxes = (reader: ViewReader, { after = origin, limit }: PageRequest): Page<Mailbox> => {
-  const select = `select ${columns} from mailbox m where m.position > ? order by m.position limit ?`
+  const select = `select ${columns} from mailbox m where m.position > ? and m.state in ('active', 'suspended')
+    order by m.position limit ?`
   return pageOf(reader.all(select, after, limit + 1), limit, toMailbox)
 }

@@ -134,6 +134,11 @@ export const messages: Projection = {
       const mention = mentionOf(event)
       for (const messageId of data.deleted) views.run(update, metadata.at, mention, messageId, data.mailboxId)
     },
+    MailboxDeleted: (views, { data, metadata, ...event }) => {
+      const update = `update message set maildropPosition = null, deletedAt = coalesce(deletedAt, ?), ${mentionAdded}
+        where mailboxId = ? and purge is null and object is not null and relay is not 'pending'`
+      views.run(update, metadata.at, mentionOf(event), data.mailboxId)
+    },
     MessageRestored: (views, { data, position, ...event }) => {
       const update = `update message set maildropPosition = ?, deletedAt = null, ${mentioned}`
       mustChange(views.run(update, position, mentionOf(event), data.messageId, data.mailboxId))
@@ -150,7 +155,8 @@ export const messages: Projection = {
   },
 }
 
-const mentioned = "mentions = coalesce(mentions || ' ', '') || ? where messageId = ? and mailboxId = ?"
+const mentionAdded = "mentions = coalesce(mentions || ' ', '') || ?"
+const mentioned = `${mentionAdded} where messageId = ? and mailboxId = ?`
 const mentionOf = ({ stream, revision }: { readonly stream: StreamName; readonly revision: number }) =>
   `${stream}@${revision}`
 
@@ -221,6 +227,10 @@ export const recordedFrom = (
   const row = reader.get(select, mailboxId, origin)
   return row && { messageId: row['messageId'] as MessageId, content: row['content'] as string }
 }
+
+/** How many messages of the mailbox were sent through the proxy and are not answered yet. */
+export const countPending = (reader: ViewReader, mailboxId: MailboxId): number =>
+  reader.get("select count(*) as n from message where mailboxId = ? and relay = 'pending'", mailboxId)?.['n'] as number
 
 /** Messages from before a position of whose relaying this gateway has not written the outcome, in the order of the log. */
 export const pendingRelays = (

@@ -16,6 +16,13 @@ export const deletedBefore = (
   return reader.all(select, mailboxId, before, limit).map(toPurgeable)
 }
 
+/** Whether the vault may hold anything of the mailbox. The newest are looked at first: what came late is found at once. */
+export const holdsAnything = (reader: ViewReader, mailboxId: MailboxId): boolean => {
+  const select = `select 1 from message
+    where mailboxId = ? and (purge is null or purge = 'decided') order by position desc limit 1`
+  return reader.get(select, mailboxId) !== undefined
+}
+
 /** The next mailbox, in the order of their ids, of which messages have left the maildrop and are still there. */
 export const nextWithDeleted = (reader: ViewReader, after: MailboxId | ''): MailboxId | undefined => {
   const select = `select mailboxId from message

@@ -6,7 +6,7 @@ import type { EventData, Recorded } from './core/events.ts'
 import { type MailboxId, type MessageId, messageOfKey, mintedAt, type VaultKey, vaultKey } from './core/ids.ts'
 import { type Clock, type EventLog, type KeyStore, systemClock, type Vault } from './core/ports.ts'
 import { checkDirectories, claimDataDirectory, logPlaceOf, placesOf } from './dataDirectory.ts'
-import { identityFile } from './keys/identities.ts'
+import { hasIdentities, identityFile, removeIdentities } from './keys/identities.ts'
 import { keyFiles } from './keys/keyFiles.ts'
 import { readLog } from './log/openLog.ts'
 import { openVault } from './vault/openVault.ts'
@@ -16,7 +16,7 @@ export type FsckReport = {
   readonly problems: readonly string[]
   /** One sentence each: harmless leftovers of interrupted work. */
   readonly leftovers: readonly string[]
-  /** Objects without events, or of destroyed messages, that were removed. */
+  /** Objects without events, and what was left of destroyed messages and mailboxes, that were removed. */
   readonly removed: number
   readonly messages: number
   readonly objects: number
@@ -24,7 +24,7 @@ export type FsckReport = {
 
 export type FsckOptions = {
   readonly config: Pick<Config, 'gateway' | 'log' | 'vault' | 'keys'>
-  /** Remove objects of destroyed messages, and those without events that are older than a day. */
+  /** Remove what is left of destroyed messages and mailboxes, and objects without events that are older than a day. */
   readonly repair: boolean
   readonly progress?: (line: string) => void
 }
@@ -67,7 +67,7 @@ type Checked = {
 export const check = async ({ log, vault, keys, clock, repair, progress }: Checked): Promise<FsckReport> => {
   const told = await whatTheLogSays(log)
   progress(`The log names ${told.sealed.size} sealed messages and ${told.identities.length} identities.`)
-  const problems = [...told.problems, ...(await identityProblems(told.identities, keys))]
+  const problems = [...told.problems, ...(await identityProblems(told, keys))]
 
   const unseen = new Map(told.sealed)
   const orphans: VaultKey[] = []
@@ -89,6 +89,9 @@ export const check = async ({ log, vault, keys, clock, repair, progress }: Check
   for (const sealed of unseen.values())
     if (!told.purging.has(sealed.messageId)) problems.push(...(await objectProblems(sealed, vault)))
 
+  const keptIdentities = await identitiesOf(told, keys)
+  if (repair) for (const mailboxId of keptIdentities) await removeIdentities(keys, mailboxId)
+
   const old = orphans.filter((key) => mintedAt(messageOfKey(key)) < clock.now().getTime() - maximumAge)
   if (repair) for (const key of [...old, ...remains]) await vault.remove(key)
   return {
@@ -98,8 +101,12 @@ export const check = async ({ log, vault, keys, clock, repair, progress }: Check
       ...remains.map(
         (key) => `Object ${key}: its message was destroyed (${repair ? 'removed' : '--repair removes it'}).`,
       ),
+      ...keptIdentities.map(
+        (mailboxId) =>
+          `Mailbox ${mailboxId}: it was destroyed, its identity is there (${repair ? 'removed' : '--repair removes it'}).`,
+      ),
     ],
-    removed: repair ? old.length + remains.length : 0,
+    removed: repair ? old.length + remains.length + keptIdentities.length : 0,
     messages: told.sealed.size,
     objects,
   }
@@ -121,6 +128,8 @@ type Told = {
   /** Messages whose objects may be gone: the next sweep of a gateway ends what was begun. */
   readonly purging: ReadonlySet<MessageId>
   readonly purged: ReadonlySet<VaultKey>
+  /** Mailboxes whose identities may be gone, or (true) must be. */
+  readonly deleted: ReadonlyMap<MailboxId, boolean>
   readonly identities: readonly EventData['MailboxCreated'][]
   readonly problems: readonly string[]
 }
@@ -131,6 +140,7 @@ const whatTheLogSays = async (log: Pick<EventLog, 'readAll'>): Promise<Told> => 
   const sealed = new Map<VaultKey, EventData['MessageSealed']>()
   const purging = new Set<MessageId>()
   const purged = new Set<VaultKey>()
+  const deleted = new Map<MailboxId, boolean>()
   const identities: EventData['MailboxCreated'][] = []
   const problems: string[] = []
   const on = (event: Recorded) => {
@@ -146,6 +156,8 @@ const whatTheLogSays = async (log: Pick<EventLog, 'readAll'>): Promise<Told> => 
       if (!received.delete(event.data.messageId))
         problems.push(`Message ${event.data.messageId}: it was sealed without having been received.`)
       sealed.set(event.data.object, event.data)
+    } else if (event.type === 'MailboxDeleted' || event.type === 'MailboxDestroyed') {
+      deleted.set(event.data.mailboxId, event.type === 'MailboxDestroyed')
     } else if (event.type === 'PurgeDecided') {
       for (const messageId of event.data.messageIds) purging.add(messageId)
     } else if (event.type === 'MessagePurged') {
@@ -159,7 +171,7 @@ const whatTheLogSays = async (log: Pick<EventLog, 'readAll'>): Promise<Told> => 
   }
   for await (const event of allEvents(log)) on(event)
   for (const messageId of received) problems.push(`Message ${messageId}: it was received and never sealed.`)
-  return { sealed, purging, purged, identities, problems }
+  return { sealed, purging, purged, deleted, identities, problems }
 }
 
 const sha256Of = async (chunks: AsyncIterable<Uint8Array>) => {
@@ -180,9 +192,18 @@ const objectProblems = async (sealed: EventData['MessageSealed'], vault: Vault):
   }
 }
 
-const identityProblems = async (identities: Told['identities'], keys: KeyStore): Promise<readonly string[]> => {
+/** Destroyed mailboxes of which there is an identity, as after the restoring of a backup. */
+const identitiesOf = async ({ deleted }: Told, keys: KeyStore): Promise<readonly MailboxId[]> => {
+  const found: MailboxId[] = []
+  for (const [mailboxId, isDestroyed] of deleted)
+    if (isDestroyed && (await hasIdentities(keys, mailboxId))) found.push(mailboxId)
+  return found
+}
+
+const identityProblems = async ({ identities, deleted }: Told, keys: KeyStore): Promise<readonly string[]> => {
   const problems: string[] = []
   for (const { mailboxId, generation, identitySha256 } of identities) {
+    if (deleted.has(mailboxId)) continue
     const name = `Mailbox ${mailboxId}: its identity of generation ${generation}`
     const file = await identityFile(keys, mailboxId, generation).catch((error: unknown) => asGatewayError(error))
     if (file instanceof GatewayError) problems.push(`${name} cannot be read (${file.code}).`)

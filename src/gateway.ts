@@ -187,7 +187,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       const mailbox = mailboxNamed(views.reader, domain, name)
       // A view that is behind the log does not prove that there is none.
       if (!mailbox && !views.status().mailboxesKnown) throw new GatewayError('storage-failed')
-      return mailbox
+      return mailbox?.state === 'deleted' || mailbox?.state === 'destroyed' ? undefined : mailbox
     }
     const current = place.engine === 'sqlite' ? undefined : currentMailboxes(views, log)
     const maildrops = openMaildrops({
@@ -265,6 +265,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       stamp,
       views: { visible, reader, ...knownMailboxes(reader) },
       remove: (objects) => destruction.through(() => storage.remove(objects)),
+      removeIdentities: (mailboxId) => destruction.through(() => storage.removeIdentities(mailboxId)),
       clock,
       grace: config.retention.grace,
       cause: { ...cause, causationId: started.event },
@@ -287,7 +288,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
         log,
         stamp,
         keys: storage,
-        views: { visible: views.mailboxesVisible, ...knownMailboxes(views.reader) },
+        views: { visible: views.mailboxesVisible, allVisible: visible, ...knownMailboxes(reader) },
         domain,
       }),
       restore: (message, by) => retention.restore(message, by),

@@ -59,8 +59,15 @@ export type Mailboxes = {
   limitProxy(change: Change, limits: ProxyLimits): Promise<number>
   /** Seconds after which messages that left the maildrop are destroyed; null: what is configured. */
   retain(change: Change, grace: number | null): Promise<number>
+  /**
+   * For good: nobody sends to it or collects from it any more, its aliases are free, and what was of it is destroyed at
+   * once. Only a suspended one. Rejects with `mailbox-held` under a hold, and with `mailbox-not-empty` when it holds mail
+   * that nobody has collected, unless that is forced.
+   */
+  delete(change: Change, deletion: Deletion): Promise<number>
 }
 
+export type Deletion = { readonly reason: string; readonly force: boolean }
 export type AliasesChange = { readonly add: readonly string[]; readonly remove: readonly string[] }
 
 export type MailboxesParts = {
@@ -76,6 +83,11 @@ export type MailboxesParts = {
   }
   readonly views: Visible &
     NewestParts['views'] & {
+      /** The same of all views, those of messages too. */
+      allVisible: Visible['visible']
+      aliasesOf(mailboxId: MailboxId): readonly string[]
+      /** How many messages of the mailbox nobody has collected and deleted. */
+      undrained(mailboxId: MailboxId): number
       /** The mailbox that was created under a key, and the digest of what was asked for. */
       createdUnder(keySha256: string): { readonly mailboxId: MailboxId; readonly requestSha256: string } | undefined
     }
@@ -186,6 +198,20 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
       changed({ type: 'release', data: { mailboxId: change.mailboxId, reason: validReason(reason) } }, change),
     limitProxy: async (change, limits) =>
       changed({ type: 'limit', data: { mailboxId: change.mailboxId, ...validLimits(limits) } }, change),
+    delete: async (change, { reason, force }) => {
+      const { mailboxId, cause, ifMatch } = change
+      const command = { type: 'delete', data: { mailboxId, reason: validReason(reason) } } as const
+      const appended = await whileConflicting(async () => {
+        const { next, facts } = await decided(command, ifMatch)
+        await seen({ visible: views.allVisible }, await log.head())
+        if (!force && views.undrained(mailboxId) > 0) throw new GatewayError('mailbox-not-empty')
+        return appendAt(parts, { mailboxId, next }, { facts, cause })
+      })
+      await seen(views, appended.position)
+      await aliases.giveBack({ mailboxId, aliases: views.aliasesOf(mailboxId), cause })
+      await seen(views, await log.head())
+      return appended.revision
+    },
     retain: (change, grace) => changed({ type: 'retain', data: { mailboxId: change.mailboxId, grace } }, change),
   }
 }

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { mailboxOf } from '../projections/mailboxes.ts'
+import { deletedMailboxes, mailboxOf } from '../projections/mailboxes.ts'
 import { messageOf } from '../projections/messages.ts'
 import type { ViewReader } from '../projections/projection.ts'
-import { deletedBefore, nextWithDeleted, purging, type Purgeable } from '../projections/purges.ts'
+import { deletedBefore, holdsAnything, nextWithDeleted, purging, type Purgeable } from '../projections/purges.ts'
 import { asGatewayError, GatewayError } from './core/errors.ts'
 import type { Cause, EventData, Stamp } from './core/events.ts'
 import { type MailboxId, newCommandId, type Position, type VaultKey } from './core/ids.ts'
@@ -20,7 +20,7 @@ export type Retention = {
    */
   restore(message: EventData['MessageRestored'], cause: Cause): Promise<void>
   /**
-   * Destroys what is due: decides, removes the objects, records that; ends first what an earlier sweep has left, of this
+   * Destroys what is due, and what was of deleted mailboxes: decides, removes the objects, records that; ends first what an earlier sweep has left, of this
    * gateway or another. Gives how many messages were destroyed. A hold that is placed meanwhile is respected from its event
    * on: what was decided before it is destroyed.
    */
@@ -34,6 +34,8 @@ export type RetentionParts = {
   readonly views: Visible & NewestParts['views'] & { readonly reader: ViewReader }
   /** Durable when it resolves; removing what is not there succeeds. */
   remove(objects: readonly VaultKey[]): Promise<void>
+  /** The same of all identities of a mailbox. */
+  removeIdentities(mailboxId: MailboxId): Promise<void>
   readonly clock: Clock
   /** Seconds, where a mailbox has none of its own. */
   readonly grace: number
@@ -53,7 +55,9 @@ export const createRetention = (parts: RetentionParts): Retention => {
   const dueOf = (mailboxId: MailboxId): readonly Purgeable[] => {
     const mailbox = mailboxOf(reader, mailboxId)
     if (!mailbox || mailbox.hold) return []
-    const before = new Date(clock.now().getTime() - (mailbox.grace ?? grace) * 1000).toISOString()
+    // Of a deleted mailbox nobody would collect what was restored.
+    const wait = mailbox.state === 'deleted' ? 0 : (mailbox.grace ?? grace)
+    const before = new Date(clock.now().getTime() - wait * 1000).toISOString()
     return deletedBefore(reader, { mailboxId, before, limit: atOnce })
   }
 
@@ -103,6 +107,16 @@ export const createRetention = (parts: RetentionParts): Retention => {
     }
   }
 
+  /** Last, so that nothing of it is left that the password would not open. */
+  const destroyMailbox = async (mailboxId: MailboxId) => {
+    const mailbox = await newestOf(parts, mailboxId)
+    await seen(views, await log.head())
+    if (mailbox.state !== 'deleted' || holdsAnything(reader, mailboxId)) return
+    await parts.removeIdentities(mailboxId)
+    const facts = factsOf({ type: 'destroy', data: { mailboxId } }, mailbox)
+    await appendAt(parts, { mailboxId, next: mailbox.next }, { facts, cause }).catch(unlessHeld)
+  }
+
   return {
     restore: async ({ mailboxId, messageId }, by) => {
       await whileConflicting(async () => {
@@ -125,6 +139,7 @@ export const createRetention = (parts: RetentionParts): Retention => {
         count += await purge(one, signal)
         await nextTurn()
       }
+      for (const one of deletedMailboxes(reader)) await destroyMailbox(one)
       return count
     },
   }

@@ -103,6 +103,8 @@ const whatOf = (event: Recorded): string => {
       return 'deleted from the maildrop'
     case 'MessageRestored':
       return 'restored to the maildrop'
+    case 'MailboxDeleted':
+      return 'deleted with its mailbox'
     case 'PurgeDecided':
       return 'to be destroyed'
     case 'MessagePurged':
@@ -116,6 +118,7 @@ const whatOf = (event: Recorded): string => {
     case 'HoldPlaced':
     case 'HoldReleased':
     case 'MailboxRetentionSet':
+    case 'MailboxDestroyed':
     case 'AliasReserved':
     case 'AliasReleased':
     case 'LeaseTaken':

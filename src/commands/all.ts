@@ -6,6 +6,7 @@ import { events } from './events.ts'
 import { fsck } from './fsck.ts'
 import {
   mailboxAlias,
+  mailboxDelete,
   mailboxHold,
   mailboxProxy,
   mailboxRelease,
@@ -43,6 +44,7 @@ export const commands: readonly Command[] = [
   mailboxHold,
   mailboxRelease,
   mailboxRetention,
+  mailboxDelete,
   mailboxProxy,
   mailboxClientSetup,
   mailboxIdentity,

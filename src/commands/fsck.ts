@@ -9,7 +9,10 @@ export const fsck: Command = {
   summary: 'Compare vault and keys with the event log, while no gateway runs on them',
   operands: [],
   options: {
-    repair: { about: 'Remove objects of destroyed messages, and those without events that are older than a day' },
+    repair: {
+      about:
+        'Remove what is left of destroyed messages and mailboxes, and objects without events that are older than a day',
+    },
     data: { ...dataOption, about: 'This data directory, not the configured one' },
   },
   more: () => 'Exit code 1 when something that the log says is not so.\n',

@@ -120,6 +120,16 @@ export const mailboxProxy = changing({
   told: (id) => `The limits of ${id} are changed.`,
 })
 
+export const mailboxDelete = changing({
+  name: 'mailbox delete',
+  summary: 'Delete a suspended mailbox, for good: its messages and identities are destroyed at once',
+  options: { reason, force: { about: 'Even if it holds mail that nobody has collected' } },
+  method: 'post',
+  path: 'delete',
+  body: (given) => ({ ...reasonIn(given), force: given.flag('force') }),
+  told: (id) => `${id} is deleted.`,
+})
+
 const graces = duration(0, 3650 * 86_400)
 
 export const mailboxRetention = changing({

@@ -20,6 +20,7 @@ const answers = {
   'mailbox-suspended': { text: 'Mailbox is suspended, try again later', smtp: [450, '4.2.1'], pop3: '[SYS/TEMP]', http: 409, retry: true },
   'mailbox-conflict': { text: 'The mailbox is not in a state that allows this', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 409, retry: false },
   'mailbox-held': { text: 'The mailbox is under a legal hold', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 409, retry: false },
+  'mailbox-not-empty': { text: 'The mailbox holds mail that nobody has collected: it is deleted only when that is forced', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 409, retry: false },
   'revision-mismatch': { text: 'The mailbox has changed: it is not at the revision that If-Match names', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 412, retry: false },
   'key-reused': { text: 'The Idempotency-Key was used for another request', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 422, retry: false },
   'alias-taken': { text: 'That address already belongs to another mailbox', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 409, retry: false },

@@ -45,6 +45,10 @@ export type EventData = {
   /** A legal hold: from here to HoldReleased nothing of the mailbox is destroyed. */
   HoldPlaced: { readonly mailboxId: MailboxId; readonly reason: string }
   HoldReleased: { readonly mailboxId: MailboxId; readonly reason: string }
+  /** Its messages leave the maildrop and are destroyed, its identities after them. What was on its way then stays. */
+  MailboxDeleted: { readonly mailboxId: MailboxId; readonly reason: string }
+  /** The identities of a deleted mailbox are no more: no copy of its mail can be opened with what the gateway has. */
+  MailboxDestroyed: { readonly mailboxId: MailboxId }
   /** Seconds after which a message that left the maildrop is destroyed; null: what is configured. */
   MailboxRetentionSet: { readonly mailboxId: MailboxId; readonly grace: number | null }
   /** A message is in the maildrop again that had left it. */
@@ -177,6 +181,8 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   MailboxProxyLimited: 1,
   HoldPlaced: 1,
   HoldReleased: 1,
+  MailboxDeleted: 1,
+  MailboxDestroyed: 1,
   MailboxRetentionSet: 1,
   MessageRestored: 1,
   PurgeDecided: 1,

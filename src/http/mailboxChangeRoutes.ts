@@ -10,6 +10,13 @@ import { Conditional, etag, etagOf, revisionsIn } from './revision.ts'
 
 const closed = { additionalProperties: false }
 const Reason = Type.Object({ reason: words(200, 'Stands in the log.') }, closed)
+const Deletion = Type.Object(
+  {
+    ...Reason.properties,
+    force: Type.Optional(Type.Boolean({ description: 'Even if it holds mail that nobody has collected.' })),
+  },
+  closed,
+)
 const Name = Type.Object({ name: words(200, 'Whose mailbox it is. Stands in the log.') }, closed)
 const addresses = (description: string) =>
   Type.Optional(Type.Array(words(320, 'An address. Stands in the log.'), { maxItems: 100, description }))
@@ -73,6 +80,13 @@ export const mailboxChangeRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (a
   const resume = schemaOf('Resume a suspended mailbox')
   app.post('/:id/resume', { schema: resume }, async (request, reply) => {
     const revision = await mailboxes.resume(changeOf(request))
+    return reply.code(204).header('etag', etagOf(revision)).send(null)
+  })
+
+  const deletion = schemaOf('Delete a suspended mailbox, for good: its messages and identities are destroyed at once')
+  app.post('/:id/delete', { schema: { ...deletion, body: Deletion } }, async (request, reply) => {
+    const { reason, force = false } = request.body
+    const revision = await mailboxes.delete(changeOf(request), { reason, force })
     return reply.code(204).header('etag', etagOf(revision)).send(null)
   })
 

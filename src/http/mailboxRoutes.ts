@@ -62,7 +62,10 @@ export const Mailbox = Type.Object({
   name: Type.String(),
   address: Type.String(),
   aliases: Type.Array(Type.String()),
-  state: Type.Union([Type.Literal('active'), Type.Literal('suspended')]),
+  state: Type.Union(
+    [Type.Literal('active'), Type.Literal('suspended'), Type.Literal('deleted'), Type.Literal('destroyed')],
+    { description: 'What was of a deleted mailbox is destroyed; when that is done it is `destroyed`.' },
+  ),
   hold: Type.Union([Type.Object({ reason: Type.String(), since: Type.String() }), Type.Null()], {
     description: 'The legal hold: while it stands, nothing of the mailbox is destroyed.',
   }),

@@ -73,6 +73,14 @@ export const identityFile = async (store: KeyStore, mailboxId: MailboxId, genera
   return file
 }
 
+export const hasIdentities = async (store: KeyStore, mailboxId: MailboxId): Promise<boolean> =>
+  (await store.list(directoryOf(mailboxId))).length > 0
+
+/** Removes every generation; durable when it resolves. What was sealed under them can then be opened by nobody. */
+export const removeIdentities = async (store: KeyStore, mailboxId: MailboxId): Promise<void> => {
+  for (const name of await store.list(directoryOf(mailboxId))) await store.remove(name)
+}
+
 /** What an unknown mailbox's password is tried against. */
 let decoy: Promise<Uint8Array> | undefined
 const decoyFile = () =>

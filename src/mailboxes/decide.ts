@@ -14,6 +14,8 @@ export type MailboxCommand =
   | { readonly type: 'retain'; readonly data: EventData['MailboxRetentionSet'] }
   | { readonly type: 'restore'; readonly data: EventData['MessageRestored'] }
   | { readonly type: 'purge'; readonly data: EventData['PurgeDecided'] }
+  | { readonly type: 'delete'; readonly data: EventData['MailboxDeleted'] }
+  | { readonly type: 'destroy'; readonly data: EventData['MailboxDestroyed'] }
 
 export type Decision = { readonly facts: readonly Fact[] } | { readonly refusal: ErrorCode }
 
@@ -53,6 +55,10 @@ const factOf = (command: MailboxCommand): Fact => {
       return { type: 'MessageRestored', data: command.data }
     case 'purge':
       return { type: 'PurgeDecided', data: command.data }
+    case 'delete':
+      return { type: 'MailboxDeleted', data: command.data }
+    case 'destroy':
+      return { type: 'MailboxDestroyed', data: command.data }
   }
 }
 
@@ -77,4 +83,6 @@ const changeIn: { readonly [T in EventType]?: MailboxChange['type'] } = {
   MailboxRetentionSet: 'retentionSet',
   MessageRestored: 'restored',
   PurgeDecided: 'purgeDecided',
+  MailboxDeleted: 'deleted',
+  MailboxDestroyed: 'destroyed',
 }

@@ -41,5 +41,6 @@ export const newestOf = async ({ log, views }: NewestParts, mailboxId: MailboxId
   return known
 }
 
-/** Whether there is the mailbox. */
-export const exists = ({ state }: MailboxAsOf): boolean => state !== 'absent'
+/** Whether there is the mailbox, or still is. */
+export const exists = ({ state }: MailboxAsOf): boolean =>
+  state !== 'absent' && state !== 'deleted' && state !== 'destroyed'

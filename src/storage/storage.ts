@@ -17,6 +17,8 @@ export type Storage = {
   readonly log: Omit<EventLog, 'subscribe'>
   readonly archive: Archive
   createIdentity(of: { mailboxId: MailboxId; generation: number }): Promise<CreatedIdentity>
+  /** Every generation's; durable when it resolves. */
+  removeIdentities(mailboxId: MailboxId): Promise<void>
   /** The passphrase-encrypted age identity file, as stored. */
   identityFile(of: { mailboxId: MailboxId; generation: number }): Promise<Uint8Array>
   /** Whether `password` opens an identity of the mailbox; `undefined` costs the same time and opens nothing. */
@@ -67,6 +69,7 @@ export const startStorage = async (
       const { recipient, password, identitySha256 } = await call('createIdentity', of)
       return { recipient, password: new Secret(password), identitySha256 }
     },
+    removeIdentities: (mailboxId) => call('removeIdentities', { mailboxId }),
     identityFile: (of) => call('identityFile', of),
     unlock: (sessionId, mailboxId, password) => call('unlock', { sessionId, mailboxId, password: password.reveal() }),
     lock: (sessionId) => void call('lock', { sessionId }).catch(() => undefined),

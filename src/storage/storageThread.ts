@@ -8,7 +8,7 @@ import { Secret } from '../core/secret.ts'
 import type { StreamName } from '../core/streams.ts'
 import { type Condition, conditionOf } from '../disk/condition.ts'
 import { markOf } from '../disk/mark.ts'
-import { createIdentity, identityFile, unlockIdentities } from '../keys/identities.ts'
+import { createIdentity, identityFile, removeIdentities, unlockIdentities } from '../keys/identities.ts'
 import { keyFiles } from '../keys/keyFiles.ts'
 import { type LogPlace, openLog } from '../log/openLog.ts'
 import { createRetrieve, type SealedMessage } from '../retrieve.ts'
@@ -96,6 +96,7 @@ export const storageMethods = async (place: StoragePlace) => {
       const { recipient, password, identitySha256 } = await createIdentity(keys, q)
       return { recipient, password: password.reveal(), identitySha256 }
     },
+    removeIdentities: (q: { mailboxId: MailboxId }) => removeIdentities(keys, q.mailboxId),
     identityFile: (q: { mailboxId: MailboxId; generation: number }) => identityFile(keys, q.mailboxId, q.generation),
     /** Whether the password opens any of the mailbox's identities; they stay here until `lock`. */
     unlock: async (q: { sessionId: SessionId; mailboxId: MailboxId | undefined; password: string }) => {

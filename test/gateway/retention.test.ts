@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -115,6 +117,62 @@ test('a deleted message is restored, deleted again, kept by a hold, and destroye
       'HoldReleased administrator',
       'PurgeDecided system',
       'MessagePurged system',
+    ],
+  )
+})
+
+test('a mailbox is deleted for good: its addresses are unknown, nobody logs in, and nothing of it is left', async () => {
+  const gateway = await start({ env: { SEALPOST_RETENTION_SWEEP: '1' } })
+  const { data, ports } = gateway
+  const { address, mailboxId, password } = await gateway.createMailbox('--name', 'gone')
+  const other = await gateway.createMailbox('--name', 'other')
+  const change = (what: string, ...words: readonly string[]) =>
+    gateway.command('mailbox', what, mailboxId, ...words).then(
+      () => 'done',
+      (error: unknown) => (error as { readonly stderr: Buffer }).stderr.toString(),
+    )
+  await change('alias', '--add', 'gone@example.org')
+  await deliver(gateway, 'gone@example.org', 2)
+  await deliver(gateway, other.address, 1)
+  assert.match(await change('delete', '--reason', 'left'), 'not in a state that allows this')
+  await change('hold', '--reason', 'lawsuit')
+  await change('suspend', '--reason', 'leaving')
+  assert.match(await change('delete', '--reason', 'left', '--force'), 'legal hold')
+  await change('release', '--reason', 'settled')
+  assert.match(await change('delete', '--reason', 'left'), 'nobody has collected')
+  assert.is(await change('delete', '--reason', 'left', '--force'), 'done')
+
+  for (const to of [address, 'gone@example.org']) {
+    const sender = await smtpClient(ports.smtp)
+    assert.match(await sender.deliver(to, Buffer.from('Subject: late\r\n\r\n')), /^55\d /)
+    await sender.quit()
+  }
+  const archive = await pop3Client(ports.pop3s)
+  assert.match(await archive.login(mailboxId, password), /^-ERR \[AUTH\]/)
+  await archive.quit()
+  const shown = async () =>
+    JSON.parse(await gateway.command('mailbox', 'show', mailboxId, '--json')) as { state: string }
+  await eventually('it is destroyed', async () => (await shown()).state === 'destroyed')
+  assert.not.match(await gateway.command('mailbox', 'list'), mailboxId)
+  await gateway.command('mailbox', 'alias', other.mailboxId, '--add', 'gone@example.org')
+  await gateway.stop()
+
+  assert.equal(readdirSync(join(pathsIn(data).keys, 'mailboxes', mailboxId)), [])
+  assert.is((await objectsIn(data)).length, 1)
+  const report = await check({ data, ports })
+  assert.equal([report.problems, report.leftovers, report.messages], [[], [], 1])
+  const told = (await logIn(data)).filter(({ stream }) => stream === `mailbox-${mailboxId}`)
+  assert.equal(
+    told.map(({ type, metadata }) => `${type} ${metadata.principal.split(':')[0] ?? ''}`),
+    [
+      'MailboxCreated administrator',
+      'MailboxAliasesChanged administrator',
+      'HoldPlaced administrator',
+      'MailboxSuspended administrator',
+      'HoldReleased administrator',
+      'MailboxDeleted administrator',
+      'PurgeDecided system',
+      'MailboxDestroyed system',
     ],
   )
 })

@@ -125,6 +125,25 @@ test('an object that remains of a destroyed message is a leftover, which --repai
   await world.close()
 })
 
+test('of a destroyed mailbox the identity is missed by nobody, and one that is there is a leftover', async () => {
+  const world = await given()
+  const { log, stamp, mailboxId, keys } = world
+  const cause = { principal: 'system', correlationId: 'test', causationId: 'test' } as const
+  const happened = async (fact: Fact) => {
+    const events = [stamp(fact, cause)]
+    await log.append({ stream: mailboxStream(mailboxId), expected: 'any', commandId: newCommandId(), events })
+  }
+  await happened({ type: 'MailboxDeleted', data: { mailboxId, reason: 'gone' } })
+  assert.equal((await world.run()).leftovers, [])
+  await happened({ type: 'MailboxDestroyed', data: { mailboxId } })
+  assert.match((await world.run()).leftovers.join(), 'its identity is there (--repair removes it)')
+  assert.is((await world.run({ repair: true })).removed, 1)
+  assert.equal(await keys.list('mailboxes/'), [])
+  const { problems, leftovers } = await world.run()
+  assert.equal([problems, leftovers], [[], []])
+  await world.close()
+})
+
 test('a message that was destroyed without a decision is a problem', async () => {
   const world = await given()
   await ended(world, 'MessagePurged')

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { createArchive } from '../../src/archive.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 import type { Cause, Recorded } from '../../src/core/events.ts'
-import { newMessageId, newSessionId, vaultKey } from '../../src/core/ids.ts'
+import { newCommandId, newMessageId, newSessionId, vaultKey } from '../../src/core/ids.ts'
 import type { EventLog } from '../../src/core/ports.ts'
 import { messageStream } from '../../src/core/streams.ts'
 import { createRetrieve, type Retrieval } from '../../src/retrieve.ts'
@@ -88,6 +88,18 @@ test('an object that is missing is refused and recorded', async () => {
   await parts.vault.remove(retrieval.message.object)
   assert.is(await codeOf(collect(createRetrieve(parts)(retrieval))), 'object-missing')
   assert.equal(await typesOf(parts, retrieval), ['MessageUnreadable'])
+  await parts.close()
+})
+
+test('of a message that was destroyed that is said, and nothing is recorded', async () => {
+  const parts = await scratchParts()
+  const retrieval = await received(parts, 'secret')
+  const { messageId, mailboxId } = retrieval.message
+  await parts.vault.remove(retrieval.message.object)
+  const events = [parts.stamp({ type: 'MessagePurged', data: { messageId, mailboxId } }, cause)]
+  await parts.log.append({ stream: messageStream(messageId), expected: 'any', commandId: newCommandId(), events })
+  assert.is(await codeOf(collect(createRetrieve(parts)(retrieval))), 'message-purged')
+  assert.equal(await typesOf(parts, retrieval), ['MessagePurged'])
   await parts.close()
 })
 

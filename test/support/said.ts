@@ -42,6 +42,7 @@ const typedByAdministrators = [
   'MailboxAliasesChanged',
   'MailboxSuspended',
   'MailboxProxyLimited',
+  'MailboxDeleted',
   'HoldPlaced',
   'HoldReleased',
   'AliasReserved',

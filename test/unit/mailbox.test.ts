@@ -10,7 +10,15 @@ import {
   stateAfter,
 } from '../../actors/mailbox.ts'
 
-const states: readonly MailboxState[] = ['absent', 'active', 'activeHeld', 'suspended', 'suspendedHeld']
+const states: readonly MailboxState[] = [
+  'absent',
+  'active',
+  'activeHeld',
+  'suspended',
+  'suspendedHeld',
+  'deleted',
+  'destroyed',
+]
 const changes: readonly MailboxChange['type'][] = [
   'created',
   'renamed',
@@ -23,6 +31,8 @@ const changes: readonly MailboxChange['type'][] = [
   'retentionSet',
   'restored',
   'purgeDecided',
+  'deleted',
+  'destroyed',
 ]
 
 test('every state of a mailbox can be reached', () => {
@@ -58,6 +68,7 @@ const moves: readonly (readonly [MailboxState, MailboxChange['type'], MailboxSta
   ['suspended', 'retentionSet', 'suspended'],
   ['suspended', 'restored', 'suspended'],
   ['suspended', 'purgeDecided', 'suspended'],
+  ['suspended', 'deleted', 'deleted'],
   ['suspendedHeld', 'renamed', 'suspendedHeld'],
   ['suspendedHeld', 'aliasesChanged', 'suspendedHeld'],
   ['suspendedHeld', 'resumed', 'activeHeld'],
@@ -65,6 +76,9 @@ const moves: readonly (readonly [MailboxState, MailboxChange['type'], MailboxSta
   ['suspendedHeld', 'limited', 'suspendedHeld'],
   ['suspendedHeld', 'retentionSet', 'suspendedHeld'],
   ['suspendedHeld', 'restored', 'suspendedHeld'],
+  ['deleted', 'purgeDecided', 'deleted'],
+  ['deleted', 'deleted', 'deleted'],
+  ['deleted', 'destroyed', 'destroyed'],
 ]
 
 test('a mailbox changes as this table says, and in no other way', () => {
@@ -86,6 +100,8 @@ const factOf: Readonly<Record<MailboxAction, MailboxChange['type']>> = {
   retain: 'retentionSet',
   restore: 'restored',
   purge: 'purgeDecided',
+  delete: 'deleted',
+  destroy: 'destroyed',
 }
 
 test('what may be done is what may have been done', () => {

@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { MailboxState } from '../../actors/mailbox.ts'
-import { GatewayError } from '../../src/core/errors.ts'
+import { type ErrorCode, GatewayError } from '../../src/core/errors.ts'
 import { type Fact, stamper } from '../../src/core/events.ts'
 import { isMailboxId, type MailboxId, origin, type Position } from '../../src/core/ids.ts'
 import type { Append, EventLog } from '../../src/core/ports.ts'
@@ -13,7 +13,20 @@ import { knownMailboxes } from '../../src/mailboxes/known.ts'
 import { viewReader } from '../../projections/projection.ts'
 import { projections } from '../../projections/projections.ts'
 import { fold } from '../../projections/runner.ts'
-import { created, held, released, reserved, resumed, suspended, unheld } from './projectionsFacts.ts'
+import {
+  arrived,
+  created,
+  deleted,
+  destroyed,
+  held,
+  released,
+  reserved,
+  resumed,
+  submitted,
+  suspended,
+  unheld,
+  updated,
+} from './projectionsFacts.ts'
 import { append, byTest, emptyViews, type Given, mailboxId, recorded, steppingClock } from './projectionsGiven.ts'
 
 type Deed = string
@@ -63,6 +76,7 @@ const world = async ({ given = [], beforeAppend, visible }: Setting = {}): Promi
         await visible?.(position)
         fold(db, projections, await log.readAll(origin, 10_000))
       },
+      allVisible: async () => fold(db, projections, await log.readAll(origin, 10_000)),
       ...knownMailboxes(viewReader(db)),
     },
     domain: 'gateway.example',
@@ -496,6 +510,81 @@ test('an alias change that the log refuses gives back what it had reserved, and 
     (await facts()).map(({ type }) => type),
     ['AliasReserved', 'AliasReleased'],
   )
+})
+
+// delete
+
+const deletion = { reason: 'left', force: false }
+
+test('only a suspended mailbox is deleted, and never under a hold', async () => {
+  const refusals: readonly (readonly [readonly Given[], ErrorCode])[] = [
+    [[], 'mailbox-unknown'],
+    [[created(1)], 'mailbox-conflict'],
+    [[created(1), held(1)], 'mailbox-conflict'],
+    [[created(1), suspended(1), held(1)], 'mailbox-held'],
+    [[created(1), suspended(1), deleted(1), destroyed(1)], 'mailbox-conflict'],
+  ]
+  for (const [given, code] of refusals) {
+    const { mailboxes, facts } = await world({ given })
+    assert.is((await codeOf(mailboxes.delete(of(1), { ...deletion, force: true }))).code, code)
+    assert.equal(await facts(), [])
+  }
+})
+
+test('a deleted mailbox is changed no more', async () => {
+  const { mailboxes } = await world({ given: [created(1), suspended(1), deleted(1)] })
+  const changes = [
+    mailboxes.rename(of(1), 'Other'),
+    mailboxes.resume(of(1)),
+    mailboxes.hold(of(1), 'lawsuit'),
+    mailboxes.changeAliases(of(1), { add: ['a@example.org'], remove: [] }),
+    mailboxes.retain(of(1), 0),
+  ]
+  for (const change of changes) assert.is((await codeOf(change)).code, 'mailbox-conflict')
+})
+
+test('a mailbox that holds mail is deleted only when that is forced', async () => {
+  for (const mail of [arrived(1, 1), submitted(1, 1)]) {
+    const { mailboxes, facts } = await world({ given: [created(1), mail, suspended(1)] })
+    assert.is((await codeOf(mailboxes.delete(of(1), deletion))).code, 'mailbox-not-empty')
+    assert.equal(await facts(), [])
+    await mailboxes.delete(of(1), { ...deletion, force: true })
+    assert.equal(await facts(), [{ type: 'MailboxDeleted', data: { mailboxId: mailboxId(1), reason: 'left' } }])
+  }
+  const drained = await world({ given: [created(1), arrived(1, 1), updated(1, 1), suspended(1)] })
+  assert.is(await drained.mailboxes.delete(of(1), deletion), 2)
+})
+
+test('the aliases of a deleted mailbox are free', async () => {
+  const given = [reserved('a@example.org', 1), created(1), created(2), suspended(1)]
+  const { mailboxes, facts } = await world({ given })
+  await mailboxes.delete(of(1), deletion)
+  assert.equal(
+    (await facts()).map(({ type }) => type),
+    ['MailboxDeleted', 'AliasReleased'],
+  )
+  await mailboxes.changeAliases(of(2), { add: ['a@example.org'], remove: [] })
+})
+
+test('an alias that a deleted mailbox still holds, because the gateway died in between, can be had', async () => {
+  for (const end of [[], [destroyed(1)]]) {
+    const given = [reserved('a@example.org', 1), created(1), created(2), suspended(1), deleted(1), ...end]
+    const { mailboxes } = await world({ given })
+    await mailboxes.changeAliases(of(2), { add: ['a@example.org'], remove: [] })
+  }
+})
+
+test('a hold that comes in the middle of a deletion wins', async () => {
+  let raced = false
+  const { mailboxes } = await world({
+    given: [created(1), suspended(1)],
+    beforeAppend: async ({ events }, log) => {
+      if (raced || events[0]?.type !== 'MailboxDeleted') return
+      raced = true
+      await append(log, [held(1)])
+    },
+  })
+  assert.is((await codeOf(mailboxes.delete(of(1), deletion))).code, 'mailbox-held')
 })
 
 // If-Match

@@ -1,11 +1,11 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { countMaildrop, maildropOf, type RetrievableMessage } from '../../projections/maildrops.ts'
-import { listMailboxes, mailboxByAddress, mailboxOf } from '../../projections/mailboxes.ts'
+import { deletedMailboxes, listMailboxes, mailboxByAddress, mailboxOf } from '../../projections/mailboxes.ts'
 import { listMessages, messageOf, recordedFrom } from '../../projections/messages.ts'
 import { type Page, viewReader } from '../../projections/projection.ts'
 import { projections } from '../../projections/projections.ts'
-import { deletedBefore, nextWithDeleted, purging } from '../../projections/purges.ts'
+import { deletedBefore, holdsAnything, nextWithDeleted, purging } from '../../projections/purges.ts'
 import { fold } from '../../projections/runner.ts'
 import { listSessions, sessionOf } from '../../projections/sessions.ts'
 import { vaultKey } from '../../src/core/ids.ts'
@@ -15,6 +15,8 @@ import {
   closed,
   connected,
   created,
+  deleted,
+  destroyed,
   fetched,
   held,
   loggedIn,
@@ -362,6 +364,28 @@ test('what was decided and not done is found, page by page', async () => {
   )
   const first = purging(views, { limit: 1 })
   assert.equal([...ids(first), ...ids(purging(views, { after: first.next, limit: 1 }))], [messageId(1), messageId(3)])
+})
+
+test('a deleted mailbox is known by its id and not listed, and its messages have left the maildrop', async () => {
+  const given = [created(1), created(2), arrived(1, 1), submitted(2, 1), suspended(1), deleted(1)]
+  const views = await viewsAfter(...given)
+  assert.is(mailboxOf(views, mailboxId(1))?.state, 'deleted')
+  assert.equal(deletedMailboxes(views), [mailboxId(1)])
+  assert.equal(
+    listMailboxes(views, { limit: 10 }).items.map((one) => one.mailboxId),
+    [mailboxId(2)],
+  )
+  assert.equal(
+    [1, 2].map((n) => messageOf(views, messageId(n))?.state),
+    ['deleted', 'pending'],
+  )
+  assert.ok(holdsAnything(views, mailboxId(1)))
+  const after = await viewsAfter(
+    ...given.filter((one) => one[0] !== `message-${messageId(2)}`),
+    ...[purgeDecided(1, 1), purged(1, 1), destroyed(1)],
+  )
+  assert.is(mailboxOf(after, mailboxId(1))?.state, 'destroyed')
+  assert.equal([deletedMailboxes(after), holdsAnything(after, mailboxId(1))], [[], false])
 })
 
 test('what becomes of messages moves the mailbox’s stream on, and not its revision', async () => {

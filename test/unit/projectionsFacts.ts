@@ -43,6 +43,14 @@ export const unheld = (n: number): Given => [
   mailboxStream(mailboxId(n)),
   { type: 'HoldReleased', data: { mailboxId: mailboxId(n), reason: 'settled' } },
 ]
+export const deleted = (n: number): Given => [
+  mailboxStream(mailboxId(n)),
+  { type: 'MailboxDeleted', data: { mailboxId: mailboxId(n), reason: 'gone' } },
+]
+export const destroyed = (n: number): Given => [
+  mailboxStream(mailboxId(n)),
+  { type: 'MailboxDestroyed', data: { mailboxId: mailboxId(n) } },
+]
 export const retained = (n: number, grace: number | null): Given => [
   mailboxStream(mailboxId(n)),
   { type: 'MailboxRetentionSet', data: { mailboxId: mailboxId(n), grace } },

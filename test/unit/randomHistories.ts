@@ -5,6 +5,7 @@ import {
   arrived,
   closed,
   created,
+  deleted,
   fetched,
   held,
   loggedIn,
@@ -49,6 +50,7 @@ const wishes = [
   'purge',
   'destroy',
   'restore',
+  'delete',
   'connect',
   'hang up',
 ] as const
@@ -62,6 +64,7 @@ type Box = {
   readonly number: number
   suspended: boolean
   held: boolean
+  gone: boolean
   readonly maildrop: number[]
   readonly all: number[]
   readonly deleted: number[]
@@ -84,6 +87,7 @@ const facts = () => {
         number: boxes.length + 1,
         suspended: false,
         held: false,
+        gone: false,
         maildrop: [],
         all: [],
         deleted: [],
@@ -95,6 +99,8 @@ const facts = () => {
     const box = pick(boxes, which)
     if (!box) return []
     const { number } = box
+    // What was deleted is destroyed, and nothing else happens to it.
+    if (box.gone && !['destroy', 'purge', 'connect', 'hang up', 'release'].includes(wish)) return []
     switch (wish) {
       case 'suspend':
       case 'resume':
@@ -152,6 +158,12 @@ const facts = () => {
       case 'hold':
         box.held = !box.held
         return [box.held ? held(number) : unheld(number)]
+      case 'delete': {
+        if (!box.suspended || box.held || box.pending.length > 0) return []
+        box.gone = true
+        box.deleted.push(...box.maildrop.splice(0))
+        return [deleted(number)]
+      }
       case 'purge': {
         if (box.held) return []
         const due = box.deleted.splice(0, which % 4)

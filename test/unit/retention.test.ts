@@ -8,7 +8,7 @@ import { viewReader } from '../../projections/projection.ts'
 import { projections } from '../../projections/projections.ts'
 import { fold } from '../../projections/runner.ts'
 import { type Fact, stamper } from '../../src/core/events.ts'
-import { origin, type VaultKey, vaultKey } from '../../src/core/ids.ts'
+import { type MailboxId, origin, type VaultKey, vaultKey } from '../../src/core/ids.ts'
 import { type Append, type EventLog, systemClock } from '../../src/core/ports.ts'
 import { memoryLog } from '../../src/log/memory.ts'
 import { sqliteLog } from '../../src/log/sqlite.ts'
@@ -19,12 +19,14 @@ import { codeOf } from '../support/codeOf.ts'
 import {
   arrived,
   created,
+  deleted,
   held,
   purgeDecided,
   purged,
   relayRefused,
   retained,
   submitted,
+  suspended,
   unheld,
   updated,
 } from './projectionsFacts.ts'
@@ -46,6 +48,7 @@ const world = async (given: readonly Given[], setting: Setting = {}) => {
   await append(log, given)
   const start = await log.head()
   const removed: VaultKey[] = []
+  const destroyedIdentities: MailboxId[] = []
   const watched: EventLog = {
     ...log,
     append: async (one) => {
@@ -69,17 +72,19 @@ const world = async (given: readonly Given[], setting: Setting = {}) => {
         await setting.remove?.(objects)
         removed.push(...objects)
       },
+      removeIdentities: (id) => Promise.resolve(void destroyedIdentities.push(id)),
       clock: { now: () => new Date(Date.UTC(2026, 0, 1, 12, 0, setting.now ?? 1000)) },
       grace: 10,
       cause: { principal: 'system', correlationId: 'run', causationId: 'run' },
     })
     const keys = { createIdentity: () => Promise.reject(new Error('no mailbox is made here')) }
-    const mailboxes = createMailboxes({ ...parts, keys, domain: 'gateway.example' })
+    const views = { ...parts.views, allVisible: visible }
+    const mailboxes = createMailboxes({ ...parts, views, keys, domain: 'gateway.example' })
     return { retention, mailboxes, reader, visible }
   }
   const facts = async () => (await log.readAll(start, 100_000)).map(({ type, data }) => ({ type, data }) as Fact)
   const types = async () => (await facts()).map(({ type }) => type)
-  return { ...gateway(), gateway, log, removed, facts, types }
+  return { ...gateway(), gateway, log, removed, destroyedIdentities, facts, types }
 }
 
 const keyOf = (n: number) => vaultKey(messageId(n))
@@ -215,6 +220,41 @@ for (const [name, open] of Object.entries(logs))
     assert.equal([...destroyed].sort(), decided.toSorted())
     await close()
   })
+
+// deleted mailboxes
+
+test('what was of a deleted mailbox is destroyed at once, its identities last', async () => {
+  const given = [created(1), arrived(1, 1), arrived(2, 1), updated(1, 1), submitted(3, 1), relayRefused(3, 1)]
+  const order: string[] = []
+  const { retention, removed, destroyedIdentities } = await world([...given, suspended(1), deleted(1)], {
+    now: 13,
+    beforeAppend: ({ events }) => Promise.resolve(void order.push(events[0]?.type ?? '')),
+  })
+  assert.is(await retention.sweep(), 3)
+  assert.equal(removed.toSorted(), [keyOf(1), keyOf(2), keyOf(3)])
+  assert.equal(destroyedIdentities, [mailboxId(1)])
+  assert.equal(order, ['PurgeDecided', ...Array<string>(3).fill('MessagePurged'), 'MailboxDestroyed'])
+  assert.is(await retention.sweep(), 0)
+  assert.is(destroyedIdentities.length, 1)
+})
+
+test('mail that was on its way when its mailbox was deleted stays, and the identities with it, until it is deleted again', async () => {
+  const given = [created(1), suspended(1), deleted(1), arrived(1, 1)]
+  const { retention, types, log, destroyedIdentities } = await world(given)
+  assert.is(await retention.sweep(), 0)
+  assert.equal(await types(), [])
+  await append(log, [deleted(1)])
+  assert.is(await retention.sweep(), 1)
+  assert.equal(await types(), ['MailboxDeleted', 'PurgeDecided', 'MessagePurged', 'MailboxDestroyed'])
+  assert.equal(destroyedIdentities, [mailboxId(1)])
+})
+
+test('identities wait for a message that is on its way through the proxy', async () => {
+  const given = [created(1), submitted(1, 1), suspended(1), deleted(1)]
+  const { retention, types, destroyedIdentities } = await world(given)
+  await retention.sweep()
+  assert.equal([await types(), destroyedIdentities], [[], []])
+})
 
 // restore
 

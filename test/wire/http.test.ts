@@ -39,6 +39,7 @@ const routes: readonly (readonly ['GET' | 'POST' | 'PUT', string, string, object
   ['PUT', '/v1/mailboxes/{id}/name', `/v1/mailboxes/${mailboxId}/name`, { name: 'Tax' }],
   ['POST', '/v1/mailboxes/{id}/aliases', `/v1/mailboxes/${mailboxId}/aliases`, { add: ['tax@example.com'] }],
   ['PUT', '/v1/mailboxes/{id}/retention', `/v1/mailboxes/${mailboxId}/retention`, { grace: null }],
+  ['POST', '/v1/mailboxes/{id}/delete', `/v1/mailboxes/${mailboxId}/delete`, { reason: 'gone' }],
   ['POST', '/v1/mailboxes/{id}/hold', `/v1/mailboxes/${mailboxId}/hold`, { reason: 'lawsuit' }],
   ['POST', '/v1/mailboxes/{id}/release', `/v1/mailboxes/${mailboxId}/release`, { reason: 'settled' }],
   ['POST', '/v1/mailboxes/{id}/suspend', `/v1/mailboxes/${mailboxId}/suspend`, { reason: 'left' }],

@@ -135,6 +135,7 @@ export const doubles = () => {
         note('resume', mailboxId, principal)
         return Promise.reject(new GatewayError('mailbox-conflict'))
       },
+      delete: (change, { reason, force }) => noted('delete', change, reason, force),
       retain: (change, grace) => noted('retain', change, grace),
       limitProxy: (change, limits) => noted('limitProxy', change, limits),
     },

@@ -27,6 +27,8 @@ const changes: readonly (readonly ['POST' | 'PUT', string, object, readonly unkn
   ['PUT', 'name', { name: 'Tax' }, ['rename', mailboxId, 'Tax']],
   ['POST', 'aliases', { add: ['a@b.example'] }, ['changeAliases', mailboxId, ['a@b.example'], []]],
   ['PUT', 'proxy', { targets: [], networks: [] }, ['limitProxy', mailboxId, { targets: [], networks: [] }]],
+  ['POST', 'delete', { reason: 'gone' }, ['delete', mailboxId, 'gone', false]],
+  ['POST', 'delete', { reason: 'gone', force: true }, ['delete', mailboxId, 'gone', true]],
   ['PUT', 'retention', { grace: null }, ['retain', mailboxId, null]],
   ['PUT', 'retention', { grace: 86_400 }, ['retain', mailboxId, 86_400]],
   ['POST', 'suspend', { reason: 'left' }, ['suspend', mailboxId, 'left']],
