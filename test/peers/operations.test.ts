@@ -14,7 +14,7 @@ const handbook = 'ops/docs/operations.md'
 
 const readings: Readings = {
   checks: [],
-  sessions: { smtp: 0, pop3: 0 },
+  sessions: { smtp: 0, submission: 0, pop3: 0 },
   storageCalls: 0,
   viewsState: 'live',
   viewsLag: 0,

@@ -50,8 +50,8 @@ test('people get a table that says as of when it is', async () => {
   const { stdout } = await run('messages', '--mailbox', mailboxId(1))
   const [moment, , heading, first, ...others] = stdout.trimEnd().split('\n')
   assert.is(moment, 'As of 2026-01-01T12:16:44.000Z, position 0000000000002006.')
-  assert.match(String(heading), /^MESSAGE +RECEIVED +SIZE +RETRIEVALS +IN MAILDROP$/)
-  assert.match(String(first), new RegExp(`^${messageId(1)} .* no$`))
+  assert.match(String(heading), /^MESSAGE +RECEIVED +SIZE +RETRIEVALS +STATE$/)
+  assert.match(String(first), new RegExp(`^${messageId(1)} .* deleted$`))
   assert.is(others.length, count - 1)
 })
 
