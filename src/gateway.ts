@@ -270,7 +270,12 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       grace: config.retention.grace,
       cause: { ...cause, causationId: started.event },
     })
-    const sweeper = startSweeper({ retention, ready: visible(started.position), every: config.retention.sweep, logger })
+    const sweeper = startSweeper({
+      retention,
+      ready: (signal) => visible(started.position, signal),
+      every: config.retention.sweep,
+      logger,
+    })
     cleanup.push(() => sweeper.close())
     const backups = createBackups({
       source: place.engine === 'sqlite' ? { places: paths, vault: vault.engine } : undefined,

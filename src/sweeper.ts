@@ -4,14 +4,14 @@ import type { Retention } from './retention.ts'
 
 export type SweeperParts = {
   readonly retention: Pick<Retention, 'sweep'>
-  /** Resolves when the views are far enough; if it rejects, nothing is swept. */
-  readonly ready: Promise<unknown>
+  /** Resolves when the views have come up to the start, however long that takes; rejects when they have stopped. */
+  ready(signal: AbortSignal): Promise<unknown>
   /** Seconds from the end of one sweep to the next. */
   readonly every: number
   readonly logger: Logger
 }
 
-/** Sweeps again and again. `close` resolves when what it was at is done; what is left waits for the next start. */
+/** Sweeps now, and again and again. `close` resolves when what it was at is done; what is left waits for the next start. */
 export const startSweeper = ({ retention, ready, every, logger }: SweeperParts): { close(): Promise<void> } => {
   const closing = new AbortController()
   const { signal } = closing
@@ -20,6 +20,7 @@ export const startSweeper = ({ retention, ready, every, logger }: SweeperParts):
 
   const sweep = async () => {
     try {
+      await ready(signal)
       const messages = await retention.sweep(signal)
       if (messages > 0) logger.info({ messages }, 'Messages whose time had come were destroyed')
     } catch (error) {
@@ -29,9 +30,9 @@ export const startSweeper = ({ retention, ready, every, logger }: SweeperParts):
     if (!signal.aborted) timer = setTimeout(begin, every * 1000).unref()
   }
   const begin = () => {
-    if (!signal.aborted) running = sweep()
+    running = sweep()
   }
-  ready.then(begin, () => undefined)
+  begin()
   return {
     close: async () => {
       closing.abort(new GatewayError('shutting-down'))

@@ -193,31 +193,55 @@ const sqlite = () => {
 }
 const logs = { memory: () => ({ log: memoryLog({ clock: systemClock }), close: () => Promise.resolve() }), sqlite }
 
+/** A log that says, from `watch` on, before each thing that is asked of it, the how manieth that is. */
+const watching = (log: EventLog) => {
+  let number = 0
+  let act: (number: number) => void = () => undefined
+  const asked = <A extends unknown[], R>(work: (...args: A) => R) =>
+    function (...args: A): R {
+      act(number++)
+      return work(...args)
+    }
+  const watched: EventLog = {
+    ...log,
+    append: asked(log.append),
+    readStream: asked(log.readStream),
+    head: asked(log.head),
+  }
+  const watch = (by: (number: number) => void) => {
+    number = 0
+    act = by
+  }
+  return { watched, watch }
+}
+
 for (const [name, open] of Object.entries(logs))
   test(`of a hold and a purge at once one is first, and no decision stands after a hold (${name})`, async () => {
     const { log, close } = open()
-    const rounds = 40
-    const boxes = Array.from({ length: rounds }, (_, n) => n + 1)
-    const given = boxes.flatMap((n) => [created(n), arrived(n, n), updated(n, n)])
-    const { gateway, facts } = await world(given, { log, now: 100_000 })
-    const [sweeper, administrator] = [gateway(), gateway()]
-    const sweeping = sweeper.retention.sweep()
-    const outcomes = await Promise.all(
-      boxes.map((n) => administrator.mailboxes.hold({ mailboxId: mailboxId(n), cause: byTest }, 'lawsuit')),
-    )
-    await sweeping
-    assert.is(outcomes.length, rounds)
+    const administrator = (await world([], { log })).mailboxes
     const underHold = new Set<string>()
-    const destroyed = new Set<string>()
-    for (const { type, data } of await facts()) {
-      if (type === 'HoldPlaced') underHold.add(data.mailboxId)
-      if (type === 'PurgeDecided') assert.not(underHold.has(data.mailboxId), `${data.mailboxId} was under a hold`)
-      if (type === 'MessagePurged') destroyed.add(data.mailboxId)
+    const decided = new Set<string>()
+    for (let round = 1; round <= 40; round++) {
+      let placing: Promise<number> | undefined
+      const place = () => (placing ??= administrator.hold({ mailboxId: mailboxId(round), cause: byTest }, 'lawsuit'))
+      const { watched, watch } = watching(log)
+      const given = [created(round), arrived(round, round), updated(round, round)]
+      const { retention, facts } = await world(given, { log: watched, now: 100_000 })
+      // The hold sets off at another step of the sweep in each round, and from then on both run.
+      watch((number) => void (number === round % 8 && place()))
+      await retention.sweep()
+      await place()
+      let held = false
+      for (const { type, data } of await facts()) {
+        if (type === 'HoldPlaced' && data.mailboxId === mailboxId(round)) held = true
+        if (type === 'PurgeDecided') assert.not(held, 'decided under a hold')
+        if (type === 'PurgeDecided') decided.add(data.mailboxId)
+        if (type === 'MessagePurged') assert.ok(decided.has(data.mailboxId), 'destroyed without a decision')
+      }
+      if (!decided.has(mailboxId(round))) underHold.add(mailboxId(round))
     }
-    assert.is(underHold.size, rounds)
-    // Destroyed is what was decided, and nothing else.
-    const decided = (await facts()).flatMap(({ type, data }) => (type === 'PurgeDecided' ? [data.mailboxId] : []))
-    assert.equal([...destroyed].sort(), decided.toSorted())
+    assert.ok(underHold.size > 0, 'a hold was first')
+    assert.ok(decided.size > 0, 'a purge was first')
     await close()
   })
 
