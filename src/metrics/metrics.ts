@@ -94,7 +94,7 @@ type MakeGauge = <L extends string>(name: string, help: string, ...labelNames: L
 
 const readingGauges = (gauge: MakeGauge) => {
   const check = gauge('sealpost_check_ok', 'Of each check of /readyz: 1 when it is well, 0 when not.', 'check')
-  const sessions = gauge('sealpost_sessions', 'Connections of peers, with TLS from the first byte or not.', 'protocol')
+  const sessions = gauge('sealpost_sessions', 'Open connections, with TLS from the first octet or not.', 'protocol')
   const calls = gauge('sealpost_storage_calls_waiting', 'Calls that the storage thread has not answered yet.')
   const state = gauge('sealpost_views_state', 'The state in which the views are is 1, the others 0.', 'state')
   const lag = gauge('sealpost_views_lag_seconds', 'For how long the views lack an event of the log, at the least.')
