@@ -255,7 +255,7 @@ export const submissionSession = submission.createMachine({
               {
                 guard: { type: 'code', params: 354 },
                 target: '#submissionSession.receiving',
-                actions: ['takeData', 'pass'],
+                actions: ['pass', 'takeData'],
               },
               { target: '#submissionSession.open', actions: 'pass' },
             ],

@@ -12,6 +12,8 @@ const main = join(root, 'src/start.mjs')
 export type Ports = {
   readonly smtp: number
   readonly smtps: number
+  readonly submission: number
+  readonly submissions: number
   readonly pop3: number
   readonly pop3s: number
   readonly admin: number
@@ -52,6 +54,8 @@ const freePort = () =>
 export const freePorts = async (): Promise<Ports> => ({
   smtp: await freePort(),
   smtps: await freePort(),
+  submission: await freePort(),
+  submissions: await freePort(),
   pop3: await freePort(),
   pop3s: await freePort(),
   admin: await freePort(),
@@ -74,6 +78,9 @@ export const scratchEnv = (data: string, ports: Ports): Record<string, string> =
   SEALPOST_SMTP_HOST: '127.0.0.1',
   SEALPOST_SMTP_PORT: String(ports.smtp),
   SEALPOST_SMTP_TLS_PORT: String(ports.smtps),
+  SEALPOST_SUBMISSION_HOST: '127.0.0.1',
+  SEALPOST_SUBMISSION_PORT: String(ports.submission),
+  SEALPOST_SMTPS_PORT: String(ports.submissions),
   SEALPOST_POP3_HOST: '127.0.0.1',
   SEALPOST_POP3_PORT: String(ports.pop3),
   SEALPOST_POP3S_PORT: String(ports.pop3s),

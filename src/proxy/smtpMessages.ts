@@ -79,6 +79,8 @@ export const clientsMessages = (parts: MessagesParts): ClientsMessages => {
       const withdrawn = sending
       if (!withdrawn) return
       withdrawn.abandon()
+      // What the client still sends goes nowhere, and need not wait for the remote server.
+      client.room()
       const recordedAs = (kept: boolean) => (kept ? record(withdrawn.messageId, { is: 'refused', code }) : undefined)
       shared.work(withdrawn.mayBeKept.then(recordedAs))
     },

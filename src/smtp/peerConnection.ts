@@ -87,6 +87,8 @@ export abstract class PeerConnection extends SMTPConnection {
   #octetsIn = 0
   #octetsOut = 0
   #unsent: Uint8Array[] = []
+  /** For the machine to be ready. */
+  #waits = false
 
   constructor(server: SMTPServer, socket: Socket, shared: PeerShared, { protocol, socketOptions }: Accepted) {
     super(server, socket, socketOptions ?? null)
@@ -203,7 +205,11 @@ export abstract class PeerConnection extends SMTPConnection {
     const session = this.#session
     if (session === undefined) return
     input.hold()
+    // Resumed twice, it would hand on a command amid the one before.
+    if (this.#waits) return
+    this.#waits = true
     void session.readyOrOver().then(() => {
+      this.#waits = false
       this.flush()
       this.resumeWhenSent(input)
     })

@@ -138,7 +138,7 @@ export class SubmissionConnection extends PeerConnection {
         this.#proxy?.ask(effect.verb, this.#lineToAsk())
         return
       case 'takeData':
-        this.input?.startData()
+        this.#takeData()
         return
       case 'failed':
         this.#shared.logger.info({ err: effect.error, sessionId: this.sessionId }, 'A mail client was not served')
@@ -146,6 +146,13 @@ export class SubmissionConnection extends PeerConnection {
       default:
         this.do(effect)
     }
+  }
+
+  #takeData(): void {
+    const { input } = this
+    input?.startData()
+    this.flush()
+    if (input !== undefined) this.resumeWhenSent(input)
   }
 
   #lineToAsk(): string {

@@ -20,8 +20,6 @@ export const startProxyGateway = async (
       SEALPOST_PROXY_TARGETS: ports.map((port) => `localhost:${port}`).join(','),
       SEALPOST_PROXY_NETWORKS: '127.0.0.0/8,::1',
       SEALPOST_PROXY_CA_FILE: caFile,
-      SEALPOST_SUBMISSION_PORT: 'off',
-      SEALPOST_SMTPS_PORT: 'off',
       ...env,
     },
   })

@@ -8,6 +8,8 @@ export type SmtpClient = {
   command(line: string): Promise<string>
   /** One transaction; gives the reply to the end of data, or the first refusal. */
   deliver(to: string, bytes: Uint8Array, from?: string): Promise<string>
+  /** AUTH PLAIN; gives the last line of the reply. */
+  login(name: string, password: string): Promise<string>
   quit(): Promise<void>
 }
 
@@ -24,8 +26,11 @@ export const dotStuffed = (bytes: Uint8Array): Buffer => {
 
 const argumentOf = (line: string) => (line.includes(' ') ? [line, line.slice(line.indexOf(' ') + 1)] : [])
 
-export const smtpClient = async (port: number, { starttls = false, tls = false } = {}): Promise<SmtpClient> => {
-  const wire = await openWire(port, { tls })
+export const smtpClient = async (
+  port: number,
+  { starttls = false, tls = false, from = '127.0.0.1' } = {},
+): Promise<SmtpClient> => {
+  const wire = await openWire(port, { tls, from })
   const reply = async () => {
     for (;;) {
       const line = await wire.line()
@@ -61,6 +66,10 @@ export const smtpClient = async (port: number, { starttls = false, tls = false }
       wire.send(dotStuffed(bytes))
       wire.send('.\r\n')
       return reply()
+    },
+    login: (name, password) => {
+      say(name, password)
+      return command(`AUTH PLAIN ${Buffer.from(`\0${name}\0${password}`).toString('base64')}`)
     },
     async quit() {
       await command('QUIT')

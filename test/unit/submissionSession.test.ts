@@ -165,7 +165,7 @@ const table: readonly (readonly [readonly Event[], Event, state: string, ...effe
   [[...addressed], plain('data'), 'asking.data', 'ask data'],
   [[...addressed], plain('rset'), 'asking.rset', 'ask rset'],
   [[...addressed, plain('rset')], remote(250), 'open.loggedIn', 'pass 250'],
-  [[...addressed, plain('data')], remote(354), 'receiving', 'takeData', 'pass 354'],
+  [[...addressed, plain('data')], remote(354), 'receiving', 'pass 354', 'takeData'],
   [[...addressed, plain('data')], remote(554), 'open.transaction.addressed', 'pass 554'],
   [[...receiving], remote(250), 'open.loggedIn', 'pass 250'],
   [[...receiving], remote(554), 'open.loggedIn', 'pass 554'],
