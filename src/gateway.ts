@@ -1,17 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { rmSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { maildropOf } from '../projections/maildrops.ts'
 import { listMailboxes, mailboxNamed } from '../projections/mailboxes.ts'
 import { recordedFrom } from '../projections/messages.ts'
+import { announce, withdraw } from './announcement.ts'
 import { createBackups } from './backup/backups.ts'
 import { pausable } from './backup/pausable.ts'
 import { type Config, configSha256 } from './config.ts'
 import { currentMailboxes } from './currentMailboxes.ts'
-import { asGatewayError, GatewayError } from './core/errors.ts'
-import { type Cause, type Fact, type PeerProtocol, type Stamp, stamper } from './core/events.ts'
-import { eventId, type MailboxId, newCommandId, newSessionId, type Position } from './core/ids.ts'
+import { GatewayError } from './core/errors.ts'
+import { type Cause, type Fact, type Stamp, stamper } from './core/events.ts'
+import { eventId, newCommandId, newSessionId } from './core/ids.ts'
 import { type EventLog, type Logger, systemClock } from './core/ports.ts'
 import { Secret } from './core/secret.ts'
 import { gatewayStream } from './core/streams.ts'
@@ -20,7 +18,6 @@ import {
   claimDataDirectory,
   instanceOf,
   logPlaceOf,
-  type pathsIn,
   placesOf,
   prepareDataDirectory,
   recogniseDirectories,
@@ -28,13 +25,14 @@ import {
 import type { AdminApi } from './http/buildApp.ts'
 import { startAdmin } from './http/admin.ts'
 import { guessingGuard, officeBurst } from './keys/guessingGuard.ts'
+import { endEarlierRuns } from './earlierRuns.ts'
 import { keyFiles } from './keys/keyFiles.ts'
+import { type Address, pop3Listeners, smtpListeners, standInListeners, submissionListeners } from './listeners.ts'
 import { createLogin } from './login.ts'
-import { closeLostSessions } from './lostSessions.ts'
-import { recordRelays, settlePendingRelays } from './relays.ts'
+import { recordRelays } from './relays.ts'
 import { createMailboxes } from './mailboxes.ts'
 import { knownMailboxes } from './mailboxes/known.ts'
-import { type MaildropEntry, openMaildrops } from './maildrop.ts'
+import { openMaildrops } from './maildrop.ts'
 import { leasedLock, type LeaseParts } from './maildropLease.ts'
 import { localLock, type MaildropLock } from './maildropLock.ts'
 import { createMetrics } from './metrics/metrics.ts'
@@ -50,16 +48,15 @@ import { createRetention } from './retention.ts'
 import { recordSessions } from './sessions.ts'
 import { startSmtp } from './smtp/smtpServer.ts'
 import { startSubmission } from './smtp/submissionServer.ts'
-import { openStandIns, type StandInListener } from './standIn.ts'
+import { caughtUp, snapshotOf } from './snapshot.ts'
+import { openStandIns } from './standIn.ts'
 import { pastViews } from './storage/history.ts'
 import { startStorage } from './storage/storage.ts'
-import { openViews, type Views } from './storage/views.ts'
+import { openViews } from './storage/views.ts'
 import { startSweeper } from './sweeper.ts'
 import { certificate } from './tls/selfSigned.ts'
 import { version } from './version.ts'
 import { waitingForLog } from './waiting.ts'
-
-export type Address = { readonly protocol: PeerProtocol | 'https'; readonly host: string; readonly port: number }
 
 export type Gateway = {
   readonly addresses: readonly Address[]
@@ -76,11 +73,6 @@ export type Gateway = {
 
 /** Milliseconds that running transactions have when the gateway stops. */
 const grace = 10_000
-/** Milliseconds that a login waits for views that are behind the log. */
-const visibleWithin = 10_000
-/** Entries of a maildrop read at once: the main thread is held for some milliseconds. */
-const entriesAtOnce = 2000
-
 export type GatewayParts = {
   readonly config: Config
   readonly logger: Logger
@@ -108,7 +100,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     const tls = await certificate({ keys, domain, clock, addresses: ownAddresses() })
     const vault = { engine: config.vault.engine, dir: paths.vault }
     const place = logPlaceOf(config)
-    const standIn = () => openStandIns(standInsOf(config), { domain, tls })
+    const standIn = () => openStandIns(standInListeners(config), { domain, tls })
     const waiting = waitingForLog({ standIn, logger, signal, mayReturn: place.engine !== 'sqlite' })
     cleanup.push(() => waiting.over())
     const storage = await startStorage({ log: place, vault, keysDir: paths.keys, node }, waiting.onAway)
@@ -142,28 +134,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     await waiting.over()
 
     // Not waited for: building the views may take long.
-    void closeLostSessions({ reader: views.reader, visible: views.visible, log, stamp, node, started }).then(
-      (lost) => {
-        if (lost > 0) logger.warn({ sessions: lost }, 'Sessions that the last run left open were closed as lost')
-      },
-      (error: unknown) => {
-        // A gateway that stops leaves them to its next start.
-        if (asGatewayError(error).code === 'shutting-down') return
-        logger.warn({ err: error }, 'Sessions that the last run left open could not be closed; the next start will')
-      },
-    )
-
-    // Nor is this.
-    void settlePendingRelays({ reader: views.reader, visible: views.visible, log, stamp, node, started }).then(
-      (messages) => {
-        if (messages > 0)
-          logger.warn({ messages }, 'Messages whose relaying the last run left open are held for relayed')
-      },
-      (error: unknown) => {
-        if (asGatewayError(error).code === 'shutting-down') return
-        logger.warn({ err: error }, 'Messages whose relaying is open could not be settled; the next start will')
-      },
-    )
+    void endEarlierRuns({ reader: views.reader, visible: views.visible, log, stamp, node, started, logger })
 
     const refusals = countRefusals({ node, log, stamp, clock, logger })
     cleanup.push(() => refusals.close())
@@ -214,10 +185,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     const shared = { domain, limits: config.limits, tls: () => certificates, sessions, refused, logger, clock }
     const smtp = await startSmtp({
       ...shared,
-      listeners: listenersOf([
-        ['smtp', config.smtp.host, config.smtp.port],
-        ['smtps', config.smtp.host, config.smtp.tlsPort],
-      ]),
+      listeners: smtpListeners(config),
       postmaster: config.smtp.postmaster,
       archive,
       resolve: (address) => {
@@ -249,10 +217,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
             recorded: (mailboxId, origin) => recordedFrom(views.reader, mailboxId, origin),
           })
         : undefined,
-      listeners: listenersOf([
-        ['pop3', config.pop3.host, config.pop3.port],
-        ['pop3s', config.pop3.host, config.pop3s.port],
-      ]),
+      listeners: pop3Listeners(config),
       maildrops,
     })
     listening.push(...pop3.addresses)
@@ -370,34 +335,6 @@ const undo = async (steps: (() => unknown)[]) => {
 const ownAddresses = () =>
   Object.values(networkInterfaces()).flatMap((interfaces) => (interfaces ?? []).map(({ address }) => address))
 
-type Listener<P> = { readonly protocol: P; readonly host: string; readonly port: number }
-
-const listenersOf = <P>(wanted: readonly (readonly [P, string, number | 'off'])[]): readonly Listener<P>[] =>
-  wanted.flatMap(([protocol, host, port]) => (port === 'off' ? [] : [{ protocol, host, port }]))
-
-/** While no server is listed there is nothing that mail clients could send through. */
-const submissionListeners = ({ submission, smtps, proxy }: Config) =>
-  proxy.targets.length === 0
-    ? []
-    : listenersOf<'submission' | 'submissions'>([
-        ['submission', submission.host, submission.port],
-        ['submissions', submission.host, smtps.port],
-      ])
-
-const standInsOf = (config: Config): readonly StandInListener[] => {
-  const { smtp, pop3, pop3s, admin } = config
-  return [
-    ...submissionListeners(config),
-    ...listenersOf<StandInListener['protocol']>([
-      ['smtp', smtp.host, smtp.port],
-      ['smtps', smtp.host, smtp.tlsPort],
-      ['pop3', pop3.host, pop3.port],
-      ['pop3s', pop3.host, pop3s.port],
-      ['https', admin.host, admin.port],
-    ]),
-  ]
-}
-
 type Recording = {
   readonly log: Pick<EventLog, 'append'>
   readonly stamp: Stamp
@@ -414,55 +351,9 @@ const recordGateway =
     return { event: eventId(commandId, 0), position }
   }
 
-/** Milliseconds that a mail client waits for the views to know what it has read before: at worst a copy is kept twice. */
-const knownWithin = 1000
-
-const caughtUp = async (views: Views, log: Pick<EventLog, 'head'>) => {
-  try {
-    await views.visible(await log.head(), AbortSignal.timeout(knownWithin))
-  } catch {
-    // They are being built, or the log is away: then nothing will be recorded or deleted either.
-  }
-}
-
-/** Everything that was acknowledged before the call, in the log's order. */
-const snapshotOf = async (views: Views, log: Pick<EventLog, 'head'>, mailboxId: MailboxId) => {
-  const signal = AbortSignal.timeout(visibleWithin)
-  await views.visible(await log.head(), signal).catch((error: unknown) => {
-    throw signal.aborted ? new GatewayError('views-behind', { cause: error }) : error
-  })
-  const entries: MaildropEntry[] = []
-  let after: Position | undefined
-  do {
-    const page = maildropOf(views.reader, mailboxId, { after, limit: entriesAtOnce })
-    entries.push(...page.items)
-    after = page.next
-    if (after) await nextTurn()
-  } while (after)
-  return entries
-}
-
 /** A log in one file has one gateway. */
 const lockOf = (
   { log: { engine }, gateway: { node }, limits }: Config,
   parts: Omit<LeaseParts, 'node' | 'seconds'>,
 ): MaildropLock =>
   engine === 'sqlite' ? localLock(parts) : leasedLock({ ...parts, node, seconds: limits.maildropLease })
-
-type Announced = { readonly token: Secret; readonly certificate: string; readonly address: Address | undefined }
-
-/** For the local command line: where the API is, and the token that whoever may read the data directory may use. */
-const announce = (paths: ReturnType<typeof pathsIn>, { token, certificate, address }: Announced) => {
-  withdraw(paths)
-  if (!address) return
-  const mode = { mode: 0o600, flag: 'wx' }
-  writeFileSync(paths.token, `${token.reveal()}\n`, mode)
-  writeFileSync(paths.certificate, certificate, mode)
-  writeFileSync(paths.url, `https://${hostInUrl(address.host)}:${address.port}/#${process.pid}\n`, mode)
-}
-
-const withdraw = ({ token, url, certificate }: ReturnType<typeof pathsIn>) => {
-  for (const file of [token, url, certificate]) rmSync(file, { force: true })
-}
-
-const hostInUrl = (host: string) => (host.includes(':') ? `[${host}]` : host)
