@@ -9,7 +9,7 @@ import { appendAt, factsOf } from './mailboxes/append.ts'
 import type { MailboxCommand } from './mailboxes/decide.ts'
 import { exists, newestOf, type NewestParts } from './mailboxes/newest.ts'
 import { seen, type Visible, whileConflicting } from './mailboxes/stream.ts'
-import { type ProxyLimits, validAliases, validLimits, validName, validReason } from './mailboxes/typed.ts'
+import { mayHave, type ProxyLimits, validAliases, validLimits, validName, validReason } from './mailboxes/typed.ts'
 
 export type NewMailbox = {
   /** 1 to 200 printable characters. */
@@ -184,6 +184,7 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
       // Nothing is reserved for what will be refused.
       const { revision } = await decided(command, ifMatch)
       if (added.length + removed.length === 0) return revision
+      mayHave(views.aliasesOf(mailboxId).length + added.length - removed.length)
       const appended = await withAliases(added, command, change)
       await aliases.release({ mailboxId, aliases: removed, cause })
       await seen(views, await log.head())

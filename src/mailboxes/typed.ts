@@ -31,6 +31,11 @@ export const validAliases = (typed: readonly string[]): readonly string[] => {
   return aliases
 }
 
+/** How many a mailbox has afterwards. */
+export const mayHave = (aliases: number): void => {
+  if (aliases > maxAliases) throw invalid('aliases', `would be more than ${maxAliases}`)
+}
+
 const validAlias = (text: string): string => {
   const address = parseAddress(text)
   if (!address) throw invalid('aliases', `hold ${JSON.stringify(text.slice(0, 100))}, which is not an address`)

@@ -472,6 +472,17 @@ test('adding what the mailbox has and removing what it has not changes nothing',
   assert.equal(await facts(), [])
 })
 
+test('a mailbox has at most a hundred aliases', async () => {
+  const { mailboxes, facts } = await world({ given: [created(1)] })
+  const some = (from: number, count: number) => Array.from({ length: count }, (_, n) => `a${from + n}@example.org`)
+  await mailboxes.changeAliases(of(1), { add: some(0, 99), remove: [] })
+  const before = (await facts()).length
+  const refused = await codeOf(mailboxes.changeAliases(of(1), { add: some(99, 2), remove: [] }))
+  assert.is(refused.code, 'request-invalid')
+  assert.is((await facts()).length, before)
+  await mailboxes.changeAliases(of(1), { add: some(99, 2), remove: some(0, 1) })
+})
+
 test('aliases of a mailbox that does not exist are not reserved', async () => {
   const { mailboxes, facts } = await world()
   const refused = await codeOf(mailboxes.changeAliases(of(1), { add: ['a@example.org'], remove: [] }))
