@@ -14,6 +14,7 @@ import { history } from './history.ts'
 import { pop3Proxy } from './pop3Proxy.ts'
 import { watchResidentMemory } from './residentMemory.ts'
 import { sessionCost } from './sessionCost.ts'
+import { smtpProxy } from './smtpProxy.ts'
 import { startWithHistory } from './startWithHistory.ts'
 
 const run = promisify(execFile)
@@ -210,6 +211,7 @@ const ours = await measure(sealpost)
 table(ours, theirs)
 await denseLines()
 if (peersAreThere) await pop3Proxy(scale)
+await smtpProxy(times(400))
 await sessionCost(times(400))
 await startWithHistory(times(100_000))
 await history(scale)

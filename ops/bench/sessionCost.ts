@@ -3,7 +3,7 @@
 // All figures are processor time of the gateway's own work, so that they can be compared on a machine that does other
 // things too. A mail's is that of a whole gateway, its disk included as far as a processor works for it; a session's is
 // that of its machine with its transcript, and of recording its two events, both without anything else.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startSession, work } from '../../actors/session.ts'
@@ -18,6 +18,7 @@ import { recordSessions, type SessionEnd } from '../../src/sessions.ts'
 import { startStorage } from '../../src/storage/storage.ts'
 import { smtpClient } from '../../test/support/smtpClient.ts'
 import { startScratchGateway } from '../scratchGateway.ts'
+import { cpuOf } from './processorTime.ts'
 
 const mailsOfOne = 10
 const atOnce = 20
@@ -99,14 +100,6 @@ const costOfEvents = async (count: number): Promise<number> => {
   await storage.close()
   rmSync(dir, { recursive: true })
   return cost
-}
-
-/** Processor time of another process so far, in microseconds; proc_pid_stat(5). */
-const cpuOf = (pid: number) => {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10_000
 }
 
 /** Of a whole gateway, for one mail. */

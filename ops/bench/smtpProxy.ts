@@ -1,0 +1,61 @@
+// What a mail of 10 KiB costs that a client sends through the proxy, beside the same mail on the journal way, with TLS on
+// every connection and ten mails on each:
+//   node ops/bench/smtpProxy.ts [CONNECTIONS]
+// Processor time of the gateway alone. The provider is a process of its own that takes whatever comes.
+import { smtpClient, type SmtpClient } from '../../test/support/smtpClient.ts'
+import { startProxyGateway } from '../../test/support/proxyGateway.ts'
+import { startSmtpProvider } from '../../test/support/smtpProvider.ts'
+import { testAuthority } from '../../test/support/testAuthority.ts'
+import { cpuOf } from './processorTime.ts'
+
+const mailsOfOne = 10
+const atOnce = 20
+const mail = Buffer.from(`${'The quick brown fox jumps over the lazy dog; '.slice(0, 30)}\r\n`.repeat(320))
+
+const authority = await testAuthority()
+
+/** Prints one line. */
+export const smtpProxy = async (connections: number): Promise<void> => {
+  const provider = await startSmtpProvider(await authority.issue({ names: ['localhost'] }))
+  const gateway = await startProxyGateway(authority, [provider.port])
+  const { mailboxId, address } = await gateway.createMailbox('--name', 'bench')
+  let users = 0
+  const name = () => `user${++users}@example.com%localhost:${provider.port}%${mailboxId}`
+
+  const journal = () => smtpClient(gateway.ports.smtps, { tls: true })
+  const submission = async () => {
+    const client = await smtpClient(gateway.ports.submissions, { tls: true })
+    const answer = await client.login(name(), 'password')
+    if (!answer.startsWith('235')) throw new Error(answer)
+    return client
+  }
+  const send = async (connect: () => Promise<SmtpClient>, to: string) => {
+    const client = await connect()
+    for (let sent = 0; sent < mailsOfOne; sent++) {
+      const reply = await client.deliver(to, mail)
+      if (!reply.startsWith('250')) throw new Error(reply)
+    }
+    await client.quit()
+    provider.mails.length = 0
+  }
+  const costOf = async (connect: () => Promise<SmtpClient>, to: string) => {
+    const batch = () => Promise.all(Array.from({ length: atOnce }, () => send(connect, to)))
+    await batch()
+    await batch()
+    const before = cpuOf(gateway.process.pid ?? 0)
+    const batches = Math.ceil(connections / atOnce)
+    for (let one = 0; one < batches; one++) await batch()
+    return (cpuOf(gateway.process.pid ?? 0) - before) / (batches * atOnce * mailsOfOne)
+  }
+  const [own, through] = [await costOf(journal, address), await costOf(submission, 'recipient@example.org')]
+  const [again, throughAgain] = [await costOf(journal, address), await costOf(submission, 'recipient@example.org')]
+  const ratio = (through + throughAgain) / (own + again)
+  console.log(
+    `\nSending 10 KiB through the proxy costs ${((through + throughAgain) / 2).toFixed(0)} µs of processor time, ${ratio.toFixed(2)} × that of the journal way (must: at most 1.5).`,
+  )
+  await gateway.stop()
+  gateway.remove()
+  await provider.close()
+}
+
+if (import.meta.main) await smtpProxy(Number(process.argv[2] ?? 200))
