@@ -84,11 +84,14 @@ export const recordRelays = ({ logger, ...parts }: RelayParts): Relays => {
     }
   }
   return {
-    record: async (relayed) => {
-      const enough = new AbortController()
-      await Promise.race([write(relayed), delay(patience, undefined, { signal: enough.signal }).catch(() => undefined)])
-      enough.abort()
-    },
+    record: (relayed) =>
+      new Promise((resolve) => {
+        const enough = setTimeout(resolve, patience)
+        void write(relayed).then(() => {
+          clearTimeout(enough)
+          resolve()
+        })
+      }),
     close: () => closing.abort(),
   }
 }

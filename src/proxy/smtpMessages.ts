@@ -27,6 +27,8 @@ export type ClientsMessages = {
   isFlood(): boolean
   /** The client has sent all of it. */
   end(): void
+  /** Ends it at the remote server. */
+  release(): void
   /** Records the remote server's answer, and then tells the machine that it is `settled`. */
   settle(answer: RelayAnswer): void
   /** Nobody is sent the message: a copy that is, or becomes, durable all the same is recorded as refused. */
@@ -72,6 +74,7 @@ export const clientsMessages = (parts: MessagesParts): ClientsMessages => {
     take: (pieces) => sending?.take(pieces) ?? true,
     isFlood: () => sending?.isFlood() ?? false,
     end: () => sending?.end(),
+    release: () => sending?.release(),
     settle: (answer) => {
       if (sending) void record(sending.messageId, answer).then(() => send({ type: 'settled' }))
     },

@@ -225,7 +225,7 @@ const connection = (shared: Shared, { client, credentials, admitted, dialled }: 
         messages.begin(extensions)
         break
       case 'endData':
-        remote.write(endOfData)
+        messages.release()
         remote.within(settings.replyTimeout)
         break
       case 'settle':
@@ -289,5 +289,3 @@ const connection = (shared: Shared, { client, credentials, admitted, dialled }: 
   shared.running.add(proxy)
   return proxy
 }
-
-const endOfData = Buffer.from('.\r\n')

@@ -41,11 +41,28 @@ export const smtpRemote = (dialled: Dialled, most: number, events: RemoteEvents)
   let socket: Socket = dialled.socket
   let replies = replyReader()
   let [octetsIn, octetsOut, over, full] = [0, 0, false, false]
-  let timer: NodeJS.Timeout | undefined
+  /** Milliseconds of the monotonic clock. */
+  let due = Infinity
+  let timer: { readonly at: number; readonly handle: NodeJS.Timeout } | undefined
 
+  // One timer for all that is waited for: a new one for each command would cost more than most of them.
   const within = (seconds: number | undefined) => {
-    clearTimeout(timer)
-    timer = seconds === undefined || over ? undefined : setTimeout(() => events.silent(), seconds * 1000)
+    due = seconds === undefined || over ? Infinity : performance.now() + seconds * 1000
+    if (due < (timer?.at ?? Infinity)) watchClock(seconds ?? 0)
+  }
+  const watchClock = (seconds: number) => {
+    clearTimeout(timer?.handle)
+    timer = { at: performance.now() + seconds * 1000, handle: setTimeout(look, seconds * 1000) }
+  }
+  const look = () => {
+    timer = undefined
+    const left = due - performance.now()
+    if (left === Infinity) return
+    if (left > 0) watchClock(left / 1000)
+    else {
+      due = Infinity
+      events.silent()
+    }
   }
   const data = (chunk: Buffer) => {
     octetsIn += chunk.length
@@ -74,8 +91,8 @@ export const smtpRemote = (dialled: Dialled, most: number, events: RemoteEvents)
     socket.pause()
   }
   const end = () => {
-    within(undefined)
     over = true
+    clearTimeout(timer?.handle)
     unwatch()
   }
   const write = (octets: Uint8Array) => {

@@ -25,6 +25,8 @@ export type Sending = {
   isFlood(): boolean
   /** The client has sent all of it. */
   end(): void
+  /** Ends it at the remote server. */
+  release(): void
   /** The server gets no more of it. Unless all of it was taken already, neither does the archive. */
   abandon(): void
   /** Resolves when the copy is durable; rejects as `Archive.receive`. */
@@ -33,20 +35,26 @@ export type Sending = {
   readonly mayBeKept: Promise<boolean>
 }
 
-/** What is sealed is what is sent: content whose line ends are CRLF. Only the dots are stuffed on the wire. */
+/**
+ * What is sealed is what is sent: content whose line ends are CRLF. Only the dots are stuffed on the wire. The last piece goes
+ * with the end: so a small message is one write, and none of it leaves before its copy is durable.
+ */
 export const openSending = ({ archive, delivery, limit, write, onRoom }: SendingParts): Sending => {
   const lines = crlfLines()
   const stuffing = wireEncoder(true)
   const intake = openIntake(limit, onRoom)
   const { body } = intake
   let abandoned = false
+  let last: Uint8Array = none
 
   const pass = (piece: Uint8Array) => {
     const content = lines.push(piece)
     if (content.length === 0) return true
     const room = intake.take([content])
     if (abandoned) return room
-    return write(stuffing.encode(content)) && room
+    const before = last
+    last = stuffing.encode(content)
+    return (before.length === 0 || write(before)) && room
   }
   const received = archive.receive(delivery, body).then(() => {
     if (body.taken) return
@@ -61,8 +69,10 @@ export const openSending = ({ archive, delivery, limit, write, onRoom }: Sending
       pass(lines.end())
       body.end()
     },
+    release: () => void write(Buffer.concat([last, endOfData])),
     abandon: () => {
       abandoned = true
+      last = none
       body.lose()
     },
     durable: received,
@@ -72,6 +82,9 @@ export const openSending = ({ archive, delivery, limit, write, onRoom }: Sending
     ),
   }
 }
+
+const none = Buffer.alloc(0)
+const endOfData = Buffer.from('.\r\n')
 
 /** After which it is not known whether the log has the copy. */
 const leavesOpen: ReadonlySet<string> = new Set(['outcome-unknown', 'internal'])
