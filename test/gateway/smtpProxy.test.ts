@@ -1,9 +1,12 @@
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Recorded } from '../../src/core/events.ts'
 import { startProxyGateway } from '../support/proxyGateway.ts'
 import { pop3Client } from '../support/pop3Client.ts'
+import { smallDiskTest } from '../support/peers.ts'
 import { say } from '../support/said.ts'
 import { type SmtpClient, smtpClient } from '../support/smtpClient.ts'
 import { silence, startSmtpProvider, type SmtpProvider, type SmtpProviderOptions } from '../support/smtpProvider.ts'
@@ -684,6 +687,55 @@ test('a provider that goes between two transactions is told with the next comman
   await delay(100)
   assert.is(await one.command(from), '421 4.4.2 The connection to the server was lost, try again later')
   await one.wire.closed()
+})
+
+smallDiskTest(
+  test,
+  24,
+  'on a full disk the provider gets no end of a message, the client 452, and room makes it go on',
+  async (disk) => {
+    const data = join(disk, 'data')
+    mkdirSync(data)
+    const small = await startProxyGateway(authority, [provider.port], { data })
+    const { mailboxId } = await small.createMailbox('--name', 'full')
+    const connected = async () => {
+      const one = await smtpClient(small.ports.submissions, { tls: true, ...nowhereSeen() })
+      await one.login(nameAt(provider, mailboxId), password)
+      return one
+    }
+    const ballast = join(disk, 'ballast')
+    const { bavail, bsize } = statfsSync(disk)
+    writeFileSync(ballast, Buffer.alloc(bavail * bsize - (2 << 20)))
+    const one = await connected()
+    const large = Buffer.alloc(6_000_000, `${'x'.repeat(70)}\r\n`)
+    assert.match(await one.deliver('recipient@example.org', large), /^452 4\.3\.1 /, small.output())
+    assert.match(await one.command(from), /^421 4\.4\.2 /)
+    await one.wire.closed()
+    await provider.idle()
+    assert.equal(provider.mails, [])
+    rmSync(ballast)
+    const again = await connected()
+    assert.is(await again.deliver('recipient@example.org', mail()), '250 2.0.0 Taken as 4711')
+    await again.quit()
+    assert.is(await small.stop(), 0)
+    const events = await logIn(data)
+    assert.equal(fates(events), [['accepted 250']])
+  },
+)
+
+test('a gateway that stops while the provider is silent about a message records that it does not know', async () => {
+  const away = await startProxyGateway(authority, [provider.port])
+  const { mailboxId } = await away.createMailbox('--name', 'stopping')
+  const one = await smtpClient(away.ports.submissions, { tls: true })
+  await one.login(nameAt(provider, mailboxId), password)
+  for (const command of [from, to, 'DATA']) await one.command(command)
+  one.wire.send('Subject: half\r\n\r\n')
+  provider.answer = (line) => (line === '.' ? silence : undefined)
+  const stopped = away.stop()
+  one.wire.send('text\r\n.\r\n')
+  assert.is(await stopped, 0)
+  assert.equal(fates(await logIn(away.data)), [['unknown -']])
+  away.remove()
 })
 
 test.run()
