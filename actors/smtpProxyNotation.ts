@@ -56,7 +56,8 @@ const readers: Readonly<Partial<Record<string, (words: readonly string[]) => Smt
   offered: (words) => ({
     type: 'offered',
     starttls: words.includes('starttls'),
-    mechanisms: mechanisms.filter((name) => words.includes(name)),
+    // In the server's own order.
+    mechanisms: words.map(smtpMechanism).filter((name) => name !== undefined),
   }),
   asked: ([word = '']) => {
     const verb = askedVerb(word)

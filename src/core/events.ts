@@ -100,7 +100,10 @@ export type EventData = {
     /** The server's reply code; null when none came. */
     readonly code: number | null
   }
-  /** It has refused it: nobody was sent that message, and nobody retrieves it. */
+  /**
+   * It has refused it, or was never sent its end (451, or what it said instead): nobody was sent that message, and nobody
+   * retrieves it.
+   */
   MessageRelayRefused: { readonly messageId: MessageId; readonly mailboxId: MailboxId; readonly code: number }
   MessageRetrieved: { readonly messageId: MessageId; readonly mailboxId: MailboxId; readonly sessionId: SessionId }
   /** A sealed object that was asked for was missing or not the one the log names. Its end was not released. */

@@ -26,7 +26,7 @@ export const anyProxyEvent: fc.Arbitrary<SmtpProxyEvent> = fc.oneof(
   { arbitrary: code.map((code): SmtpProxyEvent => ({ type: 'replied', code })), weight: 6 },
   {
     arbitrary: fc
-      .record({ starttls: flag, mechanisms: fc.subarray(['PLAIN', 'LOGIN', 'XOAUTH2'] as const) })
+      .record({ starttls: flag, mechanisms: fc.shuffledSubarray(['PLAIN', 'LOGIN', 'XOAUTH2'] as const) })
       .map((offers): SmtpProxyEvent => ({ type: 'offered', ...offers })),
     weight: 2,
   },

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { MessageId, SessionId } from '../../src/core/ids.ts'
-import { type Trace, traceHeader } from '../../src/smtp/trace.ts'
+import { submissionTraceHeader, type Trace, traceHeader } from '../../src/smtp/trace.ts'
 
 const trace: Trace = {
   reversePath: 'sender@example.com',
@@ -73,6 +73,26 @@ test('whatever a peer typed, the lines are these and no others, and the comments
       })
       assert.match(lines[2] ?? '', /^Received: from [^()]+ \(\[192\.0\.2\.1\]\)$/)
     }),
+  )
+})
+
+test('before a message of the proxy stands its envelope, one line for each recipient, and nothing that the client adds', () => {
+  const recipients = ['one@example.org', 'two@example.org\r\nX-Forged: yes', '"a\u2028b"@example.org']
+  const tls = { version: 'TLSv1.3', cipher: 'X-Y' }
+  const text = Buffer.from(submissionTraceHeader({ ...trace, tls, reversePath: '', recipients })).toString()
+  assert.is(
+    text,
+    [
+      'Received: from client.example ([192.0.2.1])',
+      '\tby gateway.example with ESMTPSA (TLSv1.3 X-Y)',
+      '\tid 018f-message (session 018f-session);',
+      '\tFri, 02 Jan 2026 03:04:05 +0000',
+      'X-Sealpost-Envelope-From: <>',
+      'X-Sealpost-Envelope-To: <one@example.org>',
+      'X-Sealpost-Envelope-To: <two@example.org??X-Forged: yes>',
+      'X-Sealpost-Envelope-To: <"a?b"@example.org>',
+      '',
+    ].join('\r\n'),
   )
 })
 
