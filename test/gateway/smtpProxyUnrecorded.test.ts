@@ -22,7 +22,10 @@ test('with the log away sending is put off and nothing reaches the provider; wit
   const { mailboxId } = await gateway.createMailbox('--name', 'log away')
   const login = async (user: string) => {
     const client = await smtpClient(gateway.ports.submissions, { tls: true })
-    return { client, answer: await client.login(`${user}%localhost:${provider.port}%${mailboxId}`, 'password') }
+    return {
+      client,
+      answer: await client.login(`${user}%localhost:${provider.port}%${mailboxId}`, 'the password at the provider'),
+    }
   }
   const { client, answer } = await login('anna@example.com')
   assert.match(answer, /^235 /)
