@@ -100,6 +100,7 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
   const aliases = aliasesOf(parts)
   const alone = oneAtATime()
   const byKey = oneAtATimeEach()
+  const oneChangeOfAliases = oneAtATime()
 
   /** The mailbox at the end of its stream, and what the command makes of it; throws when that is nothing. */
   const decided = async (command: MailboxCommand, ifMatch: Change['ifMatch']) => {
@@ -174,22 +175,24 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
     },
     rename: async (change, name) =>
       changed({ type: 'rename', data: { mailboxId: change.mailboxId, name: validName(name) } }, change),
-    changeAliases: async (change, { add, remove }) => {
-      const { mailboxId, cause, ifMatch } = change
-      const [wanted, unwanted] = [validAliases(add), validAliases(remove)]
-      const held = await aliases.heldOf({ mailboxId, aliases: wanted })
-      const added = wanted.filter((alias) => !held.includes(alias))
-      const removed = await aliases.heldOf({ mailboxId, aliases: unwanted })
-      const command = { type: 'changeAliases', data: { mailboxId, added, removed } } as const
-      // Nothing is reserved for what will be refused.
-      const { revision } = await decided(command, ifMatch)
-      if (added.length + removed.length === 0) return revision
-      mayHave(views.aliasesOf(mailboxId).length + added.length - removed.length)
-      const appended = await withAliases(added, command, change)
-      await aliases.release({ mailboxId, aliases: removed, cause })
-      await seen(views, await log.head())
-      return appended.revision
-    },
+    // A request that is repeated while the first one runs is to find its aliases held, and not to give them back.
+    changeAliases: (change, { add, remove }) =>
+      oneChangeOfAliases(async () => {
+        const { mailboxId, cause, ifMatch } = change
+        const [wanted, unwanted] = [validAliases(add), validAliases(remove)]
+        const held = await aliases.heldOf({ mailboxId, aliases: wanted })
+        const added = wanted.filter((alias) => !held.includes(alias))
+        const removed = await aliases.heldOf({ mailboxId, aliases: unwanted })
+        const command = { type: 'changeAliases', data: { mailboxId, added, removed } } as const
+        // Nothing is reserved for what will be refused.
+        const { revision } = await decided(command, ifMatch)
+        if (added.length + removed.length === 0) return revision
+        mayHave(views.aliasesOf(mailboxId).length + added.length - removed.length)
+        const appended = await withAliases(added, command, change)
+        await aliases.release({ mailboxId, aliases: removed, cause })
+        await seen(views, await log.head())
+        return appended.revision
+      }),
     suspend: async (change, reason) =>
       changed({ type: 'suspend', data: { mailboxId: change.mailboxId, reason: validReason(reason) } }, change),
     resume: (change) => changed({ type: 'resume', data: { mailboxId: change.mailboxId } }, change),

@@ -110,9 +110,11 @@ const resolved = async (server: string, lookup: Lookup, signal: AbortSignal) => 
   try {
     return await settledBefore(signal, lookup(server))
   } catch (cause) {
-    const detail = signal.aborted
-      ? `${server} was not found in time, try again later`
-      : `There is no server ${server}: check the user name`
+    const { code } = cause as NodeJS.ErrnoException
+    const detail =
+      code === 'ENOTFOUND' || code === 'ENODATA'
+        ? `There is no server ${server}: check the user name`
+        : `${server} could not be looked up, try again later`
     throw unreachable(detail, cause)
   }
 }

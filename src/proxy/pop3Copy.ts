@@ -22,6 +22,8 @@ export type CopyParts = {
   /** What of the reply is the client's. */
   readonly cut: Cutter
   readonly known: Known | undefined
+  /** Octets without which it is not the whole message. */
+  readonly least: number
   /** Octets up to which a message is held in memory until it is known whether it is to be sealed. */
   readonly mostHeld: number
   /** Octets of one message. */
@@ -55,7 +57,8 @@ export const openCopy = (parts: CopyParts): Copy => {
   }
   const verdict = (): Taken => {
     if (reply.wasCut()) return 'partial'
-    return known && known.coming.digest('hex') === known.content ? 'same' : 'whole'
+    if (known && known.coming.digest('hex') === known.content) return 'same'
+    return reply.octets() < parts.least ? 'partial' : 'whole'
   }
 
   /** As it comes, ahead of the sealing. A message whose sealing has failed may turn out to be recorded already. */
@@ -69,14 +72,14 @@ export const openCopy = (parts: CopyParts): Copy => {
       try {
         for (const piece of head) await feed(piece)
         for (let next = await reply.next(); next; next = await reply.next()) await feed(next)
+        const taken = verdict()
+        if (taken === 'whole') body.end()
+        else body.refuse(unneeded)
+        return taken
       } catch (error) {
         body.refuse(asGatewayError(error))
         throw error
       }
-      const taken = verdict()
-      if (taken === 'whole') body.end()
-      else body.refuse(unneeded)
-      return taken
     }
     const unrecorded = Promise.withResolvers<never>()
     unrecorded.promise.catch(() => undefined)
@@ -148,5 +151,6 @@ const contentOf = ({ remote, passage, cut, known, messageSize }: CopyParts) => {
       return pieces.shift()
     },
     wasCut: () => cutAway > 0,
+    octets: () => octets,
   }
 }

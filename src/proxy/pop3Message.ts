@@ -34,6 +34,8 @@ export type RemoteMessages = {
   identify(number: number | undefined): Promise<Identified>
   /** A copy is durable; `content` is the digest of its octets, if it has one. */
   copied(message: Identified, content: string | undefined): void
+  /** Octets of a message as the server lists it; more than it can have when it does not say. Rejects as the remote does. */
+  sizeOf(number: number): Promise<number>
   isRecorded(message: Identified): boolean
   readonly ids: ReturnType<typeof uniqueIds>
 }
@@ -54,6 +56,12 @@ export const remoteMessages = (parts: MessagesParts): RemoteMessages => {
   }
   return {
     ids,
+    sizeOf: async (number) => {
+      remote.say(`LIST ${number}`)
+      if ((await remote.status()) !== 'ok') return Infinity
+      const [, octets] = /^\+OK +\d+ +(\d{1,15})/i.exec(remote.statusLine().toString('latin1')) ?? []
+      return octets === undefined ? Infinity : Number(octets)
+    },
     identify: async (number) => {
       if (number === undefined) throw new GatewayError('internal')
       const uidl = await idOf(number)

@@ -161,7 +161,7 @@ const connection = (shared: Shared, { client, credentials, admitted, dialled }: 
     else if (emitted.type === 'release') passage.release()
     else if (emitted.type === 'fail') passage.fail(emitted.error)
     else {
-      if (emitted.status === 'err' && !recorded && isRefusal(remote.statusLine())) admitted.failed()
+      if (emitted.status === 'err' && !recorded && words.proved() && isRefusal(remote.statusLine())) admitted.failed()
       passage.answer(emitted.status)
     }
   }

@@ -159,6 +159,9 @@ export const pop3Remote = (dialled: Dialled, options: RemoteOptions, events: Rem
         const detail = `${server} sent something before TLS that does not belong there, so your password was not sent to it`
         throw fail(new GatewayError('proxy-lost', { detail }))
       }
+      // What was said in clear may have been said by anybody: how lines end shows again.
+      mend = undefined
+      greeted = false
       socket = await dialled.startTls()
       watch()
     },

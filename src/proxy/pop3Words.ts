@@ -12,6 +12,8 @@ export type Pop3Words = {
   mechanism(): ProxyMechanism
   /** The client's next line, for `command` and `answer`. */
   heard(line: Buffer): void
+  /** Whether a password or token was said: before that the server cannot have refused one. */
+  proved(): boolean
   /** The login is over. */
   forget(): void
 }
@@ -20,12 +22,15 @@ export const pop3Words = (credentials: ProxyCredentials, user: string): Pop3Word
   let known: ProxyCredentials | undefined = credentials
   let mechanism: ProxyMechanism = 'USER'
   let clients = ''
+  let proved = false
   const held = () => {
     if (!known) throw new GatewayError('internal')
     return known
   }
   return {
+    proved: () => proved,
     line: (say, asked) => {
+      proved ||= say === 'pass' || say === 'response' || say === 'answer'
       switch (say) {
         case 'stls':
         case 'quit':

@@ -68,6 +68,11 @@ export const worksOf = ({ shared, remote, words, messages, deliveryOf, passage }
   let message: Identified | undefined
   let copy: Copy | undefined
   let listed: Proxied['verb'] = 'list'
+  let least = 0
+
+  /** A server may give fewer lines than it was asked for: what is less than it lists is not the whole message. */
+  const leastOf = (number: number, { lines = 0 }: Proxied) =>
+    lines > 0 ? messages.sizeOf(number) : Promise.resolve(Infinity)
 
   /** The reply's content and wire octets, to its end. */
   const readOn = async (limit: number, onPiece: (content: Uint8Array, wire: Buffer) => Promise<void> | void) => {
@@ -114,6 +119,7 @@ export const worksOf = ({ shared, remote, words, messages, deliveryOf, passage }
     },
     identify: async ({ asked }) => {
       message = await messages.identify(asked.number)
+      least = asked.verb === 'top' ? await leastOf(message.number, asked) : 0
       return messages.isRecorded(message)
     },
     take: async ({ asked: { verb, lines } }) => {
@@ -125,6 +131,7 @@ export const worksOf = ({ shared, remote, words, messages, deliveryOf, passage }
         passage: verb === 'dele' ? undefined : passage(),
         cut: verb === 'top' ? topCutter(lines ?? 0) : wholeMessage,
         known: message.known,
+        least,
         mostHeld: settings.bytesInFlight,
         messageSize: limits.messageSize,
         holdTimeout: settings.holdTimeout,

@@ -141,7 +141,11 @@ export class SubmissionConnection extends PeerConnection {
         this.#takeData()
         return
       case 'failed':
-        this.#shared.logger.info({ err: effect.error, sessionId: this.sessionId }, 'A mail client was not served')
+        // Not its text: that names what the client has typed.
+        this.#shared.logger.info(
+          { code: asGatewayError(effect.error).code, sessionId: this.sessionId },
+          'A mail client was not served',
+        )
         return
       default:
         this.do(effect)

@@ -82,6 +82,7 @@ export const startProvider = async (options: ProviderOptions): Promise<Provider>
         if (first === '') return ['+OK', ...provider.mails.map(({ uidl }, at) => `${at + 1} ${uidl}`), '.'].join('\r\n')
         return mail ? `+OK ${first} ${mail.uidl}` : '-ERR no such message'
       case 'LIST':
+        if (first !== '') return mail ? `+OK ${first} ${mail.octets.length}` : '-ERR no such message'
         return ['+OK', ...provider.mails.map(({ octets }, at) => `${at + 1} ${octets.length}`), '.'].join('\r\n')
       case 'RETR':
         return mail ? `+OK message follows\r\n${stuffed(mail.octets)}.` : '-ERR no such message here'

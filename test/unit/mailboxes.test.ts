@@ -456,6 +456,14 @@ test('aliases are reserved before the mailbox says that it has them, and release
   })
 })
 
+test('of two requests at once for the same alias both succeed, and the mailbox has it', async () => {
+  const { mailboxes } = await world({ given: [reserved('a@example.org', 1), created(1), created(2)] })
+  const both = [1, 2].map(() => mailboxes.changeAliases(of(1), { add: ['twice@example.org'], remove: [] }))
+  await Promise.all(both)
+  const taken = await codeOf(mailboxes.changeAliases(of(2), { add: ['twice@example.org'], remove: [] }))
+  assert.is(taken.code, 'alias-taken')
+})
+
 test('a removed alias can be had by another mailbox', async () => {
   const { mailboxes } = await world({ given: [reserved('a@example.org', 1), created(1), created(2)] })
   const taken = await codeOf(mailboxes.changeAliases(of(2), { add: ['a@example.org'], remove: [] }))

@@ -262,7 +262,7 @@ test('who waits can give up: the connection is closed', async () => {
 })
 
 test('a name that nobody knows is said to be one', async () => {
-  const lookup = () => Promise.reject(new Error('ENOTFOUND'))
+  const lookup = () => Promise.reject(Object.assign(new Error(), { code: 'ENOTFOUND' }))
   const error = await failure(dial({ ports: [{ port: 1, tls: 'implicit' }] }, { lookup }))
   assert.is(error.code, 'proxy-unreachable')
   assert.match(error.message, /There is no server pop\.example\.test: check the user name/)
