@@ -88,7 +88,12 @@ export const smtpProxy = smtpProxySetup.createMachine({
     },
     consenting: {
       on: {
-        replied: [{ guard: code(220), target: 'upgrading', actions: 'startTls' }, withoutLogin('proxy-no-tls')],
+        replied: [
+          { guard: code(220), target: 'upgrading', actions: 'startTls' },
+          // RFC 3207 §4: 454, TLS not available due to temporary reason.
+          { guard: 'temporary', ...withoutLogin('proxy-unreachable') },
+          withoutLogin('proxy-no-tls'),
+        ],
       },
     },
     upgrading: {

@@ -125,6 +125,7 @@ export const smtpProxySetup = setup({
   guards: {
     positive: ({ event }) => event.type === 'replied' && isPositive(event.code),
     refusal: ({ event }) => event.type === 'replied' && isRefusal(event.code),
+    temporary: ({ event }) => event.type === 'replied' && event.code >= 400 && event.code < 500,
     /** What may answer a command: not that something is still to come. */
     answers: ({ event }) => event.type === 'replied' && (isPositive(event.code) || isRefusal(event.code)),
     code: ({ event }, code: number) => event.type === 'replied' && event.code === code,

@@ -136,8 +136,8 @@ export const messages: Projection = {
     },
     MailboxDeleted: (views, { data, metadata, ...event }) => {
       const update = `update message set maildropPosition = null, deletedAt = coalesce(deletedAt, ?), ${mentionAdded}
-        where mailboxId = ? and purge is null and object is not null and relay is not 'pending'`
-      views.run(update, metadata.at, mentionOf(event), data.mailboxId)
+        where mailboxId = ? and position <= ? and purge is null and object is not null and relay is not 'pending'`
+      views.run(update, metadata.at, mentionOf(event), data.mailboxId, data.through)
     },
     MessageRestored: (views, { data, position, ...event }) => {
       const update = `update message set maildropPosition = ?, deletedAt = null, ${mentioned}`
@@ -235,10 +235,10 @@ export const countPending = (reader: ViewReader, mailboxId: MailboxId): number =
 /** Messages from before a position of whose relaying this gateway has not written the outcome, in the order of the log. */
 export const pendingRelays = (
   reader: ViewReader,
-  node: string,
+  node: string | undefined,
   { after = origin, before, limit }: PageRequest & { readonly before: Position },
 ): Page<Message> => {
   const select = `select * from message
-    where node = ? and relay = 'pending' and position > ? and position < ? order by position limit ?`
-  return pageOf(reader.all(select, node, after, before, limit + 1), limit, toMessage)
+    where relay = 'pending' and node = coalesce(?, node) and position > ? and position < ? order by position limit ?`
+  return pageOf(reader.all(select, node ?? null, after, before, limit + 1), limit, toMessage)
 }

@@ -121,13 +121,13 @@ export const listSessions = (reader: ViewReader, { after = origin, limit }: Page
   return pageOf(reader.all(select, after, limit + 1), limit, toSession)
 }
 
-/** Sessions with this gateway that are in the log without an end, in the order in which they opened. */
+/** Sessions with this gateway, or with any, that are in the log without an end, in the order in which they opened. */
 export const openSessions = (
   reader: ViewReader,
-  node: string,
+  node: string | undefined,
   { after = origin, before, limit }: PageRequest & { readonly before: Position },
 ): Page<Session> => {
   const select = `select * from session
-    where node = ? and closedAt is null and position > ? and position < ? order by position limit ?`
-  return pageOf(reader.all(select, node, after, before, limit + 1), limit, toSession)
+    where closedAt is null and node = coalesce(?, node) and position > ? and position < ? order by position limit ?`
+  return pageOf(reader.all(select, node ?? null, after, before, limit + 1), limit, toSession)
 }

@@ -37,6 +37,7 @@ import { leasedLock, type LeaseParts } from './maildropLease.ts'
 import { localLock, type MaildropLock } from './maildropLock.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { observe } from './metrics/observation.ts'
+import { onlyActive } from './onlyActive.ts'
 import { createOpenMessage } from './openMessage.ts'
 import { startPop3 } from './pop3/pop3Server.ts'
 import { openFingerprints } from './proxy/fingerprint.ts'
@@ -134,7 +135,8 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     await waiting.over()
 
     // Not waited for: building the views may take long.
-    void endEarlierRuns({ reader: views.reader, visible: views.visible, log, stamp, node, started, logger })
+    const whose = place.engine === 'sqlite' ? undefined : node
+    void endEarlierRuns({ reader: views.reader, visible: views.visible, log, stamp, node: whose, started, logger })
 
     const refusals = countRefusals({ node, log, stamp, clock, logger })
     cleanup.push(() => refusals.close())
@@ -143,7 +145,6 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       metrics.refused(kind)
       refusals.refused(source, kind)
     }
-    const archive = metrics.counted(storage.archive)
     const sessions = recordSessions(log, stamp, logger)
     const login = createLogin({
       storage,
@@ -160,6 +161,10 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       if (!mailbox && !views.status().mailboxesKnown) throw new GatewayError('storage-failed')
       return mailbox?.state === 'deleted' || mailbox?.state === 'destroyed' ? undefined : mailbox
     }
+    const active = onlyActive(storage.archive, (mailboxId) => {
+      if (named(mailboxId)?.state !== 'active') throw new GatewayError('mailbox-suspended')
+    })
+    const archive = metrics.counted(active)
     const current = place.engine === 'sqlite' ? undefined : currentMailboxes(views, log)
     const maildrops = openMaildrops({
       storage,

@@ -11,8 +11,8 @@ export type LostSessionsParts = {
   visible(position: Position): Promise<void>
   readonly log: Pick<EventLog, 'append'>
   readonly stamp: Stamp
-  /** This gateway: another one's sessions on the same log may be alive. */
-  readonly node: string
+  /** This gateway: another one's on the same log may be alive. Undefined where no other one can be, whatever its name was. */
+  readonly node: string | undefined
   /** The event of the start: what was opened before it is of an earlier run. */
   readonly started: { readonly event: EventId; readonly position: Position }
 }

@@ -204,10 +204,11 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
       changed({ type: 'limit', data: { mailboxId: change.mailboxId, ...validLimits(limits) } }, change),
     delete: async (change, { reason, force }) => {
       const { mailboxId, cause, ifMatch } = change
-      const command = { type: 'delete', data: { mailboxId, reason: validReason(reason) } } as const
+      const why = validReason(reason)
       const appended = await whileConflicting(async () => {
-        const { next, facts } = await decided(command, ifMatch)
-        await seen({ visible: views.allVisible }, await log.head())
+        const through = await log.head()
+        const { next, facts } = await decided({ type: 'delete', data: { mailboxId, reason: why, through } }, ifMatch)
+        await seen({ visible: views.allVisible }, through)
         if (!force && views.undrained(mailboxId) > 0) throw new GatewayError('mailbox-not-empty')
         return appendAt(parts, { mailboxId, next }, { facts, cause })
       })

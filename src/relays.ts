@@ -36,7 +36,7 @@ const pause = 1_000
 const sealedRevision = 1
 
 export type RelayParts = {
-  readonly log: Pick<EventLog, 'append'>
+  readonly log: Pick<EventLog, 'append' | 'readStream'>
   readonly stamp: Stamp
   readonly logger: Logger
 }
@@ -51,8 +51,9 @@ const appendOutcome = async (
   try {
     await log.append({ stream, expected: sealedRevision, commandId, events })
   } catch (error) {
-    // It has an outcome already, and keeps that.
     if (asGatewayError(error).code !== 'revision-conflict') throw error
+    // An outcome that is there already stays. A message that is not there yet may still come to be.
+    if ((await log.readStream(stream, sealedRevision + 1, 1)).length === 0) throw error
   }
 }
 
@@ -100,8 +101,8 @@ export type PendingParts = Omit<RelayParts, 'logger'> & {
   readonly reader: ViewReader
   /** Resolves when `reader` shows everything up to a position. */
   visible(position: Position): Promise<void>
-  /** This gateway: another one's messages on the same log may be on their way. */
-  readonly node: string
+  /** As of lost sessions. */
+  readonly node: string | undefined
   /** The event of the start: what was received before it is of an earlier run. */
   readonly started: { readonly event: EventId; readonly position: Position }
 }

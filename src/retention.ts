@@ -84,14 +84,14 @@ export const createRetention = (parts: RetentionParts): Retention => {
     return messages.length
   }
 
-  const finish = async (signal: AbortSignal | undefined) => {
+  const finish = async (part: Part, signal: AbortSignal | undefined) => {
     let count = 0
     let after: Position | undefined
     do {
       signal?.throwIfAborted()
-      const page = purging(reader, { after, limit: atOnce })
-      count += await destroy(page.items)
-      after = page.next
+      const { items, next } = purging(reader, { after, limit: atOnce })
+      count += await part(() => destroy(items))
+      after = next
     } while (after)
     return count
   }
@@ -134,15 +134,38 @@ export const createRetention = (parts: RetentionParts): Retention => {
     },
     sweep: async (signal) => {
       await seen(views, await log.head())
-      let count = await finish(signal)
+      const { part, end } = inParts(signal)
+      let count = await finish(part, signal)
       for (let one = nextWithDeleted(reader, ''); one; one = nextWithDeleted(reader, one)) {
-        count += await purge(one, signal)
+        const mailboxId = one
+        count += await part(() => purge(mailboxId, signal))
         await nextTurn()
       }
-      for (const one of deletedMailboxes(reader)) await destroyMailbox(one)
+      for (const one of deletedMailboxes(reader)) await part(() => destroyMailbox(one).then(() => 0))
+      end()
       return count
     },
   }
+}
+
+type Part = (work: () => Promise<number>) => Promise<number>
+
+/** What cannot be destroyed keeps nothing else: each part is tried, and the first failure thrown at the end. */
+const inParts = (signal: AbortSignal | undefined) => {
+  const failures: unknown[] = []
+  const part: Part = async (work) => {
+    try {
+      return await work()
+    } catch (error) {
+      signal?.throwIfAborted()
+      failures.push(error)
+      return 0
+    }
+  }
+  const end = () => {
+    if (failures.length > 0) throw failures[0]
+  }
+  return { part, end }
 }
 
 /** A hold was first, or several gateways are at it: the next sweep looks again. */

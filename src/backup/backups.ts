@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import type { Worker } from 'node:worker_threads'
@@ -31,7 +32,7 @@ export type BackupsParts = {
 }
 
 export const createBackups = ({ source, pauseDestruction, logger }: BackupsParts): Backups => {
-  let running: { readonly worker: Worker; readonly directory: string } | undefined
+  let running: { readonly worker: Worker; readonly partial: string | undefined } | undefined
   let busy = false
   let closed = false
 
@@ -40,7 +41,9 @@ export const createBackups = ({ source, pauseDestruction, logger }: BackupsParts
     const worker = startThread(new URL('./backupThread.ts', import.meta.url), from)
     // Whoever waits is told so by `callsTo`.
     worker.on('error', () => undefined)
-    running = { worker, directory }
+    // One that is there already is somebody else's, and is refused.
+    const partial = partialOf(directory)
+    running = { worker, partial: existsSync(partial) ? undefined : partial }
     try {
       return await callsTo<BackupMethods>(worker)('make', { directory })
     } finally {
@@ -69,9 +72,9 @@ export const createBackups = ({ source, pauseDestruction, logger }: BackupsParts
     close: async () => {
       closed = true
       if (!running) return
-      const { worker, directory } = running
+      const { worker, partial } = running
       await worker.terminate()
-      await rm(partialOf(directory), { recursive: true, force: true })
+      if (partial !== undefined) await rm(partial, { recursive: true, force: true })
     },
   }
 }

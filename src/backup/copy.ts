@@ -1,8 +1,9 @@
 import { constants, existsSync } from 'node:fs'
-import { copyFile, link, mkdir, open, readdir, rm } from 'node:fs/promises'
+import { copyFile, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
+import { GatewayError } from '../core/errors.ts'
 import { syncDirectory } from '../disk/durable.ts'
 
 /** Copies one file to a path where there is none; durable when it resolves, but for its name. */
@@ -97,8 +98,12 @@ const copyBelow = async (from: string, to: string, copyOf: typeof vaultCopy): Pr
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const [path, target] = [join(from, entry.name), join(to, entry.name)]
     const copy = copyOf(path)
-    if (entry.isDirectory()) await copyBelow(path, target, copyOf)
-    else if (entry.isFile() && copy) await copyIfThere(copy, path, target)
+    // The gateway follows links too: what lies behind one is part of what it has.
+    const found = entry.isSymbolicLink() ? await stat(path) : entry
+    if (found.isDirectory()) await copyBelow(path, target, copyOf)
+    else if (!found.isFile())
+      throw new GatewayError('storage-failed', { detail: `${path} is neither file nor directory` })
+    else if (copy) await copyIfThere(copy, path, target)
   }
   await syncDirectory(to)
 }

@@ -45,8 +45,11 @@ export type EventData = {
   /** A legal hold: from here to HoldReleased nothing of the mailbox is destroyed. */
   HoldPlaced: { readonly mailboxId: MailboxId; readonly reason: string }
   HoldReleased: { readonly mailboxId: MailboxId; readonly reason: string }
-  /** Its messages leave the maildrop and are destroyed, its identities after them. What was on its way then stays. */
-  MailboxDeleted: { readonly mailboxId: MailboxId; readonly reason: string }
+  /**
+   * Its messages up to `through` in the log leave the maildrop and are destroyed, its identities after them. What was
+   * recorded later nobody has looked at, and it stays.
+   */
+  MailboxDeleted: { readonly mailboxId: MailboxId; readonly reason: string; readonly through: Position }
   /** The identities of a deleted mailbox are no more: no copy of its mail can be opened with what the gateway has. */
   MailboxDestroyed: { readonly mailboxId: MailboxId }
   /** Seconds after which a message that left the maildrop is destroyed; null: what is configured. */

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../core/ports.ts'
 import { makeDirectoryBelow } from '../disk/durable.ts'
+import { markOf } from '../disk/mark.ts'
 import { type Pack, removePack } from './pack.ts'
 
 /** The packs of a directory, of which a few at a time are open. */
@@ -36,6 +37,7 @@ export type OpenPacksParts = {
 }
 
 export const openPacks = (directory: string, { clock, open: openPack, fail }: OpenPacksParts): OpenPacks => {
+  const mark = markOf(dirname(directory))
   makeDirectoryBelow(dirname(directory), directory)
   // In the order of their last use.
   const open = new Map<string, { readonly pack: Pack; usedAt: number }>()
@@ -59,6 +61,8 @@ export const openPacks = (directory: string, { clock, open: openPack, fail }: Op
   const use = (day: string): Pack => {
     const known = open.get(day)
     if (known === undefined) closeOldest()
+    // A day's pack is made where there is none: not in a directory that is not the vault.
+    if (known === undefined) mark.check()
     const pack = known?.pack ?? openPack(pathOf(day))
     open.delete(day)
     open.set(day, { pack, usedAt: clock.now().getTime() })

@@ -117,6 +117,22 @@ for (const [name, open] of Object.entries(adapters))
       await vault.close()
     }))
 
+test('a small object does not go into a directory that looks like the vault and is not', () =>
+  inScratch(async (scratch) => {
+    recognise(vaultIn(scratch))
+    const dir = join(scratch, 'vault')
+    const vault = packs({ dir })
+    await put(vault, keyAt('2025-03-01'), Buffer.from('before'))
+    renameSync(dir, join(scratch, 'mounted'))
+    mkdirSync(join(dir, 'packs'), { recursive: true })
+    assert.is(await failure(put(vault, keyAt('2025-03-02'), Buffer.from('during'))), 'storage-failed')
+    assert.equal(readdirSync(join(dir, 'packs')), [])
+    rmSync(dir, { recursive: true })
+    renameSync(join(scratch, 'mounted'), dir)
+    await put(vault, keyAt('2025-03-02'), Buffer.from('after'))
+    await vault.close()
+  }))
+
 test('while its directory is away, a key store takes nothing, misses nothing and makes nothing; then it goes on', () =>
   inScratch(async (scratch) => {
     recognise(vaultIn(scratch))

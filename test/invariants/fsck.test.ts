@@ -133,7 +133,7 @@ test('of a destroyed mailbox the identity is missed by nobody, and one that is t
     const events = [stamp(fact, cause)]
     await log.append({ stream: mailboxStream(mailboxId), expected: 'any', commandId: newCommandId(), events })
   }
-  await happened({ type: 'MailboxDeleted', data: { mailboxId, reason: 'gone' } })
+  await happened({ type: 'MailboxDeleted', data: { mailboxId, reason: 'gone', through: await log.head() } })
   assert.equal((await world.run()).leftovers, [])
   await happened({ type: 'MailboxDestroyed', data: { mailboxId } })
   assert.match((await world.run()).leftovers.join(), 'its identity is there (--repair removes it)')

@@ -66,6 +66,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   listeners: ['core'],
   announcement: ['core'],
   snapshot: ['core', 'projections'],
+  onlyActive: ['core'],
   earlierRuns: ['core', 'lostSessions', 'relays'],
   currentMailboxes: ['core'],
   proxy: ['core', 'wire', 'actors', 'projections', ...useCases],

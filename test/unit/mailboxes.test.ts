@@ -568,7 +568,9 @@ test('a mailbox that holds mail is deleted only when that is forced', async () =
     assert.is((await codeOf(mailboxes.delete(of(1), deletion))).code, 'mailbox-not-empty')
     assert.equal(await facts(), [])
     await mailboxes.delete(of(1), { ...deletion, force: true })
-    assert.equal(await facts(), [{ type: 'MailboxDeleted', data: { mailboxId: mailboxId(1), reason: 'left' } }])
+    const [fact] = await facts()
+    assert.ok(fact?.type === 'MailboxDeleted')
+    assert.is(fact.data.reason, 'left')
   }
   const drained = await world({ given: [created(1), arrived(1, 1), updated(1, 1), suspended(1)] })
   assert.is(await drained.mailboxes.delete(of(1), deletion), 2)

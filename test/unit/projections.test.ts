@@ -9,6 +9,7 @@ import { deletedBefore, holdsAnything, nextWithDeleted, purging } from '../../pr
 import { fold } from '../../projections/runner.ts'
 import { listSessions, sessionOf } from '../../projections/sessions.ts'
 import { vaultKey } from '../../src/core/ids.ts'
+import { messageStream } from '../../src/core/streams.ts'
 import type { MaildropEntry } from '../../src/maildrop.ts'
 import {
   arrived,
@@ -222,6 +223,16 @@ test('a proxy connection is listed with the session on whose behalf it is, and i
   assert.is(connection?.remoteAddress, '203.0.113.7')
   assert.is(connection?.outcome, 'quit')
   assert.is(sessionOf(views, sessionId(1))?.outcome, undefined)
+})
+
+test('of a deleted mailbox what was recorded after the look that was taken at it stays', async () => {
+  const given = [created(1), arrived(1, 1), arrived(2, 1), suspended(1)] as const
+  const [, first] = await recorded(...given).then((events) =>
+    events.filter(({ stream }) => stream === messageStream(messageId(1))),
+  )
+  const views = await viewsAfter(...given, deleted(1, first?.position))
+  assert.is(messageOf(views, messageId(1))?.state, 'deleted')
+  assert.is(messageOf(views, messageId(2))?.state, 'retrievable')
 })
 
 test('a message counts its retrievals and remembers the last, and its first deletion', async () => {

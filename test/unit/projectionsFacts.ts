@@ -1,5 +1,5 @@
 import type { EventData } from '../../src/core/events.ts'
-import { vaultKey } from '../../src/core/ids.ts'
+import { type Position, vaultKey } from '../../src/core/ids.ts'
 import { aliasStream, maildropStream, mailboxStream, messageStream, sessionStream } from '../../src/core/streams.ts'
 import { type Given, mailboxId, messageId, sessionId, tls } from './projectionsGiven.ts'
 
@@ -43,9 +43,10 @@ export const unheld = (n: number): Given => [
   mailboxStream(mailboxId(n)),
   { type: 'HoldReleased', data: { mailboxId: mailboxId(n), reason: 'settled' } },
 ]
-export const deleted = (n: number): Given => [
+/** Beyond all that is in the log, unless it is said where. */
+export const deleted = (n: number, through = '9'.repeat(16) as Position): Given => [
   mailboxStream(mailboxId(n)),
-  { type: 'MailboxDeleted', data: { mailboxId: mailboxId(n), reason: 'gone' } },
+  { type: 'MailboxDeleted', data: { mailboxId: mailboxId(n), reason: 'gone', through } },
 ]
 export const destroyed = (n: number): Given => [
   mailboxStream(mailboxId(n)),

@@ -49,6 +49,7 @@ test('an outcome that could not be written is tried again with the same command,
   const log = await logAfter(submitted(1, 1))
   const commands: Append['commandId'][] = []
   const failing = {
+    ...log,
     append: (wanted: Append) => {
       commands.push(wanted.commandId)
       return commands.length < 2 ? Promise.reject(new GatewayError('outcome-unknown')) : log.append(wanted)
@@ -61,9 +62,19 @@ test('an outcome that could not be written is tried again with the same command,
   assert.is((await outcomesIn(log, 1)).length, 1)
 })
 
+test('an outcome that comes before its message is in the log waits for that', async () => {
+  const log = await logAfter()
+  const relays = recordRelays({ log, stamp, logger })
+  const recording = relays.record({ ...of(1), answer: { is: 'refused', code: 451 }, cause: byTest })
+  await new Promise(setImmediate)
+  await append(log, [submitted(1, 1)])
+  await recording
+  assert.equal(await outcomesIn(log, 1), [{ type: 'MessageRelayRefused', ...of(1), code: 451 }])
+})
+
 test('what is closed tries no more, and the record resolves all the same', async () => {
   const relays = recordRelays({
-    log: { append: () => Promise.reject(new GatewayError('not-written')) },
+    log: { ...(await logAfter()), append: () => Promise.reject(new GatewayError('not-written')) },
     stamp,
     logger: { ...logger, warn: () => relays.close() },
   })

@@ -148,11 +148,14 @@ test('without TLS nothing but EHLO and STARTTLS is said, and what was offered be
   assert.is(given([...throughTls], { secure: false }).value, 'authenticating')
   const offeredInClear = given([replied(220), offered('PLAIN')], { secure: false })
   assert.is(offeredInClear.value, 'ended')
-  const [state, effects] = step(
-    given([replied(220), { type: 'offered', starttls: true, mechanisms: ['PLAIN'] }], { secure: false }),
-    replied(454),
-  )
-  assert.equal([state.value, ...effects.map(shown)], ['ended', 'fail proxy-no-tls', 'say quit', 'failed'])
+  for (const [code, told] of [
+    [502, 'fail proxy-no-tls'],
+    [454, 'fail proxy-unreachable'],
+  ] as const) {
+    const asked = given([replied(220), { type: 'offered', starttls: true, mechanisms: ['PLAIN'] }], { secure: false })
+    const [state, effects] = step(asked, replied(code))
+    assert.equal([state.value, ...effects.map(shown)], ['ended', told, 'say quit', 'failed'])
+  }
 })
 
 const spoken = (secure: boolean, events: readonly Event[]) => {

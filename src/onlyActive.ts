@@ -1,0 +1,19 @@
+import type { Archive } from './archive.ts'
+import type { MailboxId } from './core/ids.ts'
+
+/**
+ * The archive, for mailboxes that take mail when the whole message is there, not only when it began: one that is deleted
+ * meanwhile has no identity any more that could open it. `mustTake` throws what the sender is told.
+ */
+export const onlyActive = (archive: Archive, mustTake: (mailboxId: MailboxId) => void): Archive => ({
+  receive: (delivery, body) =>
+    archive.receive(
+      delivery,
+      endingWith(body, () => mustTake(delivery.mailboxId)),
+    ),
+})
+
+async function* endingWith(body: AsyncIterable<Uint8Array>, check: () => void) {
+  yield* body
+  check()
+}
