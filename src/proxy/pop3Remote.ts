@@ -7,6 +7,8 @@ import type { Dialled } from './dial.ts'
 
 /** Octets of a status line: RFC 2449 §4 has 512, and some servers say more. */
 const statusLimit = 4096
+/** Octets that are taken off the connection at once: as many as cross to the storage thread at once. */
+const readAtOnce = 256 * 1024
 const LF = 0x0a
 const CR = 0x0d
 const none = Buffer.alloc(0)
@@ -63,7 +65,8 @@ export const pop3Remote = (dialled: Dialled, options: RemoteOptions, events: Rem
   let [octetsIn, octetsOut, greeted] = [0, 0, false]
 
   const read = (): Buffer | undefined => {
-    const chunk = socket.read() as Buffer | null
+    // Without a size it would give one TLS record, and some servers send small ones.
+    const chunk = socket.read(Math.min(socket.readableLength, readAtOnce) || undefined) as Buffer | null
     if (chunk === null) return undefined
     octetsIn += chunk.length
     return mend ? mend(chunk) : chunk
