@@ -4,6 +4,7 @@ import { listMailboxes, mailboxNamed } from '../projections/mailboxes.ts'
 import { recordedFrom } from '../projections/messages.ts'
 import { announce, withdraw } from './announcement.ts'
 import { createBackups } from './backup/backups.ts'
+import { restoredIn } from './backup/manifest.ts'
 import { pausable } from './backup/pausable.ts'
 import { type Config, configSha256 } from './config.ts'
 import { currentMailboxes } from './currentMailboxes.ts'
@@ -244,6 +245,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       retention,
       ready: (signal) => visible(started.position, signal),
       every: config.retention.sweep,
+      obstacle: () => restoredIn(data),
       logger,
     })
     cleanup.push(() => sweeper.close())

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { open, readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { GatewayError } from '../core/errors.ts'
@@ -26,6 +26,13 @@ export type Manifest = {
   readonly position: number
   readonly vault: VaultPlace['engine']
   readonly files: readonly BackedUpFile[]
+}
+
+/** What speaks against destroying anything in a data directory: that it is a restored backup, which lacks later holds. */
+export const restoredIn = (directory: string): string | undefined => {
+  const path = join(directory, manifestName)
+  if (!existsSync(path)) return undefined
+  return `${path} says that this is a restored backup: place the holds again that it lacks, then remove that file`
 }
 
 /** Every file below the directory but the manifest, in the order of their paths. */

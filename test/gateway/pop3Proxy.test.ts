@@ -217,6 +217,20 @@ test('a TOP that gives the whole message counts as a RETR, another does not', as
   assert.equal(provider.heard.filter((line) => line.startsWith('TOP')).slice(0, 3), ['TOP 1 1', 'TOP 1 2', 'TOP 1 3'])
 })
 
+test('a TOP that brings less than the server lists is no copy: the message is recorded before it is deleted', async () => {
+  const from = await position()
+  const mail = mailOf()
+  provider.mails = [mail]
+  provider.answer = (line) => (line.startsWith('TOP') ? '+OK\r\nSubject: short\r\n\r\n.' : undefined)
+  const one = await loggedIn(provider)
+  await one.list('TOP 1 1000')
+  assert.match(await one.command('DELE 1'), /^\+OK/)
+  await one.quit()
+  assert.is((await receivedSince(from)).length, 1)
+  equal(await newest(1), [mail.octets])
+  assert.ok(provider.heard.includes('RETR 1'))
+})
+
 test('a server that ends its lines with bare LF is read as if it had written CRLF', async () => {
   ancient.mails = [mailOf(), mailOf(large)]
   const one = await loggedIn(ancient)

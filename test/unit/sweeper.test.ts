@@ -35,6 +35,24 @@ test('it sweeps again after a sweep, and after one that failed', async () => {
   ])
 })
 
+test('while something speaks against it nothing is destroyed, and it says why; then it goes on', async () => {
+  const { next, swept, logger } = sweeps(0)
+  const reasons: (string | undefined)[] = ['a restored backup', 'a restored backup']
+  const said: unknown[] = []
+  const warn = (fields: object) => void said.push(fields)
+  const obstacle = () => reasons.shift()
+  const sweeper = startSweeper({
+    retention: { sweep: next },
+    ready: () => Promise.resolve(),
+    every,
+    obstacle,
+    logger: { ...logger, warn },
+  })
+  await swept
+  await sweeper.close()
+  assert.equal(said, [{ reason: 'a restored backup' }, { reason: 'a restored backup' }])
+})
+
 test('it waits for the views, and asks again when they are in the way', async () => {
   const views = sweeps(new GatewayError('storage-failed'), 0)
   const { next, swept } = sweeps(0)
