@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Recorded } from '../../src/core/events.ts'
 import { type Pop3Client, pop3Client } from '../support/pop3Client.ts'
 import { type Answer, type Provider, type ProviderOptions, startProvider } from '../support/pop3Provider.ts'
+import { assertChain, ofType, proxiedLog } from '../support/proxiedLog.ts'
 import { startProxyGateway } from '../support/proxyGateway.ts'
 import { say } from '../support/said.ts'
 import { testAuthority } from '../support/testAuthority.ts'
-import { logIn } from '../support/testGateway.ts'
 import { openWire } from '../support/wire.ts'
 
 const day = 86_400_000
@@ -75,20 +74,7 @@ const loggedIn = async (at: Provider) => {
   return Object.assign(one, { user: name })
 }
 
-const position = async () => (await logIn(gateway.data)).length
-/** What the log holds that it did not at that position; waits for a session's end. */
-const since = async (from: number, ended = true): Promise<readonly Recorded[]> => {
-  for (let tries = 0; tries < 200; tries++) {
-    const events = (await logIn(gateway.data)).slice(from)
-    const streams = (...types: readonly string[]) =>
-      new Set(events.filter(({ type }) => types.includes(type)).map(({ stream }) => stream))
-    if (!ended || streams('SessionOpened', 'ProxyConnected').isSubsetOf(streams('SessionClosed'))) return events
-    await delay(20)
-  }
-  throw new Error('the sessions do not end')
-}
-const ofType = <T extends Recorded['type']>(events: readonly Recorded[], type: T) =>
-  events.filter((event) => event.type === type) as unknown as readonly Recorded<T>[]
+const { position, since } = proxiedLog(gateway.data)
 const receivedSince = async (from: number) => ofType(await since(from), 'MessageReceived')
 
 /** The plaintexts of the newest messages, less the one header line that the gateway writes. */
@@ -133,24 +119,8 @@ test('one chain leads from the message to the proxy connection and the session, 
   await one.retrieve(1)
   await one.quit()
   const events = await since(from)
-  const before = (event: Recorded) => events.find(({ id }) => id === event.metadata.$causationId)
-  const chain = [ofType(events, 'MessageReceived')[0] as Recorded]
-  for (let next = before(chain[0] as Recorded); next; next = before(next)) chain.push(next)
-  assert.equal(
-    chain.map(({ type }) => type),
-    ['MessageReceived', 'ProxyConnected', 'LoginAccepted', 'SessionOpened'],
-  )
-  const session = chain.at(-1)?.metadata.$correlationId
-  for (const { metadata } of chain) assert.is(metadata.$correlationId, session)
-  const { target, remoteAddress, mechanism, tls, clientSessionId } = ofType(events, 'ProxyConnected')[0]?.data ?? {}
-  assert.equal(
-    [target, remoteAddress, mechanism, tls?.version],
-    [`localhost:${provider.port}`, '127.0.0.1', 'USER', 'TLSv1.3'],
-  )
-  assert.is(clientSessionId, session)
-  const received = ofType(events, 'MessageReceived')[0]?.data
-  assert.equal([received?.source, received?.target], ['pop3-proxy', `localhost:${provider.port}`])
-  assert.ok(received?.fingerprint)
+  assertChain(events, { target: `localhost:${provider.port}`, mechanism: 'USER', source: 'pop3-proxy' })
+  assert.ok(ofType(events, 'MessageReceived')[0]?.data.fingerprint)
   assert.not.match(JSON.stringify(events), /user-number|bye|provider ready/)
 })
 

@@ -4,6 +4,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Recorded } from '../../src/core/events.ts'
+import { assertChain, ofType, proxiedLog } from '../support/proxiedLog.ts'
 import { startProxyGateway } from '../support/proxyGateway.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { smallDiskTest } from '../support/peers.ts'
@@ -83,20 +84,7 @@ const loggedIn = async (at: SmtpProvider) => {
   return one
 }
 
-const position = async () => (await logIn(gateway.data)).length
-/** What the log holds that it did not at that position; waits for the sessions' ends. */
-const since = async (from: number): Promise<readonly Recorded[]> => {
-  for (let tries = 0; tries < 400; tries++) {
-    const events = (await logIn(gateway.data)).slice(from)
-    const streams = (...types: readonly string[]) =>
-      new Set(events.filter(({ type }) => types.includes(type)).map(({ stream }) => stream))
-    if (streams('SessionOpened', 'ProxyConnected').isSubsetOf(streams('SessionClosed'))) return events
-    await delay(20)
-  }
-  throw new Error('the sessions do not end')
-}
-const ofType = <T extends Recorded['type']>(events: readonly Recorded[], type: T) =>
-  events.filter((event) => event.type === type) as unknown as readonly Recorded<T>[]
+const { position, since } = proxiedLog(gateway.data)
 /** What became of each message, in the order of their receipt. */
 const fates = (events: readonly Recorded[]) =>
   ofType(events, 'MessageReceived').map(({ data: { messageId } }) =>
@@ -178,23 +166,7 @@ test('one chain leads from the message to the proxy connection and the session, 
   await one.deliver('recipient@example.org', mail())
   await one.quit()
   const events = await since(from)
-  const before = (event: Recorded) => events.find(({ id }) => id === event.metadata.$causationId)
-  const chain = [ofType(events, 'MessageReceived')[0] as Recorded]
-  for (let next = before(chain[0] as Recorded); next; next = before(next)) chain.push(next)
-  assert.equal(
-    chain.map(({ type }) => type),
-    ['MessageReceived', 'ProxyConnected', 'LoginAccepted', 'SessionOpened'],
-  )
-  const session = chain.at(-1)?.metadata.$correlationId
-  for (const { metadata } of chain) assert.is(metadata.$correlationId, session)
-  const { target, remoteAddress, mechanism, tls, clientSessionId } = ofType(events, 'ProxyConnected')[0]?.data ?? {}
-  assert.equal(
-    [target, remoteAddress, mechanism, tls?.version],
-    [`localhost:${provider.port}`, '127.0.0.1', 'PLAIN', 'TLSv1.3'],
-  )
-  assert.is(clientSessionId, session)
-  const received = ofType(events, 'MessageReceived')[0]?.data
-  assert.equal([received?.source, received?.target], ['smtp-proxy', `localhost:${provider.port}`])
+  assertChain(events, { target: `localhost:${provider.port}`, mechanism: 'PLAIN', source: 'smtp-proxy' })
   assert.equal(
     ofType(events, 'SessionOpened').map(({ data }) => data.protocol),
     ['submissions'],

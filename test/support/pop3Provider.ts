@@ -1,5 +1,6 @@
-import { createServer, type Server, type Socket } from 'node:net'
-import { createSecureContext, TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { listenAsProvider, secured } from './providerServer.ts'
 
 export type ProviderMail = { readonly uidl: string; readonly octets: Buffer }
 
@@ -43,8 +44,6 @@ const stuffed = (octets: Buffer) => {
 
 export const startProvider = async (options: ProviderOptions): Promise<Provider> => {
   const { key, cert, tls = 'implicit', lineEnd = '\r\n', capabilities = usualCapabilities } = options
-  const sockets = new Set<Socket>()
-  let wakeIdle = () => {}
   const provider = {
     heard: [] as string[],
     mails: [] as ProviderMail[],
@@ -120,7 +119,7 @@ export const startProvider = async (options: ProviderOptions): Promise<Provider>
           if (provider.answer(line, socket) !== undefined) return
           socket.write('+OK begin TLS\r\n', () => {
             socket.removeAllListeners('data')
-            serve(secured(socket))
+            serve(secured(socket, { key, cert }))
           })
           return
         }
@@ -129,36 +128,7 @@ export const startProvider = async (options: ProviderOptions): Promise<Provider>
     })
     if (tls !== 'upgrade' || !(socket instanceof TLSSocket)) say('')
   }
-  const secured = (socket: Socket) =>
-    new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ key, cert }) })
-
-  const server: Server = createServer((socket) => {
-    sockets.add(socket)
-    socket.once('close', () => {
-      sockets.delete(socket)
-      if (sockets.size === 0) wakeIdle()
-    })
-    socket.on('error', () => socket.destroy())
-    if (tls !== 'implicit') serve(socket)
-    else {
-      const over = secured(socket)
-      over.on('error', () => over.destroy())
-      over.once('secure', () => serve(over))
-    }
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  return Object.assign(provider, {
-    port: typeof address === 'object' ? (address?.port ?? 0) : 0,
-    idle: async () => {
-      while (sockets.size > 0) await new Promise<void>((resolve) => (wakeIdle = resolve))
-    },
-    close: async () => {
-      const closed = new Promise((resolve) => server.close(resolve))
-      for (const socket of sockets) socket.destroy()
-      await closed
-    },
-  })
+  return Object.assign(provider, await listenAsProvider({ key, cert, implicit: tls === 'implicit' }, serve))
 }
 
 /** RFC 1939 §7. */

@@ -1,5 +1,6 @@
-import { createServer, type Socket } from 'node:net'
-import { createSecureContext, TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { listenAsProvider, secured } from './providerServer.ts'
 
 /** One message as the provider has taken it. */
 export type SmtpMail = {
@@ -58,8 +59,6 @@ type State = { from: string; to: string[]; expects: number; data: Buffer[] | und
 
 export const startSmtpProvider = async (options: SmtpProviderOptions): Promise<SmtpProvider> => {
   const { key, cert, tls = 'implicit', extensions = usualExtensions } = options
-  const sockets = new Set<Socket>()
-  let wakeIdle = () => {}
   const provider = {
     heard: [] as string[],
     mails: [] as SmtpMail[],
@@ -137,7 +136,7 @@ export const startSmtpProvider = async (options: SmtpProviderOptions): Promise<S
       provider.heard.push(line)
       if (tls === 'upgrade' && line === 'STARTTLS' && provider.answer(line, socket) === undefined) {
         socket.removeAllListeners('data')
-        socket.write('220 2.0.0 Go on\r\n', () => serve(secured(socket), false))
+        socket.write('220 2.0.0 Go on\r\n', () => serve(secured(socket, { key, cert }), false))
       } else say(line)
     }
     socket.on('error', () => socket.destroy())
@@ -157,34 +156,5 @@ export const startSmtpProvider = async (options: SmtpProviderOptions): Promise<S
     })
     if (greets) say('')
   }
-  const secured = (socket: Socket) =>
-    new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ key, cert }) })
-
-  const server = createServer((socket) => {
-    sockets.add(socket)
-    socket.once('close', () => {
-      sockets.delete(socket)
-      if (sockets.size === 0) wakeIdle()
-    })
-    socket.on('error', () => socket.destroy())
-    if (tls !== 'implicit') serve(socket)
-    else {
-      const over = secured(socket)
-      over.on('error', () => over.destroy())
-      over.once('secure', () => serve(over))
-    }
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  return Object.assign(provider, {
-    port: typeof address === 'object' ? (address?.port ?? 0) : 0,
-    idle: async () => {
-      while (sockets.size > 0) await new Promise<void>((resolve) => (wakeIdle = resolve))
-    },
-    close: async () => {
-      const closed = new Promise((resolve) => server.close(resolve))
-      for (const socket of sockets) socket.destroy()
-      await closed
-    },
-  })
+  return Object.assign(provider, await listenAsProvider({ key, cert, implicit: tls === 'implicit' }, serve))
 }
