@@ -10,6 +10,7 @@ import { startProvider } from '../../test/support/pop3Provider.ts'
 import { startProxyGateway } from '../../test/support/proxyGateway.ts'
 import { testAuthority } from '../../test/support/testAuthority.ts'
 import type { ScratchGateway } from '../scratchGateway.ts'
+import { median } from './median.ts'
 import { watchResidentMemory } from './residentMemory.ts'
 
 const run = promisify(execFile)
@@ -41,7 +42,6 @@ const transfer = async ({ dovecot, nameOf, pop3s }: Parts, rounds: number) => {
   }
   return { direct: median(direct), proxied: median(proxied) }
 }
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 
 /** MiB that so many sessions hold that say nothing. */
 const idle = async (gateway: ScratchGateway, nameOf: (user: string) => string, sessions: number) => {

@@ -5,6 +5,7 @@ import { asGatewayError, GatewayError } from '../core/errors.ts'
 import type { AddressPolicy } from './addresses.ts'
 import type { RemotePort } from './ports.ts'
 import { beganInClear, secureRemote } from './remoteTls.ts'
+import { tlsSessions } from './tlsSessions.ts'
 
 /** A connection to a remote server that has not said or heard a word yet. Whoever has it closes it. */
 export type Dialled = {
@@ -50,6 +51,7 @@ const addressesOf = async (server: string) => (await systemLookup(server, { all:
 
 /** Resolves a name once and connects to nothing but the addresses that were checked. */
 export const dialler = ({ policy, context, timeout, lookup = addressesOf }: DialParts): Dial => {
+  const sessions = tlsSessions()
   const limited = (signal: AbortSignal) => AbortSignal.any([signal, AbortSignal.timeout(timeout)])
 
   const dialOnce = async (server: string, to: Tried): Promise<Dialled> => {
@@ -59,13 +61,14 @@ export const dialler = ({ policy, context, timeout, lookup = addressesOf }: Dial
     const within = limited(signal)
     const socket = await open({ server, port, addresses: usable, signal: within })
     const dialled = { address: socket.remoteAddress ?? '', port }
-    if (tls === 'upgrade') return { ...dialled, socket, secure: false, startTls: () => upgrade(socket, server, signal) }
-    const secured = await secureRemote(socket, { server, context, signal: within })
+    if (tls === 'upgrade') return { ...dialled, socket, secure: false, startTls: () => upgrade(socket, to, server) }
+    const secured = await secureRemote(socket, { server, port, context, sessions, signal: within })
     return { ...dialled, socket: secured, secure: true, startTls: () => Promise.reject(new GatewayError('internal')) }
   }
 
-  const upgrade = (socket: Socket, server: string, signal: AbortSignal): Promise<TLSSocket> => {
-    if (socket.readableLength === 0) return secureRemote(socket, { server, context, signal: limited(signal) })
+  const upgrade = (socket: Socket, { port, signal }: Tried, server: string): Promise<TLSSocket> => {
+    if (socket.readableLength === 0)
+      return secureRemote(socket, { server, port, context, sessions, signal: limited(signal) })
     socket.destroy()
     const detail = `${server} sent something before TLS that does not belong there, so your password was not sent to it`
     return Promise.reject(new GatewayError('proxy-lost', { detail }))

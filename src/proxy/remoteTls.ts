@@ -1,11 +1,15 @@
 import { isIP, type Socket } from 'node:net'
 import { connect, type PeerCertificate, type SecureContext, type TLSSocket } from 'node:tls'
 import { GatewayError } from '../core/errors.ts'
+import type { TlsSessions } from './tlsSessions.ts'
 
 export type RemoteTls = {
   /** The name or address that the certificate has to be valid for. */
   readonly server: string
+  readonly port: number
   readonly context: SecureContext
+  /** Those of `context`. */
+  readonly sessions: TlsSessions
   readonly signal: AbortSignal
 }
 
@@ -13,10 +17,25 @@ export type RemoteTls = {
  * The client's side of a handshake on a connection that nobody reads. Rejects, the connection closed, with
  * `proxy-certificate`, `proxy-no-tls` or `proxy-unreachable`.
  */
-export const secureRemote = (plain: Socket, { server, context, signal }: RemoteTls): Promise<TLSSocket> =>
+export const secureRemote = (
+  plain: Socket,
+  { server, port, context, sessions, signal }: RemoteTls,
+): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
     const name = isIP(server) === 0 ? { servername: server } : {}
-    const socket = connect({ socket: plain, host: server, ...name, secureContext: context, rejectUnauthorized: true })
+    const peer = `${server}:${port}`
+    const socket = connect({
+      socket: plain,
+      host: server,
+      ...name,
+      secureContext: context,
+      rejectUnauthorized: true,
+      session: sessions.take(peer),
+    })
+    // TLS 1.2 gives one before the certificate's name was looked at.
+    const unverified: Buffer[] = []
+    const collect = (session: Buffer) => void unverified.push(session)
+    socket.on('session', collect)
     const fail = (cause: unknown) => {
       signal.removeEventListener('abort', abort)
       reject(tlsFailure(server, cause))
@@ -32,6 +51,9 @@ export const secureRemote = (plain: Socket, { server, context, signal }: RemoteT
       socket.off('close', closed).off('error', fail)
       // 'close' follows, which its owner hears.
       socket.on('error', () => socket.destroy())
+      const keep = (session: Buffer) => sessions.keep(peer, session)
+      socket.off('session', collect).on('session', keep)
+      unverified.forEach(keep)
       resolve(socket)
     })
   })

@@ -117,6 +117,7 @@ const remoteLog = (call: Call<StorageMethods>): Storage['log'] => ({
   close: () => Promise.resolve(),
 })
 
+/** One piece is fetched while the one before is being stored. */
 const receive = async (
   call: Call<StorageMethods>,
   stream: number,
@@ -126,12 +127,16 @@ const receive = async (
   const chunks = body[Symbol.asyncIterator]()
   let piece = await nextPiece(chunks, pieceSize)
   if (piece.done) return call('receive', { delivery, body: piece.bytes }, [piece.bytes.buffer])
-  await call('receiveBegin', { stream, delivery })
+  let storing: Promise<void> = call('receiveBegin', { stream, delivery })
   try {
     for (; ; piece = await nextPiece(chunks, pieceSize)) {
+      await storing
       octetsPassed(piece.bytes.byteLength)
-      await call('receiveMore', { stream, piece: piece.bytes }, [piece.bytes.buffer])
-      if (piece.done) return await call('receiveEnd', { stream })
+      storing = call('receiveMore', { stream, piece: piece.bytes }, [piece.bytes.buffer])
+      storing.catch(() => undefined) // thrown where it is awaited
+      if (!piece.done) continue
+      await storing
+      return await call('receiveEnd', { stream })
     }
   } catch (error) {
     await call('receiveAbort', { stream })

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { listenAsProvider, secured } from './providerServer.ts'
+import { listenAsProvider, securing } from './providerServer.ts'
 
 export type ProviderMail = { readonly uidl: string; readonly octets: Buffer }
 
@@ -98,6 +98,7 @@ export const startProvider = async (options: ProviderOptions): Promise<Provider>
     }
   }
 
+  const secure = securing({ key, cert })
   const serve = (socket: Socket) => {
     const state = { deleted: new Set<number>(), auth: false }
     let buffered = ''
@@ -119,7 +120,7 @@ export const startProvider = async (options: ProviderOptions): Promise<Provider>
           if (provider.answer(line, socket) !== undefined) return
           socket.write('+OK begin TLS\r\n', () => {
             socket.removeAllListeners('data')
-            serve(secured(socket, { key, cert }))
+            serve(secure(socket))
           })
           return
         }
@@ -128,7 +129,7 @@ export const startProvider = async (options: ProviderOptions): Promise<Provider>
     })
     if (tls !== 'upgrade' || !(socket instanceof TLSSocket)) say('')
   }
-  return Object.assign(provider, await listenAsProvider({ key, cert, implicit: tls === 'implicit' }, serve))
+  return Object.assign(provider, await listenAsProvider({ secure, implicit: tls === 'implicit' }, serve))
 }
 
 /** RFC 1939 §7. */

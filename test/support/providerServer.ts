@@ -1,10 +1,20 @@
 import { createServer, type Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
 
+/** PEM. */
+export type Pair = { readonly key: string; readonly cert: string }
+
+/** The provider's side of a handshake on a connection. */
+export type Secure = (socket: Socket) => TLSSocket
+
+/** Of one server: clients can resume their sessions. */
+export const securing = (pair: Pair): Secure => {
+  const secureContext = createSecureContext(pair)
+  return (socket) => new TLSSocket(socket, { isServer: true, secureContext })
+}
+
 export type ProviderListener = {
-  /** PEM. */
-  readonly key: string
-  readonly cert: string
+  readonly secure: Secure
   /** TLS from the first octet. */
   readonly implicit: boolean
 }
@@ -16,10 +26,6 @@ export type ProviderServer = {
   idle(): Promise<void>
   close(): Promise<void>
 }
-
-/** The provider's side of a handshake on a connection. */
-export const secured = (socket: Socket, { key, cert }: Pick<ProviderListener, 'key' | 'cert'>) =>
-  new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ key, cert }) })
 
 /** Hands each connection over, its TLS up where that comes first. */
 export const listenAsProvider = async (
@@ -37,7 +43,7 @@ export const listenAsProvider = async (
     socket.on('error', () => socket.destroy())
     if (!listener.implicit) serve(socket)
     else {
-      const over = secured(socket, listener)
+      const over = listener.secure(socket)
       over.on('error', () => over.destroy())
       over.once('secure', () => serve(over))
     }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { listenAsProvider, secured } from './providerServer.ts'
+import { listenAsProvider, securing } from './providerServer.ts'
 
 /** One message as the provider has taken it. */
 export type SmtpMail = {
@@ -103,6 +103,7 @@ export const startSmtpProvider = async (options: SmtpProviderOptions): Promise<S
     }
   }
 
+  const secure = securing({ key, cert })
   const serve = (socket: Socket, greets = true) => {
     const state: State = { from: '', to: [], expects: 0, data: undefined }
     let buffered: Buffer = Buffer.alloc(0)
@@ -136,7 +137,7 @@ export const startSmtpProvider = async (options: SmtpProviderOptions): Promise<S
       provider.heard.push(line)
       if (tls === 'upgrade' && line === 'STARTTLS' && provider.answer(line, socket) === undefined) {
         socket.removeAllListeners('data')
-        socket.write('220 2.0.0 Go on\r\n', () => serve(secured(socket, { key, cert }), false))
+        socket.write('220 2.0.0 Go on\r\n', () => serve(secure(socket), false))
       } else say(line)
     }
     socket.on('error', () => socket.destroy())
@@ -156,5 +157,5 @@ export const startSmtpProvider = async (options: SmtpProviderOptions): Promise<S
     })
     if (greets) say('')
   }
-  return Object.assign(provider, await listenAsProvider({ key, cert, implicit: tls === 'implicit' }, serve))
+  return Object.assign(provider, await listenAsProvider({ secure, implicit: tls === 'implicit' }, serve))
 }

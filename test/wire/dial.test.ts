@@ -10,6 +10,7 @@ import { GatewayError } from '../../src/core/errors.ts'
 import { addressPolicy } from '../../src/proxy/addresses.ts'
 import { remoteContext } from '../../src/proxy/authorities.ts'
 import { dialler, type DialParts, type Wanted } from '../../src/proxy/dial.ts'
+import { tlsSessions } from '../../src/proxy/tlsSessions.ts'
 import { tlsFactsOf } from '../../src/wire/serveTls.ts'
 import { testAuthority } from '../support/testAuthority.ts'
 import { testCertificate } from './testCertificate.ts'
@@ -50,6 +51,13 @@ const tlsServer = (options: TlsOptions) =>
   listening(createTlsServer(options, (socket) => void socket.on('error', () => {}).write('+OK hello\r\n')))
 const plainServer = (onConnection: (socket: Socket) => void = () => {}) => listening(createServer(onConnection))
 
+const usual: DialParts = {
+  policy: addressPolicy({ networks: ['127.0.0.0/8'], ownAddresses: () => [], ownPorts: () => [] }),
+  context,
+  timeout: 5000,
+  lookup: () => Promise.resolve(['127.0.0.1']),
+}
+
 const dial = (
   wanted: Partial<Wanted> & Pick<Wanted, 'ports'>,
   {
@@ -59,10 +67,8 @@ const dial = (
   }: Partial<DialParts> & { networks?: string[]; ownPorts?: number[] } = {},
 ) =>
   dialler({
+    ...usual,
     policy: addressPolicy({ networks, ownAddresses: () => [], ownPorts: () => ownPorts }),
-    context,
-    timeout: 5000,
-    lookup: () => Promise.resolve(['127.0.0.1']),
     ...parts,
   })({ server, signal: new AbortController().signal, ...wanted })
 
@@ -89,6 +95,45 @@ test('a server with a valid certificate is reached, with TLS, at the address tha
   assert.match(tlsFactsOf(socket)?.version ?? '', /^TLSv1\.[23]$/)
   assert.is(await heard(socket), '+OK hello\r\n')
   socket.destroy()
+})
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
+  test(`a verified ${version} session is resumed, for the same name and port only`, async () => {
+    const options = { ...valid, maxVersion: version }
+    const [remote, other] = [await tlsServer(options), await tlsServer(options)]
+    const remembering = dialler(usual)
+    const isResumed = async (name: string, at: Remote) => {
+      const { socket } = await remembering({
+        server: name,
+        ports: [implicit(at)],
+        signal: new AbortController().signal,
+      })
+      // What a TLS 1.3 server gives comes with its first octets.
+      await heard(socket)
+      const isReused = socket instanceof TLSSocket && socket.isSessionReused()
+      socket.destroy()
+      return isReused
+    }
+    assert.is(await isResumed(server, remote), false)
+    assert.is(await isResumed(server, remote), true)
+    assert.is(await isResumed(server, other), false)
+    const { code } = await failure(isResumed('mail.example.test', remote))
+    assert.is(code, 'proxy-certificate')
+    // What it gave before its name was found wrong is not kept.
+    assert.is((await failure(isResumed('mail.example.test', remote))).code, 'proxy-certificate')
+  })
+
+test('a session stands for a certificate for ten minutes, and is given once', () => {
+  let now = 0
+  const sessions = tlsSessions(() => now)
+  const [first, second] = [Buffer.from('1'), Buffer.from('2')]
+  sessions.keep('a:995', first)
+  sessions.keep('a:995', second)
+  assert.equal([sessions.take('b:995'), sessions.take('a:995'), sessions.take('a:995')], [undefined, second, first])
+  assert.is(sessions.take('a:995'), undefined)
+  sessions.keep('a:995', first)
+  now = 10 * 60_000
+  assert.is(sessions.take('a:995'), undefined)
 })
 
 test('an IP address is a name like others: the certificate has to be for it', async () => {
