@@ -1,6 +1,7 @@
 import { setup, transition } from 'xstate'
 
-export type MailboxState = 'absent' | 'active' | 'activeHeld' | 'suspended' | 'suspendedHeld' | 'deleted' | 'destroyed'
+export type MailboxState =
+  'absent' | 'active' | 'activeHeld' | 'suspended' | 'suspendedHeld' | 'deleted' | 'destroyed' | 'abandoned'
 
 /** What a mailbox is changed by, each of which is a fact afterwards. */
 export type MailboxAction =
@@ -17,6 +18,7 @@ export type MailboxAction =
   | 'purge'
   | 'delete'
   | 'destroy'
+  | 'abandon'
 
 /** A fact of the mailbox's life, as the machine takes it in. */
 export type MailboxChange = {
@@ -34,6 +36,7 @@ export type MailboxChange = {
     | 'purgeDecided'
     | 'deleted'
     | 'destroyed'
+    | 'abandoned'
 }
 
 /** What may be done in any state of a mailbox that is not deleted, and leaves it in that state. */
@@ -52,7 +55,7 @@ export const mailbox = setup({
   id: 'mailbox',
   initial: 'absent',
   states: {
-    absent: { on: { created: 'active' } },
+    absent: { on: { created: 'active', abandoned: 'abandoned' } },
     active: {
       on: { ...always('active'), purgeDecided: 'active', suspended: 'suspended', held: 'activeHeld' },
       description: 'Takes mail in and hands it out',
@@ -81,6 +84,7 @@ export const mailbox = setup({
       description: 'Nobody sends to it or collects from it; its messages are being destroyed',
     },
     destroyed: { description: 'Its messages and its identities are no more' },
+    abandoned: { description: 'Its creation did not come to its end, and never will' },
   },
 })
 
@@ -98,6 +102,7 @@ const changeBy: Readonly<Record<MailboxAction, MailboxChange>> = {
   purge: { type: 'purgeDecided' },
   delete: { type: 'deleted' },
   destroy: { type: 'destroyed' },
+  abandon: { type: 'abandoned' },
 }
 
 const snapshotIn = (state: MailboxState) => mailbox.resolveState({ value: state })

@@ -124,7 +124,7 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
 
   /**
    * Reserves addresses for a command that shall own them, and does it. Alone, because an address is taken over from a
-   * mailbox that is not there: nobody in this process, the data directory's only one, may be about to make it exist.
+   * mailbox that is not there, which ends its creation: in one process the first one shall have it.
    */
   const withAliases = (wanted: readonly string[], command: MailboxCommand, change: Omit<Change, 'mailboxId'>) =>
     alone(async () => {

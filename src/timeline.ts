@@ -119,6 +119,7 @@ const whatOf = (event: Recorded): string => {
     case 'HoldReleased':
     case 'MailboxRetentionSet':
     case 'MailboxDestroyed':
+    case 'MailboxAbandoned':
     case 'AliasReserved':
     case 'AliasReleased':
     case 'LeaseTaken':

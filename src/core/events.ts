@@ -52,6 +52,11 @@ export type EventData = {
   MailboxDeleted: { readonly mailboxId: MailboxId; readonly reason: string; readonly through: Position }
   /** The identities of a deleted mailbox are no more: no copy of its mail can be opened with what the gateway has. */
   MailboxDestroyed: { readonly mailboxId: MailboxId }
+  /**
+   * A mailbox that addresses were reserved for and that was never created: it never will be, so that whoever wrote this may
+   * have them.
+   */
+  MailboxAbandoned: { readonly mailboxId: MailboxId }
   /** Seconds after which a message that left the maildrop is destroyed; null: what is configured. */
   MailboxRetentionSet: { readonly mailboxId: MailboxId; readonly grace: number | null }
   /** A message is in the maildrop again that had left it. */
@@ -189,6 +194,7 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   HoldReleased: 1,
   MailboxDeleted: 1,
   MailboxDestroyed: 1,
+  MailboxAbandoned: 1,
   MailboxRetentionSet: 1,
   MessageRestored: 1,
   PurgeDecided: 1,

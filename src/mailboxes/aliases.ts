@@ -3,7 +3,8 @@ import type { Cause, Fact, Recorded, Stamp } from '../core/events.ts'
 import { type MailboxId, newCommandId } from '../core/ids.ts'
 import type { EventLog, Expected } from '../core/ports.ts'
 import { aliasStream } from '../core/streams.ts'
-import { exists, newestOf, type NewestParts } from './newest.ts'
+import { appendAt, factsOf } from './append.ts'
+import { exists, type MailboxAsOf, newestOf, type NewestParts } from './newest.ts'
 import { appendSurely, eventsOf, whileConflicting } from './stream.ts'
 
 /** An address's stream: who holds the address, if anybody. */
@@ -33,7 +34,10 @@ export type AliasesParts = NewestParts & {
   readonly stamp: Stamp
 }
 
-/** Addresses: each belongs to the mailbox that reserved it last, and its stream's revisions let one writer through. */
+/**
+ * Addresses: each belongs to the mailbox that reserved it last, and its stream's revisions let one writer through. Of two
+ * gateways that want one address at once, at most one is told that it has it.
+ */
 export const aliasesOf = (parts: AliasesParts) => {
   const { log, stamp } = parts
   const stateOf = async (alias: string) => {
@@ -46,12 +50,24 @@ export const aliasesOf = (parts: AliasesParts) => {
     return appendSurely(log, { stream, expected, commandId: newCommandId(), events: [stamp(fact, cause)] })
   }
 
-  /** A reservation whose mailbox is not there, because the gateway died in between, holds nobody up. */
-  const freeState = async (alias: string): Promise<AliasState> => {
+  const holderOf = async (alias: string, holder: MailboxId): Promise<MailboxAsOf> => {
+    const mailbox = await newestOf(parts, holder)
+    if (exists(mailbox)) throw new GatewayError('alias-taken', { detail: `${alias} belongs to another mailbox` })
+    return mailbox
+  }
+
+  /**
+   * A reservation whose mailbox is not there, because the gateway died in between, holds nobody up. But the mailbox may be
+   * about to be created, by another gateway: from here on it cannot be.
+   */
+  const freed = async (alias: string, cause: Cause): Promise<AliasState> => {
     const state = await stateOf(alias)
-    const { holder } = state
-    if (holder !== undefined && exists(await newestOf(parts, holder)))
-      throw new GatewayError('alias-taken', { detail: `${alias} belongs to another mailbox` })
+    if (state.holder === undefined) return state
+    const mailboxId = state.holder
+    const holder = await holderOf(alias, mailboxId)
+    if (holder.state !== 'absent') return state
+    const facts = factsOf({ type: 'abandon', data: { mailboxId } }, holder)
+    await appendAt(parts, { mailboxId, next: holder.next }, { facts, cause })
     return state
   }
   const releaseOne = (alias: string, { mailboxId, cause }: AliasRequest) =>
@@ -71,13 +87,16 @@ export const aliasesOf = (parts: AliasesParts) => {
     heldOf,
     /** Rejects with `alias-taken`. */
     mustBeFree: async (aliases: readonly string[]): Promise<void> => {
-      for (const alias of aliases) await freeState(alias)
+      for (const alias of aliases) {
+        const { holder } = await stateOf(alias)
+        if (holder !== undefined) await holderOf(alias, holder)
+      }
     },
     /** Rejects with `alias-taken`, or what the log rejects with; some may have been reserved by then. */
     reserve: async ({ mailboxId, aliases, cause }: AliasRequest): Promise<void> => {
       for (const alias of aliases)
         await whileConflicting(async () => {
-          const { next } = await freeState(alias)
+          const { next } = await freed(alias, cause)
           return write({ type: 'AliasReserved', data: { mailboxId, alias } }, next, cause)
         })
     },

@@ -16,6 +16,7 @@ export type MailboxCommand =
   | { readonly type: 'purge'; readonly data: EventData['PurgeDecided'] }
   | { readonly type: 'delete'; readonly data: EventData['MailboxDeleted'] }
   | { readonly type: 'destroy'; readonly data: EventData['MailboxDestroyed'] }
+  | { readonly type: 'abandon'; readonly data: EventData['MailboxAbandoned'] }
 
 export type Decision = { readonly facts: readonly Fact[] } | { readonly refusal: ErrorCode }
 
@@ -24,7 +25,9 @@ export const decide = (command: MailboxCommand, state: MailboxState): Decision =
   mayDo(state, command.type) ? { facts: [factOf(command)] } : { refusal: refusalOf(command, state) }
 
 const refusalOf = ({ type }: MailboxCommand, state: MailboxState): ErrorCode => {
-  if (state === 'absent') return 'mailbox-unknown'
+  // Whoever wanted an address that was reserved for it has ended its creation.
+  if (state === 'abandoned' && type === 'create') return 'alias-taken'
+  if (state === 'absent' || state === 'abandoned') return 'mailbox-unknown'
   return type !== 'hold' && isHeld(state) && mayDo(released[state], type) ? 'mailbox-held' : 'mailbox-conflict'
 }
 
@@ -59,6 +62,8 @@ const factOf = (command: MailboxCommand): Fact => {
       return { type: 'MailboxDeleted', data: command.data }
     case 'destroy':
       return { type: 'MailboxDestroyed', data: command.data }
+    case 'abandon':
+      return { type: 'MailboxAbandoned', data: command.data }
   }
 }
 
@@ -85,4 +90,5 @@ const changeIn: { readonly [T in EventType]?: MailboxChange['type'] } = {
   PurgeDecided: 'purgeDecided',
   MailboxDeleted: 'deleted',
   MailboxDestroyed: 'destroyed',
+  MailboxAbandoned: 'abandoned',
 }

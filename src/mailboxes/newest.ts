@@ -43,4 +43,4 @@ export const newestOf = async ({ log, views }: NewestParts, mailboxId: MailboxId
 
 /** Whether there is the mailbox, or still is. */
 export const exists = ({ state }: MailboxAsOf): boolean =>
-  state !== 'absent' && state !== 'deleted' && state !== 'destroyed'
+  state !== 'absent' && state !== 'deleted' && state !== 'destroyed' && state !== 'abandoned'

@@ -18,6 +18,7 @@ const states: readonly MailboxState[] = [
   'suspendedHeld',
   'deleted',
   'destroyed',
+  'abandoned',
 ]
 const changes: readonly MailboxChange['type'][] = [
   'created',
@@ -33,6 +34,7 @@ const changes: readonly MailboxChange['type'][] = [
   'purgeDecided',
   'deleted',
   'destroyed',
+  'abandoned',
 ]
 
 test('every state of a mailbox can be reached', () => {
@@ -45,6 +47,7 @@ test('every state of a mailbox can be reached', () => {
 /** From each state, by what, to which. What is not here cannot happen. */
 const moves: readonly (readonly [MailboxState, MailboxChange['type'], MailboxState])[] = [
   ['absent', 'created', 'active'],
+  ['absent', 'abandoned', 'abandoned'],
   ['active', 'renamed', 'active'],
   ['active', 'aliasesChanged', 'active'],
   ['active', 'suspended', 'suspended'],
@@ -102,6 +105,7 @@ const factOf: Readonly<Record<MailboxAction, MailboxChange['type']>> = {
   purge: 'purgeDecided',
   delete: 'deleted',
   destroy: 'destroyed',
+  abandon: 'abandoned',
 }
 
 test('what may be done is what may have been done', () => {
