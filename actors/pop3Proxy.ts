@@ -197,7 +197,8 @@ export const pop3Proxy = pop3ProxySetup.createMachine({
       },
     },
     collecting: {
-      description: 'Nobody has retrieved here what is to be deleted there: it is recorded first.',
+      description:
+        'Nobody has read on this connection what is to be deleted: unless it is recorded already, it is now.',
       invoke: { ...telling('retr'), onDone: begun('copying') },
     },
     copying: {
@@ -205,7 +206,11 @@ export const pop3Proxy = pop3ProxySetup.createMachine({
         id: 'take',
         src: 'take',
         input,
-        onDone: [{ guard: { type: 'took', params: 'whole' }, target: 'keeping' }, lost],
+        onDone: [
+          { guard: { type: 'took', params: 'whole' }, target: 'keeping' },
+          { guard: { type: 'took', params: 'same' }, target: 'deleting' },
+          lost,
+        ],
         onError: failed,
       },
     },

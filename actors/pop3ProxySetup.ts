@@ -81,7 +81,7 @@ export const pop3ProxySetup = setup({
     upgrade: work<unknown, ProxyWork>(unwired),
     /** Passes a reply of many lines to the client, up to its end. */
     list: work<unknown, ProxyWork>(unwired),
-    /** Whether the message is already recorded, as far as its origin says. */
+    /** Whether just what the server has is recorded, as this connection has seen. */
     identify: work<boolean, MessageWork>(unwired),
     /** Takes a message to its end, for the client except with DELE, and seals it meanwhile. */
     take: work<Taken, MessageWork>(unwired),

@@ -53,6 +53,14 @@ const loggingIn = {
   ],
 } as const
 
+/** A transaction may begin, if the remote server wants it too. */
+const beginning = [
+  { guard: 'tooLarge', actions: [refuse('too-large'), reply('tooLarge')] },
+  { guard: 'lacksSmtpUtf8', actions: reply('remoteLacksSmtpUtf8') },
+  { guard: 'lacksEightBit', actions: reply('remoteLacksEightBit') },
+  { target: '#submissionSession.asking.mail', actions: ['begin' as const, ask('mail')] },
+] as const
+
 const lost = ending('remoteLost', 'failed')
 
 /** A command is with the remote server, whose reply is the client's. */
@@ -73,10 +81,11 @@ const asking = (accepted: readonly ('mailed' | 'keepMail' | 'addRecipient' | 'ke
 export const submissionSession = submission.createMachine({
   id: 'submissionSession',
   // As that of `smtpSession`.
-  version: '1',
+  version: '2',
   context: ({ input }) => ({
     ...input,
     ...noTransaction,
+    wantsSmtpUtf8: false,
     helloed: false,
     loggedIn: false,
     extensions: noExtensions,
@@ -163,12 +172,7 @@ export const submissionSession = submission.createMachine({
             auth: nonsense('authDone', 'auth'),
             rset: { target: '#submissionSession.asking.rset', actions: ask('rset') },
             noop: { target: '#submissionSession.asking.noop', actions: ask('noop') },
-            mail: [
-              { guard: 'tooLarge', actions: [refuse('too-large'), reply('tooLarge')] },
-              { guard: 'lacksSmtpUtf8', actions: reply('remoteLacksSmtpUtf8') },
-              { guard: 'lacksEightBit', actions: reply('remoteLacksEightBit') },
-              { target: '#submissionSession.asking.mail', actions: ['begin', ask('mail')] },
-            ],
+            mail: beginning,
             rcpt: nonsense('mailFirst'),
             data: nonsense('mailFirst'),
           },
@@ -177,6 +181,8 @@ export const submissionSession = submission.createMachine({
           initial: 'mailed',
           on: {
             auth: nonsense('authInTransaction', 'auth'),
+            // After a refused DATA some servers have the transaction still, and some have not.
+            mail: [{ guard: 'certain', ...nonsense('badSequence') }, ...beginning],
             rset: { target: '#submissionSession.asking.rset', actions: ask('rset') },
             noop: { target: '#submissionSession.asking.noop', actions: ask('noop') },
             hello: { target: '#submissionSession.asking.hello', actions: ask('rset') },
@@ -257,7 +263,7 @@ export const submissionSession = submission.createMachine({
                 target: '#submissionSession.receiving',
                 actions: ['pass', 'takeData'],
               },
-              { target: '#submissionSession.open', actions: 'pass' },
+              { target: '#submissionSession.open', actions: ['pass', 'doubt'] },
             ],
           },
         },

@@ -88,13 +88,17 @@ export type SubmissionContext = SubmissionInput & {
   readonly extensions: Extensions
   readonly mailed: boolean
   readonly smtpUtf8: boolean
+  /** Of the MAIL that the remote server is asked. */
+  readonly wantsSmtpUtf8: boolean
   readonly recipients: number
+  /** The remote server has refused DATA: whether it still has the transaction, its next replies say. */
+  readonly doubtful: boolean
   readonly badCommands: number
   readonly refusedLogins: number
   readonly draining: boolean
 }
 
-export const noTransaction = { mailed: false, smtpUtf8: false, recipients: 0 } as const
+export const noTransaction = { mailed: false, smtpUtf8: false, recipients: 0, doubtful: false } as const
 
 /** Refused logins of one connection, after which it is closed. */
 const loginAttempts = 3
@@ -143,6 +147,7 @@ export const submission = setup({
     loggedIn: ({ context }) => context.loggedIn,
     mailed: ({ context }) => context.mailed,
     addressed: ({ context }) => context.recipients > 0,
+    certain: ({ context }) => !context.doubtful,
     /** Nothing that belongs to a login is taken before TLS, whatever the shell says it has found. */
     found: ({ context, event }, what: SubmittedCredentials) =>
       context.secure && 'found' in event && event.found === what,
@@ -191,8 +196,9 @@ export const submission = setup({
     logIn: assign(({ event }) =>
       event.type === 'welcomed' ? { loggedIn: true, extensions: event.extensions, badCommands: 0 } : {},
     ),
-    begin: assign(({ event }) => (event.type === 'mail' ? { smtpUtf8: event.smtpUtf8 } : {})),
-    mailed: assign({ mailed: true }),
+    begin: assign(({ event }) => (event.type === 'mail' ? { wantsSmtpUtf8: event.smtpUtf8 } : {})),
+    mailed: assign({ ...noTransaction, mailed: true, smtpUtf8: ({ context }) => context.wantsSmtpUtf8 }),
+    doubt: assign({ doubtful: true }),
     addRecipient: assign({ recipients: ({ context }) => context.recipients + 1 }),
     reset: assign(noTransaction),
     countBad: assign({ badCommands: ({ context }) => context.badCommands + 1 }),

@@ -36,6 +36,12 @@ export type RemoteMessages = {
   copied(message: Identified, content: string | undefined): void
   /** Octets of a message as the server lists it; more than it can have when it does not say. Rejects as the remote does. */
   sizeOf(number: number): Promise<number>
+  /** What the server has was found to be what is recorded. */
+  same(message: Identified): void
+  /**
+   * Whether what the server has under this number was seen on this connection and is recorded. Its unique id alone does not say
+   * so: once a message is deleted, a server may give its id to another one (RFC 1939 §7).
+   */
   isRecorded(message: Identified): boolean
   readonly ids: ReturnType<typeof uniqueIds>
 }
@@ -46,6 +52,7 @@ export const remoteMessages = (parts: MessagesParts): RemoteMessages => {
   let ready: Promise<void> | undefined
   // The views may be behind; and not every server gives unique ids.
   const copied = new Map<number, string | undefined>()
+  const same = new Set<number>()
 
   const idOf = async (number: number) => {
     const heard = ids.of(number)
@@ -72,6 +79,7 @@ export const remoteMessages = (parts: MessagesParts): RemoteMessages => {
       return { number, origin, known: content === undefined ? undefined : { content, coming: fingerprints.content() } }
     },
     copied: ({ number }, content) => void copied.set(number, content),
-    isRecorded: ({ number, known }) => known !== undefined || copied.has(number),
+    same: ({ number }) => void same.add(number),
+    isRecorded: ({ number }) => copied.has(number) || same.has(number),
   }
 }

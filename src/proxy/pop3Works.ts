@@ -20,6 +20,7 @@ const capabilitiesLimit = 64 * 1024
 /** The work of a connection, as its machine invokes it. */
 export type Works = {
   hear(): Promise<RemoteStatus>
+  /** Rejects with `proxy-unreachable` when the server cannot do TLS just now. */
   tell(of: TellWork): Promise<RemoteStatus>
   inquire(): Promise<Capable>
   upgrade(): Promise<void>
@@ -28,6 +29,9 @@ export type Works = {
   take(of: MessageWork): Promise<Taken>
   hold(): Promise<void>
 }
+
+/** RFC 3206 §4: the same may be granted a little later. */
+const isTemporary = (statusLine: Buffer) => /^-ERR \[SYS\/TEMP\]/i.test(statusLine.toString('latin1'))
 
 /** The machine with the work of the connection that its input names. Made once: it costs more than a session. */
 export const wired = (running: ReadonlyMap<string, Works>): typeof pop3Proxy => {
@@ -98,6 +102,8 @@ export const worksOf = ({ shared, remote, words, messages, deliveryOf, passage }
     tell: async ({ say, asked }) => {
       remote.say(words.line(say, asked))
       const status = await remote.status()
+      if (say === 'stls' && status === 'err' && isTemporary(remote.statusLine()))
+        throw new GatewayError('proxy-unreachable')
       if (asked.verb === 'uidlOne' && status === 'ok') messages.ids.heard(remote.statusLine())
       listed = asked.verb
       return status
@@ -136,7 +142,9 @@ export const worksOf = ({ shared, remote, words, messages, deliveryOf, passage }
         messageSize: limits.messageSize,
         holdTimeout: settings.holdTimeout,
       })
-      return await copy.take()
+      const taken = await copy.take()
+      if (taken === 'same') messages.same(message)
+      return taken
     },
     hold: async () => {
       if (!message || !copy) throw new GatewayError('internal')

@@ -172,6 +172,33 @@ test('what was never recorded is recorded before it is deleted; what was is only
   )
 })
 
+test('another message under a unique id that was recorded is recorded before it is deleted; the same one is not again', async () => {
+  const from = await position()
+  for (const size of [0, large]) {
+    const mail = mailOf(size)
+    provider.mails = [mail]
+    const one = await loggedIn(provider)
+    await one.retrieve(1)
+    await one.quit()
+    // Of the same size, as notifications are.
+    const other = { uidl: mail.uidl, octets: Buffer.from(mail.octets.toString().replace('Subject: t', 'Subject: T')) }
+    for (const there of [mail, other]) {
+      provider.mails = [there]
+      provider.heard.length = 0
+      const later = await client()
+      await later.login(one.user, password)
+      for (let times = 0; times < 2; times++) assert.is(await later.command('DELE 1'), '+OK marked')
+      await later.quit()
+      assert.equal(
+        provider.heard.filter((line) => /^(RETR|DELE)/.test(line)),
+        ['RETR 1', 'DELE 1', 'DELE 1'],
+      )
+    }
+    equal(await newest(2), [mail.octets, other.octets])
+  }
+  assert.is((await receivedSince(from)).length, 4)
+})
+
 test('a TOP that gives the whole message counts as a RETR, another does not', async () => {
   const from = await position()
   const mail = mailOf()
@@ -382,7 +409,13 @@ test('a server that refuses STLS, or says more behind its consent, gets no passw
     socket.write('-ERR not now\r\n')
     return null
   }
+  const unwell: Answer = (line, socket) => {
+    if (line !== 'STLS') return undefined
+    socket.write('-ERR [SYS/TEMP] no entropy left\r\n')
+    return null
+  }
   for (const [answer, told] of [
+    [unwell, /^-ERR \[SYS\/TEMP\] .*try again later/],
     [injecting, /^-ERR \[SYS\/TEMP\] .*before TLS/],
     [refusing, /^-ERR \[SYS\/PERM\] .*no TLS/],
   ] as const) {

@@ -477,6 +477,28 @@ test('what the provider says to a command is the answer, word for word', async (
   }
 })
 
+test('after a refused DATA the provider says whether a new MAIL may come, and the new message is that one alone', async () => {
+  for (const nested of ['503 5.5.1 Error: nested MAIL command', undefined]) {
+    const start = await position()
+    let refusals = 0
+    provider.answer = (line) => (line === 'DATA' && refusals++ === 0 ? '451 4.3.0 not now' : undefined)
+    const { one, answer } = await begun(provider, from, to, 'DATA')
+    assert.is(answer, '451 4.3.0 not now')
+    provider.answer = (line) => (line.startsWith('MAIL') ? nested : undefined)
+    assert.match(await one.command('MAIL FROM:<other@example.com>'), nested === undefined ? /^250/ : nested)
+    if (nested === undefined) assert.match(await one.command('RCPT TO:<another@example.org>'), /^250/)
+    await one.command('DATA')
+    one.wire.send('Subject: x\r\n\r\ntext\r\n')
+    assert.match(await one.command('.'), /^250/)
+    await one.quit()
+    const [copy = ''] = await newest(1)
+    const kept = nested === undefined ? ['other@example.com', 'another@example.org'] : ['sender@example.com', 'recipient@example.org'] // prettier-ignore
+    const { from: reversePath, to: recipients } = opened(copy)
+    assert.equal([reversePath, ...recipients], kept)
+    assert.equal(fates(await since(start)), [['accepted 250']])
+  }
+})
+
 test('a message that the provider refused is never in the maildrop', async () => {
   const before = await inMaildrop()
   provider.answer = (line) => (line === '.' ? '550 5.7.1 no' : undefined)

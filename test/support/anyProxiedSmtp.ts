@@ -147,6 +147,7 @@ export const submissionOpenings = {
   none: [],
   loggedIn,
   addressed,
+  dataRefused: [...addressed, { type: 'data' }, { type: 'remote', code: 451 }],
   receiving: [...addressed, { type: 'data' }, { type: 'remote', code: 354 }],
 } as const satisfies Record<string, readonly SubmissionEvent[]>
 

@@ -141,6 +141,7 @@ const table: readonly Row[] = [
   [[...deleting, done('take', 'whole'), done('hold')], 'deleting', []],
   [[...deleting, done('take', 'whole'), done('hold'), told('ok')], 'idle', ['pass ok']],
   [[...login, asked('dele', 9), done('identify', false), told('err')], 'idle', ['pass err']],
+  [[...deleting, done('take', 'same')], 'deleting', []],
   [[...login, asked('quit'), told('ok')], 'ended', ['pass ok']],
   [[...login, asked('quit'), told('err')], 'ended', ['pass err']],
   [[...login, asked('retr')], 'ended', []],
@@ -210,7 +211,9 @@ test('whatever happens, no end of a message is released and none is deleted befo
         const possible = [...all, ...Array.from({ length: 9 }, () => going).flat()]
         const event = possible[(choices.next().value ?? 0) % possible.length]
         if (event?.type === 'asked') durable = false
-        const recorded = event?.type === 'xstate.done.actor.identify' && event.output === true
+        const recorded =
+          (event?.type === 'xstate.done.actor.identify' && event.output === true) ||
+          (event?.type === 'xstate.done.actor.take' && event.output === 'same')
         // What is recorded with this content, a part of it, or what no message is, need not be recorded again.
         const spared = event?.type === 'xstate.done.actor.take' && event.output !== 'whole'
         if (event?.type === 'xstate.done.actor.hold' || spared || state.value === 'listing') durable = true

@@ -27,7 +27,7 @@ const input: SubmissionInput = {
   maxRecipients: 2,
   maxBadCommands: 3,
 }
-const { loggedIn, addressed, receiving } = submissionOpenings
+const { loggedIn, addressed, dataRefused, receiving } = submissionOpenings
 const hello: Event = { type: 'hello', extended: true }
 const helloed = [hello]
 const auth = (found: SubmittedCredentials): Event => ({ type: 'auth', found })
@@ -167,6 +167,14 @@ const table: readonly (readonly [readonly Event[], Event, state: string, ...effe
   [[...addressed, plain('rset')], remote(250), 'open.loggedIn', 'pass 250'],
   [[...addressed, plain('data')], remote(354), 'receiving', 'pass 354', 'takeData'],
   [[...addressed, plain('data')], remote(554), 'open.transaction.addressed', 'pass 554'],
+  [[...dataRefused], mail(), 'asking.mail', 'ask mail'],
+  [[...dataRefused], mail({ size: 1001 }), 'open.transaction.addressed', '552 5.3.4'],
+  [[...dataRefused], rcpt, 'asking.rcpt', 'ask rcpt'],
+  [[...dataRefused], plain('data'), 'asking.data', 'ask data'],
+  [[...dataRefused, mail()], remote(250), 'open.transaction.mailed', 'pass 250', 'mailAccepted'],
+  [[...dataRefused, mail()], remote(503), 'open.transaction.addressed', 'pass 503'],
+  [[...dataRefused, mail({ smtpUtf8: true }), remote(503)], { type: 'rcpt', ascii: false }, 'open.transaction.addressed', '553 5.6.7'],
+  [[...dataRefused, mail(), remote(250)], mail(), 'open.transaction.mailed', '503 5.5.1'],
   [[...receiving], remote(250), 'open.loggedIn', 'pass 250'],
   [[...receiving], remote(554), 'open.loggedIn', 'pass 554'],
   [[...receiving], failed('storage-full'), 'bereft', '452 4.3.1'],
