@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import type { Secret } from './core/secret.ts'
 import type { pathsIn } from './dataDirectory.ts'
 import type { Address } from './listeners.ts'
@@ -13,6 +13,12 @@ export const announce = (paths: ReturnType<typeof pathsIn>, { token, certificate
   writeFileSync(paths.token, `${token.reveal()}\n`, mode)
   writeFileSync(paths.certificate, certificate, mode)
   writeFileSync(paths.url, `https://${hostInUrl(address.host)}:${address.port}/#${process.pid}\n`, mode)
+}
+
+/** The same with another certificate. Whoever reads it meanwhile finds the one or the other. */
+export const announceCertificate = ({ certificate: file }: ReturnType<typeof pathsIn>, certificate: string) => {
+  writeFileSync(`${file}.new`, certificate, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
 }
 
 /** Nobody is there any more. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { hostname, networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { stringify } from 'smol-toml'
 import { type ConfigSource, readEnvironment, readFile, type Said } from './config/sources.ts'
 import { GatewayError } from './core/errors.ts'
@@ -50,10 +51,19 @@ export type Config = {
   }
   readonly vault: { readonly engine: 'packs' | 'files'; readonly dir: string | undefined }
   readonly keys: { readonly dir: string | undefined }
+  readonly tls: TlsSettings
   readonly proxy: ProxySettings
   /** Seconds: after which messages that left their maildrop are destroyed, and after which that is looked at again. */
   readonly retention: { readonly grace: number; readonly sweep: number }
   readonly limits: Limits
+}
+
+/** Whose certificate peers see. */
+export type TlsSettings = {
+  readonly mode: 'self-signed' | 'files'
+  /** Of `files`: PEM, the certificate first and then those between it and its authority; the key that fits it. Absolute paths. */
+  readonly certFile: string | undefined
+  readonly keyFile: string | undefined
 }
 
 /** How mail clients reach their providers' servers. Times are seconds. */
@@ -127,7 +137,7 @@ export const loadConfig = ({ file, cwd, env }: ConfigOrigin, machine: Machine = 
   const problems = sources.flatMap(({ problems }) => problems)
   const values = rows.map((row) => [row, valueOf(row, sources, machine, problems)] as const)
   const config = assemble(values, cwd)
-  problems.push(...(problems.length > 0 ? [] : [...clashes(config), ...logProblems(config)]))
+  problems.push(...(problems.length > 0 ? [] : [...clashes(config), ...logProblems(config), ...tlsProblems(config)]))
   if (problems.length > 0) throw new GatewayError('start-refused', { detail: problems.join('\n') })
   return config
 }
@@ -192,6 +202,14 @@ const logProblems = ({ log: { engine, url } }: Config): readonly string[] => {
   return url ? storeUrlProblems(url.reveal()) : ['log.engine = "eventstoredb" needs log.url']
 }
 
+const tlsProblems = ({ tls: { mode, certFile, keyFile } }: Config): readonly string[] => {
+  if (mode === 'self-signed')
+    return (certFile ?? keyFile) === undefined ? [] : ['tls.certFile and tls.keyFile are for tls.mode = "files"']
+  return certFile === undefined || keyFile === undefined
+    ? ['tls.mode = "files" needs tls.certFile and tls.keyFile']
+    : []
+}
+
 const everywhere = (host: string) => host === '::' || host === '0.0.0.0'
 const overlap = (a: string, b: string) => a === b || everywhere(a) || everywhere(b)
 
@@ -207,6 +225,35 @@ export const configSha256 = (config: Config) =>
 const publicValue = (config: Config, { section, key, setting }: Row) => {
   const value = valueIn(config, section, key)
   return value instanceof Secret ? setting.kind.print(value) : value
+}
+
+/** The names of the settings whose values differ, in two parts: those that a running gateway can take, and the others. */
+export const changesBetween = (effective: Config, wanted: Config) => {
+  const differing = rows.filter((row) => !isDeepStrictEqual(valueOfRow(effective, row), valueOfRow(wanted, row)))
+  const isTaken = ({ name, setting }: Row) =>
+    setting.live === true && (name !== 'proxy.targets' || proxyIsOn(effective) === proxyIsOn(wanted))
+  const names = (some: readonly Row[]) => some.map(({ name }) => name)
+  return {
+    taken: names(differing.filter(isTaken)),
+    left: names(differing.filter((row) => !isTaken(row))),
+  }
+}
+
+/** The listeners for mail clients are open or not. */
+const proxyIsOn = ({ proxy }: Config) => proxy.targets.length > 0
+
+/** The effective configuration with these settings as somebody wants them. */
+export const withSettings = (effective: Config, wanted: Config, names: readonly string[]): Config => {
+  const values = rows.map((row) => {
+    const value = valueIn(names.includes(row.name) ? wanted : effective, row.section, row.key)
+    return [row, { value, base: undefined }] as const
+  })
+  return assemble(values, '')
+}
+
+const valueOfRow = (config: Config, { section, key }: Row) => {
+  const value = valueIn(config, section, key)
+  return value instanceof Secret ? value.reveal() : value
 }
 
 /** The effective configuration as a commented `sealpost.toml` that gives the same configuration again. */
@@ -244,6 +291,7 @@ export const describeSettings = (machine: Machine = thisMachine()) =>
     expects: setting.kind.expects,
     default: textOf(setting.kind.print(setting.default(machine))),
     reason: setting.reason,
+    live: setting.live === true,
   }))
 
 /** The same configuration over another data directory: what `--data` on the command line asks for. */

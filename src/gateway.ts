@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { networkInterfaces } from 'node:os'
 import { listMailboxes, mailboxNamed } from '../projections/mailboxes.ts'
 import { recordedFrom } from '../projections/messages.ts'
-import { announce, withdraw } from './announcement.ts'
+import { announce, announceCertificate, withdraw } from './announcement.ts'
 import { createBackups } from './backup/backups.ts'
 import { restoredIn } from './backup/manifest.ts'
 import { pausable } from './backup/pausable.ts'
@@ -14,6 +14,7 @@ import { eventId, newCommandId, newSessionId } from './core/ids.ts'
 import { type EventLog, type Logger, systemClock } from './core/ports.ts'
 import { Secret } from './core/secret.ts'
 import { gatewayStream } from './core/streams.ts'
+import { certificateRecords, configuredCertificate } from './certificates.ts'
 import { claimNode } from './nodeClaim.ts'
 import {
   claimDataDirectory,
@@ -46,6 +47,7 @@ import { openPop3Proxies } from './proxy/pop3Proxy.ts'
 import { countRefusals } from './refusals.ts'
 import { openSmtpProxies } from './proxy/smtpProxy.ts'
 import { startProxies } from './proxy/start.ts'
+import { createReload } from './reload.ts'
 import { createRetention } from './retention.ts'
 import { recordSessions } from './sessions.ts'
 import { startSmtp } from './smtp/smtpServer.ts'
@@ -56,7 +58,7 @@ import { pastViews } from './storage/history.ts'
 import { startStorage } from './storage/storage.ts'
 import { openViews } from './storage/views.ts'
 import { startSweeper } from './sweeper.ts'
-import { certificate } from './tls/selfSigned.ts'
+import type { Certificate } from './tls/certificate.ts'
 import { version } from './version.ts'
 import { waitingForLog } from './waiting.ts'
 
@@ -69,6 +71,8 @@ export type Gateway = {
   readonly hasMailboxes: boolean
   /** Resolves once the gateway has stopped; rejects when it cannot go on and the process must end. */
   readonly closed: Promise<void>
+  /** As `createReload`. */
+  readonly reload: (load: () => Config) => Promise<Config>
   /** No new work, running transactions finish, everything is closed. Idempotent. */
   stop(reason: string): Promise<void>
 }
@@ -99,10 +103,12 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     recogniseDirectories(paths)
     const clock = systemClock
     const keys = keyFiles({ dir: paths.keys })
-    const tls = await certificate({ keys, domain, clock, addresses: ownAddresses() })
+    const certificateFor = configuredCertificate({ keys, clock, ownAddresses })
+    const first = await certificateFor(config)
+    const served = { tls: first as Certificate, limits: { ...config.limits }, proxy: { ...config.proxy } }
     const vault = { engine: config.vault.engine, dir: paths.vault }
     const place = logPlaceOf(config)
-    const standIn = () => openStandIns(standInListeners(config), { domain, tls })
+    const standIn = () => openStandIns(standInListeners(config), { domain, tls: first })
     const waiting = waitingForLog({ standIn, logger, signal, mayReturn: place.engine !== 'sqlite' })
     cleanup.push(() => waiting.over())
     const storage = await startStorage({ log: place, vault, keysDir: paths.keys, node }, waiting.onAway)
@@ -126,13 +132,9 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
 
     const recordStart = recordGateway({ log: patient, stamp, cause, node })
     const started = await recordStart({ type: 'GatewayStarted', data: { configSha256: configSha256(config) } })
-    if (tls.created) {
-      const { fingerprint, names, notAfter } = tls
-      await recordStart({
-        type: 'CertificateInstalled',
-        data: { fingerprint, names, notAfter: notAfter.toISOString() },
-      })
-    }
+    const certificates = certificateRecords(keys, node)
+    if (first.created || (config.tls.mode === 'files' && !(await certificates.isLast(first))))
+      await certificates.add(first, recordStart)
     await waiting.over()
 
     // Not waited for: building the views may take long.
@@ -177,7 +179,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     })
     const listening: Address[] = []
     const proxies = startProxies({
-      settings: config.proxy,
+      settings: served.proxy,
       resolve: named,
       current,
       // Apart from the maildrops': whom a provider refuses has guessed no mailbox's password.
@@ -187,8 +189,8 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       ownAddresses,
       ownPorts: () => listening.map(({ port }) => port),
     })
-    const certificates = { key: tls.key, cert: tls.cert }
-    const shared = { domain, limits: config.limits, tls: () => certificates, sessions, refused, logger, clock }
+    const pair = () => ({ key: served.tls.key, cert: served.tls.cert })
+    const shared = { domain, limits: served.limits, tls: pair, sessions, refused, logger, clock }
     const smtp = await startSmtp({
       ...shared,
       listeners: smtpListeners(config),
@@ -204,7 +206,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     cleanup.push(() => smtp.close(grace))
     const relays = recordRelays({ log, stamp, logger })
     cleanup.push(() => relays.close())
-    const forwarding = { proxies, archive, settings: config.proxy }
+    const forwarding = { proxies, archive, settings: served.proxy }
     const submission = await startSubmission({
       ...shared,
       listeners: submissionListeners(config),
@@ -287,9 +289,9 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
           submission: submission.connections(),
           pop3: pop3.connections(),
         }),
-        certificateExpires: () => tls.notAfter,
+        certificateExpires: () => served.tls.notAfter,
         clock,
-        diskReserve: config.limits.diskReserve,
+        diskReserve: () => served.limits.diskReserve,
         data,
         logFiles: place.engine === 'sqlite' ? [place.file, `${place.file}-wal`] : [],
         vaultDir: vault.engine === 'packs' ? vault.dir : undefined,
@@ -298,11 +300,29 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       refused,
       logger,
     }
-    const admin = await startAdmin({ api, host: config.admin.host, port: config.admin.port, certificate: certificates })
+    const admin = await startAdmin({ api, host: config.admin.host, port: config.admin.port, certificate: pair() })
     if (admin.address) listening.push(admin.address)
     cleanup.push(() => admin.close())
-    announce(paths, { token, certificate: tls.cert, address: admin.address })
+    announce(paths, { token, certificate: first.cert, address: admin.address })
     cleanup.push(() => withdraw(paths))
+
+    const recordChange = recordGateway({ log, stamp, cause, node })
+    const reload = createReload({
+      config,
+      certificate: () => served.tls,
+      read: certificateFor,
+      record: recordChange,
+      recordCertificate: (found) => certificates.add(found, recordChange),
+      apply: ({ limits, proxy }, tls) => {
+        Object.assign(served.limits, limits)
+        Object.assign(served.proxy, proxy)
+        served.tls = tls
+        for (const listening of [smtp, submission]) listening.renew()
+        admin.renew(pair())
+        if (admin.address) announceCertificate(paths, tls.cert)
+      },
+      logger,
+    })
 
     const over = Promise.withResolvers<undefined>()
     over.promise.catch(() => undefined)
@@ -322,10 +342,11 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     let stopping: Promise<void> | undefined
     return {
       addresses: listening,
-      fingerprint: tls.fingerprint,
-      certificateCreated: tls.created,
+      fingerprint: first.fingerprint,
+      certificateCreated: first.created,
       hasMailboxes: listMailboxes(views.reader, { limit: 1 }).items.length > 0,
       closed: over.promise,
+      reload,
       stop: (reason) => (stopping ??= stop(reason)),
     }
   } catch (error) {

@@ -2,6 +2,8 @@ import { destination, type LevelWithSilent, pino, stdSerializers } from 'pino'
 import type { LogLevel } from './config.ts'
 import type { Logger } from './core/ports.ts'
 
+export type LevelledLogger = Logger & { setLevel(level: LogLevel): void }
+
 /** Fields that may never be printed, should anybody pass them, at the top and one level below. */
 const secret = ['password', 'token', 'authorization', 'identity', 'secret', 'key']
 
@@ -9,10 +11,10 @@ const secret = ['password', 'token', 'authorization', 'identity', 'secret', 'key
 export type Lines = { write(line: string): void }
 
 /** JSON lines. Written at once, so that the last words of a process that dies are read. */
-export const createLogger = (level: LogLevel, lines: Lines = destination({ fd: 2, sync: true })): Logger =>
-  pino(
+export const createLogger = (level: LogLevel, lines: Lines = destination({ fd: 2, sync: true })): LevelledLogger => {
+  const logger = pino(
     {
-      level: (level === 'off' ? 'silent' : level) satisfies LevelWithSilent,
+      level: levelOf(level),
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
@@ -21,3 +23,7 @@ export const createLogger = (level: LogLevel, lines: Lines = destination({ fd: 2
     },
     lines,
   )
+  return Object.assign(logger, { setLevel: (to: LogLevel) => void (logger.level = levelOf(to)) })
+}
+
+const levelOf = (level: LogLevel) => (level === 'off' ? 'silent' : level) satisfies LevelWithSilent

@@ -131,6 +131,7 @@ const whatOf = (event: Recorded): string => {
     case 'SessionClosed':
     case 'NodeClaimed':
     case 'GatewayStarted':
+    case 'GatewayReconfigured':
     case 'GatewayStopped':
     case 'CertificateInstalled':
     case 'RefusalsCounted':

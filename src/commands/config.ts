@@ -20,7 +20,7 @@ export const config: Command = {
 const described = () =>
   describeSettings()
     .map(
-      ({ name, variable, expects, default: value = 'none', reason }) =>
-        `\n  ${name}  (${variable}, default ${value})\n    ${reason}\n    Must be ${expects.replace(/,$/, '')}.\n`,
+      ({ name, variable, expects, default: value = 'none', reason, live }) =>
+        `\n  ${name}  (${variable}, default ${value})\n    ${reason}\n    Must be ${expects.replace(/,$/, '')}.${live ? ' SIGHUP is enough.' : ''}\n`,
     )
     .join('')

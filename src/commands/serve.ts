@@ -7,7 +7,8 @@ import { write, writeJson } from './output.ts'
 
 export const serve: Command = {
   name: 'serve',
-  summary: 'Run the gateway until it is told to stop (SIGTERM or SIGINT; a second one ends it at once)',
+  summary:
+    'Run the gateway until it is told to stop (SIGTERM or SIGINT; a second one ends it at once); SIGHUP reads configuration and certificate again',
   operands: [],
   options: { 'take-over': { about: 'Take the name ([gateway] node) from the data directory that had it' } },
   run: async (given, io) => {
@@ -18,6 +19,10 @@ export const serve: Command = {
     const waiting = new AbortController()
     const starting = startGateway({ config, logger, signal: waiting.signal, takeOver: given.flag('take-over') })
     const forget = stopOnSignals(starting, () => waiting.abort())
+    const forgetReload = reloadOnSignal(starting, async (gateway) => {
+      const { gateway: effective } = await gateway.reload(() => configured(given, io))
+      logger.setLevel(effective.logLevel)
+    })
     const gateway = await starting.catch((error: unknown) => {
       // Told to stop before there was anything to stop.
       if (waiting.signal.aborted && asGatewayError(error).code === 'shutting-down') return undefined
@@ -29,6 +34,7 @@ export const serve: Command = {
     else await write(io.stdout, banner(gateway, config))
     await gateway.closed
     forget()
+    forgetReload()
     return undefined
   },
 }
@@ -48,4 +54,12 @@ const stopOnSignals = (starting: Promise<Gateway>, stopWaiting: () => void) => {
   return () => {
     for (const signal of signals) process.off(signal, stop)
   }
+}
+
+/** A signal that comes while it starts counts once it has started. */
+const reloadOnSignal = (starting: Promise<Gateway>, reload: (gateway: Gateway) => Promise<void>) => {
+  // A start that fails tells so itself.
+  const again = () => void starting.then(reload).catch(() => undefined)
+  process.on('SIGHUP', again)
+  return () => process.off('SIGHUP', again)
 }

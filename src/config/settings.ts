@@ -29,12 +29,19 @@ export type Setting<T> = {
   readonly default: (machine: Machine) => T
   /** What it is for, and why its default and bounds are what they are. */
   readonly reason: string
+  /** A running gateway takes another value when its configuration is read again (SIGHUP). */
+  readonly live?: true
 }
 
 /** Every section and key of `Config`, and no other. */
 export type Settings = { readonly [S in keyof Config]: { readonly [K in keyof Config[S]]-?: Setting<Config[S][K]> } }
 
 const setting = <T>(kind: Kind<T>, value: T, reason: string): Setting<T> => ({ kind, default: () => value, reason })
+/** The same, live. */
+const live = <T>(kind: Kind<T>, value: T, reason: string): Setting<T> => ({
+  ...setting(kind, value, reason),
+  live: true,
+})
 /** Every address, of both families where the machine has both: listening on `::` fails where IPv6 is switched off. */
 const everyAddress = ({ hasIpv6 }: Machine) => (hasIpv6 ? '::' : '0.0.0.0')
 const MiB = 2 ** 20
@@ -57,7 +64,7 @@ export const settings: Settings = {
       default: ({ hostname }) => nodeNameOf(hostname),
       reason: 'The name of this gateway in the log; by default made of the host name.',
     },
-    logLevel: setting(
+    logLevel: live(
       logLevel,
       'info',
       'How much is written to standard error while serving. The event log is complete at every level.',
@@ -150,8 +157,25 @@ export const settings: Settings = {
       'Where the sealed identities of the mailboxes and the certificate lie; without it in the data directory. Gateways on one log share this directory.',
     ),
   },
+  tls: {
+    mode: live(
+      oneOf('self-signed', 'files'),
+      'self-signed',
+      'Whose certificate peers see: one that the gateway makes for itself, known by its fingerprint, or one of an authority, from files.',
+    ),
+    certFile: live(
+      optionalFile,
+      undefined,
+      'With tls.mode = "files": the certificate (PEM), and behind it those between it and its authority, as certbot\'s fullchain.pem. Read at the start and again on SIGHUP.',
+    ),
+    keyFile: live(
+      optionalFile,
+      undefined,
+      'With tls.mode = "files": the key (PEM, without a passphrase) of the certificate.',
+    ),
+  },
   proxy: {
-    targets: setting(
+    targets: live(
       targets,
       [],
       "Servers of providers that mail clients may reach through the gateway; without a port on the protocols' own ports only. The proxy is off while none is listed. With * it dials whatever server a client names.",
@@ -166,12 +190,12 @@ export const settings: Settings = {
       undefined,
       "Certificates (PEM) of the authorities that vouch for the providers' servers; without it those that the system and Node know.",
     ),
-    connections: setting(
+    connections: live(
       wholeNumber(1, 100_000),
       1000,
       "Clients' connections that reach for a remote server at once, of all listeners; 500 users with two each.",
     ),
-    connectionsPerClient: setting(
+    connectionsPerClient: live(
       wholeNumber(1, 100_000),
       500,
       'The same of one client address (an IPv6 /64); an office may stand behind one.',
@@ -181,27 +205,27 @@ export const settings: Settings = {
       10,
       "Time for one port of a remote server: its name's addresses, the connection, TLS. Mail clients give up after 30 to 60 seconds.",
     ),
-    loginTimeout: setting(
+    loginTimeout: live(
       duration(1, 600),
       60,
       "Time from the remote server's greeting to the end of the login; some answer a wrong password only after many seconds.",
     ),
-    holdTimeout: setting(
+    holdTimeout: live(
       duration(1, 300),
       30,
       'Time for which the end of a message is held until its copy is durable; then the client is told to try again, and the message has not been sent.',
     ),
-    replyTimeout: setting(
+    replyTimeout: live(
       duration(1, 3600),
       600,
       'Time for the remote server to answer the end of a message; RFC 5321 §4.5.3.2.6 asks for ten minutes. Then the copy stays, and nobody knows whether the message was sent.',
     ),
-    answerTimeout: setting(
+    answerTimeout: live(
       duration(1, 3600),
       300,
       'Time for any other answer of the remote server; RFC 5321 §4.5.3.2 asks for up to five minutes.',
     ),
-    bytesInFlight: setting(
+    bytesInFlight: live(
       size(16 * 1024, 64 * MiB),
       256 * 1024,
       'Octets of one connection that one side has sent and the other has not taken; beyond it the sending side waits.',
@@ -220,32 +244,32 @@ export const settings: Settings = {
     ),
   },
   limits: {
-    messageSize: setting(
+    messageSize: live(
       size(64 * 1024, 2048 * MiB),
       200 * MiB,
       'Octets of one received message, announced as SIZE. Above the 150 MiB that Microsoft 365 can be set to; 64 KiB is the least that RFC 5321 §4.5.3.1.7 allows.',
     ),
-    recipients: setting(
+    recipients: live(
       wholeNumber(1, 10_000),
       100,
       'Recipients of one SMTP transaction; RFC 5321 §4.5.3.1.8 asks for 100.',
     ),
-    smtpSessions: setting(
+    smtpSessions: live(
       wholeNumber(1, 100_000),
       1000,
       'SMTP connections at once, of all listeners; a further one is put off with a 4xx.',
     ),
-    pop3Sessions: setting(
+    pop3Sessions: live(
       wholeNumber(1, 100_000),
       1000,
       'POP3 connections at once, of all listeners; archives need few, 500 users behind the proxy one or two each.',
     ),
-    smtpIdle: setting(
+    smtpIdle: live(
       duration(1, 86_400),
       300,
       'Silence after which an SMTP connection is closed; RFC 5321 §4.5.3.2.7 asks for five minutes.',
     ),
-    pop3Idle: setting(
+    pop3Idle: live(
       duration(1, 86_400),
       600,
       'Silence after which a POP3 connection is closed; RFC 1939 §3 asks for ten minutes.',
@@ -255,7 +279,7 @@ export const settings: Settings = {
       4,
       'Questions about the past (/v1/history) at once: one is worked on, because each folds the log anew, the others wait; a further one is answered with 503.',
     ),
-    badCommands: setting(
+    badCommands: live(
       wholeNumber(1, 10_000),
       20,
       'Commands that make no sense, after which an SMTP or POP3 connection is closed.',
@@ -265,12 +289,12 @@ export const settings: Settings = {
       60,
       'How long a maildrop stays in use after the gateway that served it died, where several share the log; it is renewed three times in that time.',
     ),
-    transcript: setting(
+    transcript: live(
       size(1024, 512 * 1024),
       64 * 1024,
       'Octets of the transcript of one SMTP or POP3 session, held in memory until it ends; what comes beyond is left out and the transcript says so. Enough for some 300 mails or 600 retrievals on one connection; an event is at most 900 KiB.',
     ),
-    diskReserve: setting(
+    diskReserve: live(
       size(0, 1024 * 1024 * MiB),
       512 * MiB,
       'Room on the disks of data, vault and keys below which /readyz says that the gateway is not ready. Mail is received until a disk is full, and put off then; this is the time to act.',

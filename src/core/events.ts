@@ -170,6 +170,8 @@ export type EventData = {
   /** A gateway's name belongs to the data directory of that id from now on, and to no other. */
   NodeClaimed: { readonly node: string; readonly instance: string }
   GatewayStarted: { readonly configSha256: string }
+  /** A running gateway has read its configuration again; of all that is in effect now, the digest. */
+  GatewayReconfigured: { readonly configSha256: string }
   GatewayStopped: { readonly reason: string }
   CertificateInstalled: { readonly fingerprint: string; readonly names: readonly string[]; readonly notAfter: string }
   /** Refusals too many or too anonymous to be events of their own, per source address and minute (UTC, ISO 8601). */
@@ -217,6 +219,7 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   SessionClosed: 2,
   NodeClaimed: 1,
   GatewayStarted: 1,
+  GatewayReconfigured: 1,
   GatewayStopped: 1,
   CertificateInstalled: 1,
   RefusalsCounted: 1,

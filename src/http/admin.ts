@@ -5,6 +5,8 @@ import type { AdminApi, ServerCertificate } from './buildApp.ts'
 export type Admin = {
   /** Where it listens; undefined when it is turned off. */
   readonly address: { readonly protocol: 'https'; readonly host: string; readonly port: number } | undefined
+  /** New connections get this certificate. */
+  renew(certificate: ServerCertificate): void
   /** No new requests; running ones have ten seconds. Idempotent. */
   close(): Promise<void>
 }
@@ -21,7 +23,7 @@ const grace = 10_000
 
 /** The admin API over HTTPS. Rejects with `start-refused` when it cannot listen. */
 export const startAdmin = async ({ api, host, port, certificate }: AdminParts): Promise<Admin> => {
-  if (port === 'off') return { address: undefined, close: () => Promise.resolve() }
+  if (port === 'off') return { address: undefined, renew: () => undefined, close: () => Promise.resolve() }
   // Loaded now and not before: the framework takes its time, and mail need not wait for it.
   const { buildApp } = await import('./buildApp.ts')
   const app = await buildApp(api, certificate)
@@ -38,7 +40,11 @@ export const startAdmin = async ({ api, host, port, certificate }: AdminParts): 
     clearTimeout(hurry)
   }
   let closing: Promise<void> | undefined
-  return { address: { protocol: 'https', host: bound.address, port: bound.port }, close: () => (closing ??= close()) }
+  return {
+    address: { protocol: 'https', host: bound.address, port: bound.port },
+    renew: (renewed) => app.server.setSecureContext({ ...renewed, minVersion: 'TLSv1.2' }),
+    close: () => (closing ??= close()),
+  }
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -26,7 +26,7 @@ export type ObservationParts = {
   readonly sessions: () => Readings['sessions']
   readonly certificateExpires: () => Date
   readonly clock: Clock
-  readonly diskReserve: number
+  readonly diskReserve: () => number
   readonly data: string
   /** The files of the log and the directory of the vault, where they are this gateway's alone. */
   readonly logFiles: readonly string[]

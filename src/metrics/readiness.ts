@@ -21,7 +21,7 @@ export type ReadinessParts = {
   readonly certificateExpires: () => Date
   readonly clock: Clock
   /** Octets below which the room on a disk is too little. */
-  readonly diskReserve: number
+  readonly diskReserve: () => number
 }
 
 /** Seconds by which the views may be behind the log. */
@@ -50,7 +50,7 @@ const look = async (parts: ReadinessParts): Promise<readonly Check[]> => {
     checked('log', head === undefined ? 'it does not answer' : undefined, 'it answers'),
     placeChecked('vault', conditions),
     placeChecked('keys', conditions),
-    diskChecked(conditions, parts.diskReserve),
+    diskChecked(conditions, parts.diskReserve()),
     viewsChecked(parts.views.status(), lag),
     certificateChecked(parts.certificateExpires(), parts.clock.now()),
   ]

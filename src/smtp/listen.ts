@@ -20,8 +20,8 @@ export type Smtp = {
   readonly addresses: readonly SmtpListener[]
   /** Connections whose socket is not closed. */
   connections(): number
-  /** New connections get what `tls` gives now. */
-  setTls(): void
+  /** New connections get what `tls` gives and `limits` say now. */
+  renew(): void
   /**
    * No new connections; sessions without a transaction are told to come back later, the others may finish for `graceMs`.
    * Resolves when every connection is closed and no message is on its way into the archive. Idempotent.
@@ -31,7 +31,7 @@ export type Smtp = {
 
 export type ListenParts = {
   readonly listeners: readonly SmtpListener[]
-  /** Key and certificate, PEM. Read at the start, and again by `setTls`. */
+  /** Key and certificate, PEM. Read at the start, and again by `renew`. */
   readonly tls: () => { readonly key: string; readonly cert: string }
   readonly shared: Pick<PeerShared, 'domain' | 'limits' | 'logger' | 'open'>
   /** What a connection is served by. */
@@ -71,7 +71,12 @@ export const listenSmtp = async (parts: ListenParts): Promise<Smtp> => {
     return {
       addresses,
       connections: () => open.size,
-      setTls: () => servers.forEach((server) => server.updateSecureContext(tls())),
+      renew: () => {
+        for (const server of servers) {
+          Object.assign(server.options, bounds(parts.shared.limits))
+          server.updateSecureContext(tls())
+        }
+      },
       close,
     }
   } catch (error) {
@@ -79,6 +84,12 @@ export const listenSmtp = async (parts: ListenParts): Promise<Smtp> => {
     throw error
   }
 }
+
+/** Handshakes that are under way are bounded too; sessions are counted by the machine's `crowded`. */
+const bounds = ({ smtpIdle, smtpSessions }: PeerShared['limits']) => ({
+  socketTimeout: smtpIdle * 1000,
+  maxClients: smtpSessions,
+})
 
 const fromTheFirstOctet: ReadonlySet<SmtpProtocol> = new Set(['smtps', 'submissions'])
 
@@ -90,9 +101,7 @@ const serverFor = ({ protocol }: SmtpListener, { tls, shared, connection }: List
     secure,
     name: domain,
     minVersion: 'TLSv1.2',
-    socketTimeout: limits.smtpIdle * 1000,
-    // Bounds the handshakes that are under way; sessions are counted by the machine's `crowded`.
-    maxClients: limits.smtpSessions,
+    ...bounds(limits),
     // A peer that has said everything and ends its side still hears the answers. Not with TLS: nobody half-closes it, and
     // a peer that leaves in the middle of a handshake would go unnoticed.
     allowHalfOpen: !secure,

@@ -1,17 +1,7 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { isIPv6, SocketAddress } from 'node:net'
 import type { Clock, KeyStore } from '../core/ports.ts'
+import { type Certificate, certificateOf, fits } from './certificate.ts'
 
-export type SelfSigned = {
-  /** PKCS #8, PEM. */
-  readonly key: string
-  /** PEM. */
-  readonly cert: string
-  /** SHA-256 of the certificate: upper-case hexadecimal octets with colons, as `openssl x509 -fingerprint` prints. */
-  readonly fingerprint: string
-  /** Domain names and IP addresses that it is for. */
-  readonly names: readonly string[]
-  readonly notAfter: Date
+export type SelfSigned = Certificate & {
   /** Made just now, not found in the key store. */
   readonly created: boolean
 }
@@ -76,23 +66,15 @@ const isLinkLocal = (address: string) => /^(169\.254\.|fe[89ab])/i.test(address)
 
 const isUsable = (key: string, cert: string, domain: string, now: Date) => {
   try {
-    const x509 = new X509Certificate(cert)
-    const left = x509.validToDate.getTime() - now.getTime()
-    return left > margin && namesOf(x509).includes(domain) && x509.checkPrivateKey(createPrivateKey(key))
+    const { notAfter, names } = certificateOf({ key, cert })
+    return notAfter.getTime() - now.getTime() > margin && names.includes(domain) && fits({ key, cert })
   } catch {
     // Missing or damaged files are no certificate.
     return false
   }
 }
 
-const described = (key: string, cert: string, created: boolean): SelfSigned => {
-  const x509 = new X509Certificate(cert)
-  return { key, cert, fingerprint: x509.fingerprint256, names: namesOf(x509), notAfter: x509.validToDate, created }
-}
-
-/** Node prints `DNS:localhost, IP Address:0:0:0:0:0:0:0:1`; no name of ours needs its quotes. */
-const namesOf = (x509: X509Certificate) =>
-  (x509.subjectAltName ?? '')
-    .split(', ')
-    .map((name) => name.replace(/^(DNS|IP Address):/, ''))
-    .map((name) => (isIPv6(name) ? new SocketAddress({ address: name, family: 'ipv6' }).address : name))
+const described = (key: string, cert: string, created: boolean): SelfSigned => ({
+  ...certificateOf({ key, cert }),
+  created,
+})

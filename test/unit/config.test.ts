@@ -5,7 +5,16 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { rows } from '../../src/config/settings.ts'
-import { type Config, configSha256, describeConfig, describeSettings, loadConfig, withData } from '../../src/config.ts'
+import {
+  changesBetween,
+  type Config,
+  configSha256,
+  describeConfig,
+  describeSettings,
+  loadConfig,
+  withData,
+  withSettings,
+} from '../../src/config.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 import { Secret } from '../../src/core/secret.ts'
 
@@ -55,6 +64,7 @@ test('without file and variables every key has its default', () => {
     log: { engine: 'sqlite', url: undefined },
     vault: { engine: 'packs', dir: undefined },
     keys: { dir: undefined },
+    tls: { mode: 'self-signed', certFile: undefined, keyFile: undefined },
     proxy: {
       targets: [],
       networks: [],
@@ -136,6 +146,10 @@ test('every key can be said in the file', () => {
     dir = "/mnt/vault"
     [keys]
     dir = "/mnt/keys"
+    [tls]
+    mode = "files"
+    certFile = "/etc/ssl/fullchain.pem"
+    keyFile = "/etc/ssl/privkey.pem"
     [proxy]
     targets = ["POP.Example.net", "smtp.example.net:465", "*.example.org", "192.0.2.7:995", "[2001:DB8:0:0::7]"]
     networks = ["10.0.0.0/8", "192.0.2.7", "2001:DB8:0::/32"]
@@ -173,6 +187,7 @@ test('every key can be said in the file', () => {
     log: { engine: 'eventstoredb', url: new Secret('esdb://node1.example.com:2113') },
     vault: { engine: 'files', dir: '/mnt/vault' },
     keys: { dir: '/mnt/keys' },
+    tls: { mode: 'files', certFile: '/etc/ssl/fullchain.pem', keyFile: '/etc/ssl/privkey.pem' },
     proxy: {
       targets: ['pop.example.net', 'smtp.example.net:465', '*.example.org', '192.0.2.7:995', '[2001:db8::7]'],
       networks: ['10.0.0.0/8', '192.0.2.7/32', '2001:db8::/32'],
@@ -238,6 +253,35 @@ test('withData changes the data directory and nothing else', () => {
   assert.is(gateway.data, '/backup/copy')
 })
 
+test('a certificate in files needs both files, and files are for that alone', () => {
+  assert.is(
+    refusal({ toml: '[tls]\nmode = "files"\ncertFile = "a"' }),
+    'tls.mode = "files" needs tls.certFile and tls.keyFile',
+  )
+  assert.is(refusal({ toml: '[tls]\nkeyFile = "a"' }), 'tls.certFile and tls.keyFile are for tls.mode = "files"')
+})
+
+test('what a running gateway can take is told from what it cannot, and taken alone', () => {
+  const effective = load()
+  const toml =
+    '[limits]\nrecipients = 7\n[smtp]\nport = 25\n[gateway]\nlogLevel = "warn"\n[proxy]\ntargets = ["pop.example.net"]'
+  const wanted = load({ toml })
+  const { taken, left } = changesBetween(effective, wanted)
+  assert.equal(
+    [taken, left.toSorted()],
+    [
+      ['gateway.logLevel', 'limits.recipients'],
+      ['gateway.data', 'proxy.targets', 'smtp.port'],
+    ],
+  )
+  const next = withSettings(effective, wanted, taken)
+  assert.equal([next.limits.recipients, next.gateway.logLevel, next.smtp.port], [7, 'warn', 2525])
+  assert.equal(changesBetween(next, effective).taken, taken)
+  const on = load({ toml: '[proxy]\ntargets = ["pop.example.net"]' })
+  const more = load({ toml: '[proxy]\ntargets = ["pop.example.net", "*.example.org"]' })
+  assert.equal(changesBetween(on, more).taken, ['proxy.targets'])
+})
+
 test('the configuration cannot be changed', () => {
   const config = load()
   assert.throws(() => Object.assign(config, { smtp: {} }), TypeError)
@@ -268,6 +312,9 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'vault.engine': ['""', '"s3"', '1'],
   'vault.dir': ['""', '1'],
   'keys.dir': ['" "', 'false'],
+  'tls.mode': ['"acme"', '1'],
+  'tls.certFile': ['""', '1'],
+  'tls.keyFile': ['""', '[]'],
   'proxy.targets': [
     ...['"pop.example.net"', '[1]', '[""]', '["a b"]', '["pop.example.net:0"]', '["pop.example.net:65536"]', '["a:b"]'],
     ...['["*pop.example.net"]', '["*.*"]', '["*."]', '["2001:db8::1"]', '["[fe80::1%eth0]"]', '["a\\r\\n"]', '["a%b"]'],

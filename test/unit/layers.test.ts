@@ -64,6 +64,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   relays: ['core', 'projections'],
   nodeClaim: ['core'],
   listeners: ['core'],
+  certificates: ['core', 'tls'],
+  reload: ['core', 'config'],
   announcement: ['core'],
   snapshot: ['core', 'projections'],
   onlyActive: ['core'],

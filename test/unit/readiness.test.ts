@@ -17,7 +17,7 @@ const partsOf = (changed: Partial<ReadinessParts> = {}): ReadinessParts => ({
   lag: () => Promise.resolve(0),
   certificateExpires: () => new Date('2030-01-01T00:00:00.000Z'),
   clock: { now: () => new Date(start) },
-  diskReserve: GiB,
+  diskReserve: () => GiB,
   ...changed,
 })
 const unwell = async (changed: Partial<ReadinessParts>) =>

@@ -122,7 +122,7 @@ test('a new certificate serves new connections', async () => {
   }
   const before = await served()
   current = pair[1]
-  server.smtp.setTls()
+  server.smtp.renew()
   assert.is.not(await served(), before)
   await server.close()
 })

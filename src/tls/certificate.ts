@@ -1,0 +1,29 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { isIPv6, SocketAddress } from 'node:net'
+
+/** PEM. */
+type Pair = { readonly key: string; readonly cert: string }
+
+export type Certificate = Pair & {
+  /** SHA-256 of the certificate: upper-case hexadecimal octets with colons, as `openssl x509 -fingerprint` prints. */
+  readonly fingerprint: string
+  /** Domain names and IP addresses that it is for. */
+  readonly names: readonly string[]
+  readonly notAfter: Date
+}
+
+/** What the first certificate of a pair says. Throws what the crypto library throws at what is none. */
+export const certificateOf = ({ key, cert }: Pair): Certificate => {
+  const x509 = new X509Certificate(cert)
+  return { key, cert, fingerprint: x509.fingerprint256, names: namesOf(x509), notAfter: x509.validToDate }
+}
+
+/** Whether the key is the certificate's. Throws at a key that is none. */
+export const fits = ({ key, cert }: Pair): boolean => new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
+
+/** Node prints `DNS:localhost, IP Address:0:0:0:0:0:0:0:1`; a name that it has to quote is nobody's host name. */
+const namesOf = (x509: X509Certificate) =>
+  (x509.subjectAltName ?? '')
+    .split(', ')
+    .map((name) => name.replace(/^(DNS|IP Address):/, ''))
+    .map((name) => (isIPv6(name) ? new SocketAddress({ address: name, family: 'ipv6' }).address : name))
