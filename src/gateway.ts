@@ -254,6 +254,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     const backups = createBackups({
       source: place.engine === 'sqlite' ? { places: paths, vault: vault.engine } : undefined,
       pauseDestruction: destruction.pause,
+      record: (fact, by) => recordGateway({ log, stamp, cause: by, node })(fact),
       logger,
     })
     cleanup.push(() => backups.close())
@@ -294,7 +295,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
         diskReserve: () => served.limits.diskReserve,
         data,
         logFiles: place.engine === 'sqlite' ? [place.file, `${place.file}-wal`] : [],
-        vaultDir: vault.engine === 'packs' ? vault.dir : undefined,
+        vaultDir: vault.dir,
       }),
       metricsAreOpen: config.admin.metrics === 'open',
       refused,

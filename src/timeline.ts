@@ -133,6 +133,7 @@ const whatOf = (event: Recorded): string => {
     case 'GatewayStarted':
     case 'GatewayReconfigured':
     case 'GatewayStopped':
+    case 'BackupMade':
     case 'CertificateInstalled':
     case 'RefusalsCounted':
       // Of no message: listed so that whoever adds an event type decides about it here.

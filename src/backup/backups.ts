@@ -3,7 +3,9 @@ import { rm } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import { GatewayError } from '../core/errors.ts'
+import type { Cause, Fact } from '../core/events.ts'
 import type { Logger } from '../core/ports.ts'
+import { positionOf } from '../log/storedEvent.ts'
 import { callsTo } from '../storage/calls.ts'
 import { startThread } from '../storage/thread.ts'
 // A whole-statement type import: the other form would run the thread's file in this thread too.
@@ -13,7 +15,7 @@ import { type BackupMade, type BackupSource, partialOf } from './makeBackup.ts'
 /** Backups of the running gateway. */
 export type Backups = {
   /** As `makeBackup`; one at a time, a second is refused with `overloaded`. `directory` is absolute. */
-  make(directory: string): Promise<BackupMade>
+  make(directory: string, cause: Cause): Promise<BackupMade>
   /** What is being made is given up, and leaves nothing. */
   close(): Promise<void>
 }
@@ -28,10 +30,12 @@ export type BackupsParts = {
   /** Undefined where the log is in a store of its own, which has its own way to be backed up. */
   readonly source: BackupSource | undefined
   readonly pauseDestruction: PauseDestruction
+  /** Resolves when it is durable. */
+  readonly record: (fact: Fact<'BackupMade'>, cause: Cause) => Promise<unknown>
   readonly logger: Logger
 }
 
-export const createBackups = ({ source, pauseDestruction, logger }: BackupsParts): Backups => {
+export const createBackups = ({ source, pauseDestruction, record, logger }: BackupsParts): Backups => {
   let running: { readonly worker: Worker; readonly partial: string | undefined } | undefined
   let busy = false
   let closed = false
@@ -53,7 +57,7 @@ export const createBackups = ({ source, pauseDestruction, logger }: BackupsParts
   }
 
   return {
-    make: async (directory) => {
+    make: async (directory, cause) => {
       if (!source) throw new GatewayError('request-invalid', { detail: ofStore })
       if (!isAbsolute(directory)) throw new GatewayError('request-invalid', { detail: 'The directory is not absolute' })
       if (busy) throw new GatewayError('overloaded', { detail: 'A backup is being made already' })
@@ -63,6 +67,14 @@ export const createBackups = ({ source, pauseDestruction, logger }: BackupsParts
         resume = await pauseDestruction()
         const backup = await made(source, directory)
         logger.info(backup, 'A backup was made')
+        const { files, octets } = backup
+        await record(
+          { type: 'BackupMade', data: { through: positionOf(backup.position), files, octets } },
+          cause,
+        ).catch(
+          // It is there all the same.
+          (error: unknown) => logger.warn({ err: error }, 'BackupMade was not recorded'),
+        )
         return backup
       } finally {
         resume?.()

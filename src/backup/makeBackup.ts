@@ -11,6 +11,7 @@ import { asStorageError } from '../vault/storageError.ts'
 import { version } from '../version.ts'
 import { copyDatabase, copyKeys, copyOne, copyVault } from './copy.ts'
 import { describeFile, filesBelow, type Manifest, writeManifest } from './manifest.ts'
+import { mustHaveRoom } from './room.ts'
 
 /** What is backed up. Values only: it crosses between threads. */
 export type BackupSource = { readonly places: Places; readonly vault: VaultPlace['engine'] }
@@ -37,6 +38,7 @@ export const makeBackup = async (source: BackupSource, directory: string): Promi
   const target = resolve(directory)
   const partial = partialOf(target)
   refuseUnfit(source, target)
+  if (existsSync(dirname(target))) await mustHaveRoom(source, target)
   await mkdir(partial, { mode: 0o700 }).catch((cause: unknown) => {
     throw unfit(cause, partial)
   })

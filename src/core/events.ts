@@ -173,6 +173,8 @@ export type EventData = {
   /** A running gateway has read its configuration again; of all that is in effect now, the digest. */
   GatewayReconfigured: { readonly configSha256: string }
   GatewayStopped: { readonly reason: string }
+  /** A whole backup, of the log up to and with `through` and of all that it names. Where it lies is not said. */
+  BackupMade: { readonly through: Position; readonly files: number; readonly octets: number }
   CertificateInstalled: { readonly fingerprint: string; readonly names: readonly string[]; readonly notAfter: string }
   /** Refusals too many or too anonymous to be events of their own, per source address and minute (UTC, ISO 8601). */
   RefusalsCounted: {
@@ -221,6 +223,7 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   GatewayStarted: 1,
   GatewayReconfigured: 1,
   GatewayStopped: 1,
+  BackupMade: 1,
   CertificateInstalled: 1,
   RefusalsCounted: 1,
 }

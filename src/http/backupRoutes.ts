@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import { causeOf } from './authentication.ts'
 import type { AdminApi } from './buildApp.ts'
 import { problems } from './problem.ts'
 
@@ -29,5 +30,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { b
     body: Wanted,
     response: { 201: Made, ...problems },
   }
-  app.post('', { schema }, async ({ body }, reply) => reply.code(201).send(await backups.make(body.directory)))
+  app.post('', { schema }, async (request, reply) =>
+    reply.code(201).send(await backups.make(request.body.directory, causeOf(request))),
+  )
 }

@@ -28,9 +28,9 @@ export type ObservationParts = {
   readonly clock: Clock
   readonly diskReserve: () => number
   readonly data: string
-  /** The files of the log and the directory of the vault, where they are this gateway's alone. */
+  /** The files of the log, where it has any. */
   readonly logFiles: readonly string[]
-  readonly vaultDir: string | undefined
+  readonly vaultDir: string
 }
 
 /** Mailboxes that are looked at before others have their turn: a millisecond (measured, with 100 messages each). */
@@ -88,7 +88,7 @@ const vaultSizeOf = ({ vaultDir, clock }: ObservationParts): (() => number | und
   let known: number | undefined
   let at = -Infinity
   return () => {
-    if (vaultDir !== undefined && clock.now().getTime() - at >= vaultSizeHolds) {
+    if (clock.now().getTime() - at >= vaultSizeHolds) {
       at = clock.now().getTime()
       void octetsBelow(vaultDir).then((size) => (known = size))
     }
