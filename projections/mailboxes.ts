@@ -168,6 +168,21 @@ export const mailboxNamed = (reader: ViewReader, domain: string, name: string): 
     : mailboxByAddress(reader, normaliseAddress(address))
 }
 
+/** The same among a few mailboxes; no other is looked at. */
+export const mailboxAmong = (
+  reader: ViewReader,
+  domain: string,
+  { name, scope }: { readonly name: string; readonly scope: ReadonlySet<MailboxId> },
+): Mailbox | undefined => {
+  const address = parseAddress(name.includes('@') ? name : `${name}@${domain}`)
+  if (!address) return undefined
+  const id = address.domain.toLowerCase() === domain ? address.local.toLowerCase() : undefined
+  const alias = normaliseAddress(address)
+  return [...scope]
+    .map((mailboxId) => mailboxOf(reader, mailboxId))
+    .find((mailbox) => mailbox?.mailboxId === id || mailbox?.aliases.includes(alias))
+}
+
 /** What was created under an idempotency key, by the digest of the key. */
 export const mailboxCreatedUnder = (
   reader: ViewReader,
@@ -181,9 +196,13 @@ export const mailboxCreatedUnder = (
 export const deletedMailboxes = (reader: ViewReader): readonly MailboxId[] =>
   reader.all("select mailboxId from mailbox where state = 'deleted'").map((row) => row['mailboxId'] as MailboxId)
 
-/** In the order in which they were created, those not that were deleted. */
-export const listMailboxes = (reader: ViewReader, { after = origin, limit }: PageRequest): Page<Mailbox> => {
-  const select = `select ${columns} from mailbox m where m.position > ? and m.state in ('active', 'suspended')
+type Listed = PageRequest & { readonly only?: ReadonlySet<MailboxId> | undefined }
+
+/** In the order in which they were created, those not that were deleted; `only` those of a few. */
+export const listMailboxes = (reader: ViewReader, { after = origin, limit, only }: Listed): Page<Mailbox> => {
+  const among = only ? 'and m.mailboxId in (select value from json_each(?))' : ''
+  const select = `select ${columns} from mailbox m where m.position > ? and m.state in ('active', 'suspended') ${among}
     order by m.position limit ?`
-  return pageOf(reader.all(select, after, limit + 1), limit, toMailbox)
+  const ids = only ? [JSON.stringify([...only])] : []
+  return pageOf(reader.all(select, after, ...ids, limit + 1), limit, toMailbox)
 }

@@ -79,7 +79,7 @@ const entryBy =
       principal: metadata.principal,
       sessionId: metadata.$correlationId,
       protocol: session?.protocol,
-      remoteAddress: session?.remoteAddress,
+      remoteAddress: session?.remoteAddress ?? metadata.source,
     }
   }
 
@@ -136,6 +136,8 @@ const whatOf = (event: Recorded): string => {
     case 'BackupMade':
     case 'CertificateInstalled':
     case 'RefusalsCounted':
+    case 'RecordOpened':
+    case 'IdentityExported':
       // Of no message: listed so that whoever adds an event type decides about it here.
       return event.type
   }

@@ -24,7 +24,10 @@ export const events: Command = {
   options: {
     stream: { value: 'STREAM', about: 'Only of this stream, such as mailbox-mbx-…' },
     type: { value: 'TYPE', about: 'Only of this type, such as MessageReceived' },
-    principal: { value: 'WHO', about: 'Only caused by: peer:<address>, administrator:<name> or system' },
+    principal: {
+      value: 'WHO',
+      about: 'Only caused by: peer:<address>, administrator:<name>, token:<id>, local:<user> or system',
+    },
     correlation: { value: 'ID', about: 'Only of this session or request' },
     since: { value: 'TIME', about: `Recorded at or after ${time}` },
     until: { value: 'TIME', about: `The log as of ${time}` },

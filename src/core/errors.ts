@@ -63,6 +63,9 @@ const answers = {
   'relay-unknown': { text: 'The server did not say whether it has taken the message: it may have been sent', smtp: [451, '4.4.2'], pop3: '', http: 502, retry: true },
   'request-invalid': { text: 'The request is not valid', smtp: [501, '5.5.4'], pop3: '', http: 400, retry: false },
   'not-authorized': { text: 'Not authorized', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 401, retry: false },
+  'role-insufficient': { text: 'Your role does not allow this', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 403, retry: false },
+  'scope-insufficient': { text: 'Your token is for some mailboxes only: this concerns the whole gateway', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 403, retry: false },
+  'password-must-change': { text: 'The password must be changed first: PUT /v1/session/password', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 403, retry: false },
   'start-refused': { text: 'The gateway cannot start', smtp: [421, '4.3.2'], pop3: '[SYS/TEMP]', http: 503, retry: false },
   internal: { text: 'Internal error, try again later', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 500, retry: true },
 } as const satisfies Record<string, Answer>

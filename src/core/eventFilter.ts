@@ -19,7 +19,7 @@ export const isEventType = (text: string): text is EventType => Object.hasOwn(ev
 const streamPattern = /^(mailbox|alias|message|maildrop|session|gateway|access)-[\x21-\x7e]{1,200}$/
 export const isStreamName = (text: string): text is StreamName => streamPattern.test(text)
 
-const principalPattern = /^(system|(peer|administrator):[\x21-\x7e]{1,200})$/
+const principalPattern = /^(system|(peer|administrator|token|local):[\x21-\x7e]{1,200})$/
 export const isPrincipal = (text: string): text is Principal => principalPattern.test(text)
 
 const correlationPattern = /^[\x21-\x7e]{1,200}$/

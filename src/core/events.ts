@@ -176,6 +176,22 @@ export type EventData = {
   /** A whole backup, of the log up to and with `through` and of all that it names. Where it lies is not said. */
   BackupMade: { readonly through: Position; readonly files: number; readonly octets: number }
   CertificateInstalled: { readonly fingerprint: string; readonly names: readonly string[]; readonly notAfter: string }
+  /**
+   * Somebody read what tells about others: records of the log, or a mail. `sealed`: the sealed object; `plaintext`: opened,
+   * which is a MessageRetrieved too unless only a part was. Readings of one thing one after the other are one.
+   */
+  RecordOpened: {
+    readonly record: 'events' | 'history' | 'sessions' | 'messages' | 'message' | 'sealed' | 'plaintext'
+    readonly mailboxId?: MailboxId
+    readonly messageId?: MessageId
+    /** Of the plaintext, where it was not the whole. */
+    readonly part?: 'headers'
+    /** What the one who opened it has typed. */
+    readonly reason?: string
+  }
+  /** The passphrase-encrypted identities of these generations have left the gateway. */
+  IdentityExported: { readonly mailboxId: MailboxId; readonly generations: readonly number[] }
+
   /** Refusals too many or too anonymous to be events of their own, per source address and minute (UTC, ISO 8601). */
   RefusalsCounted: {
     readonly source: string
@@ -225,6 +241,8 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   GatewayStopped: 1,
   BackupMade: 1,
   CertificateInstalled: 1,
+  RecordOpened: 1,
+  IdentityExported: 1,
   RefusalsCounted: 1,
 }
 
@@ -233,14 +251,16 @@ export type Fact<T extends EventType = EventType> = {
   [K in T]: { readonly type: K; readonly data: EventData[K] }
 }[T]
 
-/** Who caused an event. */
-export type Principal = 'system' | `peer:${string}` | `administrator:${string}`
+/** Who caused an event; `local`: a user of the gateway's own machine, by the token that lies there. */
+export type Principal = 'system' | `peer:${string}` | `administrator:${string}` | `token:${string}` | `local:${string}`
 
 /** Why an event happened: who, in which session or request, after which event or command. */
 export type Cause = {
   readonly principal: Principal
   readonly correlationId: string
   readonly causationId: string
+  /** The IP address from which a request to the API came. */
+  readonly source?: string
 }
 
 /** `$…` are EventStoreDB's reserved names. `at` is the gateway's clock, ISO 8601 with milliseconds. */
@@ -251,6 +271,8 @@ export type Metadata = {
   readonly $causationId: string
   readonly node: string
   readonly version: number
+  /** The IP address from which a request to the API came that caused it. */
+  readonly source?: string
 }
 
 /** A fact on its way into the log. */
@@ -273,7 +295,7 @@ export type Stamp = (fact: Fact, cause: Cause) => NewEvent
 
 export const stamper =
   (node: string, now: () => Date): Stamp =>
-  (fact, { principal, correlationId, causationId }) => ({
+  (fact, { principal, correlationId, causationId, source }) => ({
     ...fact,
     metadata: {
       at: now().toISOString(),
@@ -282,5 +304,6 @@ export const stamper =
       $causationId: causationId,
       node,
       version: eventVersions[fact.type],
+      ...(source !== undefined && { source }),
     },
   })

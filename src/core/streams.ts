@@ -2,7 +2,16 @@ import { createHash } from 'node:crypto'
 import type { MailboxId, MessageId, SessionId } from './ids.ts'
 
 /** What stands before the first `-` of a stream's name. A log that others share is searched for these and no others. */
-export const streamCategories = ['mailbox', 'alias', 'message', 'maildrop', 'session', 'gateway', 'node'] as const
+export const streamCategories = [
+  'mailbox',
+  'alias',
+  'message',
+  'maildrop',
+  'session',
+  'gateway',
+  'node',
+  'access',
+] as const
 export type StreamCategory = (typeof streamCategories)[number]
 export type StreamName = `${StreamCategory}-${string}`
 
@@ -13,6 +22,9 @@ export const sessionStream = (id: SessionId): StreamName => `session-${id}`
 /** Its last event says which data directory the name belongs to. */
 export const nodeStream = (node: string): StreamName => `node-${node}`
 export const gatewayStream = (node: string): StreamName => `gateway-${node}`
+
+/** What one request to the API has read or taken away. */
+export const requestStream = (id: SessionId): StreamName => `access-${id}`
 
 /** The stream's single writer is what makes an address belong to one mailbox. Only the digest of the address is named. */
 export const aliasStream = (normalisedAddress: string): StreamName =>

@@ -30,7 +30,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { b
     body: Wanted,
     response: { 201: Made, ...problems },
   }
-  app.post('', { schema }, async (request, reply) =>
+  app.post('', { config: { access: 'administer' }, schema }, async (request, reply) =>
     reply.code(201).send(await backups.make(request.body.directory, causeOf(request))),
   )
 }

@@ -16,7 +16,8 @@ import type { Retention } from '../retention.ts'
 import type { Proxies } from '../proxy/connect.ts'
 import type { ViewsStatus } from '../storage/viewsState.ts'
 import type { OpenMessage } from '../openMessage.ts'
-import { healthPath, readyPath, requireToken } from './authentication.ts'
+import { healthPath, readyPath, requireAccess } from './authentication.ts'
+import { requireDeclarations } from './authorization.ts'
 import { clientSetupRoutes } from './clientSetupRoutes.ts'
 import { backupRoutes } from './backupRoutes.ts'
 import { eventRoutes } from './eventRoutes.ts'
@@ -97,7 +98,8 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   app.addHook('onRequest', async (_, reply) => {
     void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   })
-  requireToken(app, api)
+  requireDeclarations(app)
+  requireAccess(app, api)
   answerProblems(app, api.logger)
   await app.register(swagger, { openapi: description(api.version) })
   await app.register(healthRoutes, api)
@@ -109,7 +111,7 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   await app.register(eventRoutes, { ...api, prefix: '/v1/events' })
   await app.register(historyRoutes, { ...api, prefix: '/v1/history' })
   await app.register(backupRoutes, { ...api, prefix: '/v1/backups' })
-  app.get('/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
+  app.get('/v1/openapi.json', { config: { access: 'read', scoped: true }, schema: { hide: true } }, () => app.swagger())
   return app
 }
 

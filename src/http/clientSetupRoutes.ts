@@ -43,9 +43,9 @@ const answer = {
 export const clientSetupRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) => {
   const summary = 'What a mail program needs to send and receive by way of the gateway'
   const schema = { summary, params: Named, querystring: Wanted, response: { 200: answer, ...problems } }
-  app.get('/:id/client-setup', { schema }, (request, reply) => {
+  app.get('/:id/client-setup', { config: { access: 'read', scoped: true }, schema }, (request, reply) => {
     const { server, smtpServer = server, user, format = 'json' } = request.query
-    const mailbox = found(api, request.params.id)
+    const mailbox = found(api, request.params.id, request)
     const [pop3, smtp] = [targetIn('server', server), targetIn('smtpServer', smtpServer)]
     api.mailClients.mustReach('pop3', pop3, mailbox)
     api.mailClients.mustReach('smtp', smtp, mailbox)

@@ -27,7 +27,8 @@ const Wanted = Type.Object(
     principal: Type.Optional(
       Type.String({
         maxLength: 210,
-        description: 'Who caused it: `peer:<address>`, `administrator:<name>` or `system`.',
+        description:
+          'Who caused it: `peer:<address>`, `administrator:<name>`, `token:<id>`, `local:<user>` or `system`.',
       }),
     ),
     correlation: Type.Optional(Type.String({ maxLength: 200, description: 'The session or request it belongs to.' })),
@@ -50,7 +51,7 @@ export const eventRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { lo
     querystring: Wanted,
     response: { 200: { description: 'A page', content }, ...problems },
   }
-  app.get('', { schema }, async (request, reply) => {
+  app.get('', { config: { access: 'review' }, schema }, async (request, reply) => {
     const page = await eventPage(log, filterOf(request.query), pageRequest(request.query))
     if (request.headers.accept?.includes(lines) !== true)
       return reply.type('application/json').send({ events: page.events.map(shown), next: page.next ?? null })

@@ -22,7 +22,7 @@ const metricsType = 'text/plain; version=0.0.4; charset=utf-8'
 // eslint-disable-next-line @typescript-eslint/require-await
 export const healthRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { observation, metricsAreOpen }) => {
   const health = { summary: 'The process lives', security: [], response: { 200: Health } }
-  app.get(healthPath, { schema: health }, () => ({ status: 'ok' as const }))
+  app.get(healthPath, { config: { access: 'public' }, schema: health }, () => ({ status: 'ok' as const }))
 
   const ready = {
     summary: 'Whether the gateway does its work, point by point',
@@ -32,7 +32,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { o
     security: [],
     response: { 200: Readiness, 503: Readiness },
   }
-  app.get(readyPath, { schema: ready }, async (_, reply) => {
+  app.get(readyPath, { config: { access: 'public' }, schema: ready }, async (_, reply) => {
     const checks = [...(await observation.checks())]
     const well = checks.every(({ ok }) => ok)
     return reply.code(well ? 200 : 503).send({ status: well ? 'ready' : 'not-ready', checks })
@@ -43,7 +43,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { o
     ...(metricsAreOpen && { security: [] }),
     response: { 200: { content: { [metricsType]: { schema: Type.String() } } }, ...problems },
   }
-  app.get(metricsPath, { schema: metrics }, async (_, reply) =>
+  app.get(metricsPath, { config: { access: metricsAreOpen ? 'public' : 'read' }, schema: metrics }, async (_, reply) =>
     reply.type(metricsType).send(await observation.metrics()),
   )
 }

@@ -69,6 +69,7 @@ export const historyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { 
   app.get(
     '/mailboxes',
     {
+      config: { access: 'review' },
       schema: {
         ...schemaOf('The mailboxes as of a moment'),
         querystring: Asked,
@@ -85,6 +86,7 @@ export const historyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { 
   app.get(
     '/messages',
     {
+      config: { access: 'review' },
       schema: {
         ...schemaOf("A mailbox's messages as of a moment"),
         querystring: AskedOf,
@@ -101,6 +103,7 @@ export const historyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { 
   app.get(
     '/maildrop',
     {
+      config: { access: 'review' },
       schema: {
         ...schemaOf('What a POP3 client would have seen of a mailbox at a moment'),
         querystring: AskedOf,

@@ -33,6 +33,8 @@ const Retention = Type.Object(
   },
   closed,
 )
+const operate = { access: 'operate', scoped: true } as const
+const administer = { access: 'administer', scoped: true } as const
 const done = { type: 'null', description: 'Done', headers: etag }
 
 const schemaOf = (summary: string) => ({
@@ -48,43 +50,43 @@ const schemaOf = (summary: string) => ({
 export const mailboxChangeRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) => {
   const { mailboxes } = api
   const changeOf = (request: FastifyRequest<{ Params: { id: string } }>): Change => ({
-    mailboxId: found(api, request.params.id).mailboxId,
+    mailboxId: found(api, request.params.id, request).mailboxId,
     cause: causeOf(request),
     ifMatch: revisionsIn(request.headers['if-match']),
   })
 
-  app.put('/:id/name', { schema: { ...schemaOf('Rename'), body: Name } }, async (request, reply) => {
+  app.put('/:id/name', { config: operate, schema: { ...schemaOf('Rename'), body: Name } }, async (request, reply) => {
     const revision = await mailboxes.rename(changeOf(request), request.body.name)
     return reply.code(204).header('etag', etagOf(revision)).send(null)
   })
 
   const limit = schemaOf('Say whom its mail clients may reach through the proxy, and from where')
-  app.put('/:id/proxy', { schema: { ...limit, body: ProxyLimits } }, async (request, reply) => {
+  app.put('/:id/proxy', { config: operate, schema: { ...limit, body: ProxyLimits } }, async (request, reply) => {
     const revision = await mailboxes.limitProxy(changeOf(request), request.body)
     return reply.code(204).header('etag', etagOf(revision)).send(null)
   })
 
   const retain = schemaOf('Say how long a message can be restored that has left the maildrop, before it is destroyed')
-  app.put('/:id/retention', { schema: { ...retain, body: Retention } }, async (request, reply) => {
+  app.put('/:id/retention', { config: administer, schema: { ...retain, body: Retention } }, async (request, reply) => {
     const revision = await mailboxes.retain(changeOf(request), request.body.grace)
     return reply.code(204).header('etag', etagOf(revision)).send(null)
   })
 
   const aliases = schemaOf('Add and remove aliases; to add what it has or remove what it has not changes nothing')
-  app.post('/:id/aliases', { schema: { ...aliases, body: Aliases } }, async (request, reply) => {
+  app.post('/:id/aliases', { config: operate, schema: { ...aliases, body: Aliases } }, async (request, reply) => {
     const { add = [], remove = [] } = request.body
     const revision = await mailboxes.changeAliases(changeOf(request), { add, remove })
     return reply.code(204).header('etag', etagOf(revision)).send(null)
   })
 
   const resume = schemaOf('Resume a suspended mailbox')
-  app.post('/:id/resume', { schema: resume }, async (request, reply) => {
+  app.post('/:id/resume', { config: operate, schema: resume }, async (request, reply) => {
     const revision = await mailboxes.resume(changeOf(request))
     return reply.code(204).header('etag', etagOf(revision)).send(null)
   })
 
   const deletion = schemaOf('Delete a suspended mailbox, for good: its messages and identities are destroyed at once')
-  app.post('/:id/delete', { schema: { ...deletion, body: Deletion } }, async (request, reply) => {
+  app.post('/:id/delete', { config: administer, schema: { ...deletion, body: Deletion } }, async (request, reply) => {
     const { reason, force = false } = request.body
     const revision = await mailboxes.delete(changeOf(request), { reason, force })
     return reply.code(204).header('etag', etagOf(revision)).send(null)
@@ -97,7 +99,8 @@ export const mailboxChangeRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (a
   } as const
   for (const action of ['suspend', 'hold', 'release'] as const) {
     const schema = { ...schemaOf(withReason[action]), body: Reason }
-    app.post(`/:id/${action}`, { schema }, async (request, reply) => {
+    const config = action === 'suspend' ? operate : administer
+    app.post(`/:id/${action}`, { config, schema }, async (request, reply) => {
       const revision = await mailboxes[action](changeOf(request), request.body.reason)
       return reply.code(204).header('etag', etagOf(revision)).send(null)
     })

@@ -1,9 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { countMaildrop } from '../../projections/maildrops.ts'
-import { listMailboxes, type Mailbox as MailboxView, mailboxNamed } from '../../projections/mailboxes.ts'
+import { listMailboxes, type Mailbox as MailboxView, mailboxAmong, mailboxNamed } from '../../projections/mailboxes.ts'
 import { GatewayError } from '../core/errors.ts'
 import { causeOf } from './authentication.ts'
+import { whoOf } from './authorization.ts'
 import type { AdminApi } from './buildApp.ts'
 import { octets } from './octets.ts'
 import { after, limit, next, nextOf, pageRequest } from './pages.ts'
@@ -96,7 +98,7 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     body: NewMailbox,
     response: { 200: KnownMailbox, 201: CreatedMailbox, ...problems },
   }
-  app.post('', { schema: create }, async (request, reply) => {
+  app.post('', { config: { access: 'operate' }, schema: create }, async (request, reply) => {
     const { name, aliases = [] } = request.body
     const idempotencyKey = request.headers['idempotency-key']
     const cause = causeOf(request)
@@ -107,9 +109,12 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
 
   app.get(
     '',
-    { schema: { summary: 'List mailboxes', querystring: Paged, response: { 200: Mailboxes, ...problems } } },
+    {
+      config: { access: 'read', scoped: true },
+      schema: { summary: 'List mailboxes', querystring: Paged, response: { 200: Mailboxes, ...problems } },
+    },
     (request) => {
-      const page = listMailboxes(api.views.reader, pageRequest(request.query))
+      const page = listMailboxes(api.views.reader, { ...pageRequest(request.query), only: whoOf(request).scope })
       return { mailboxes: page.items.map(shown), next: nextOf(page) }
     },
   )
@@ -117,6 +122,7 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
   app.get(
     '/:id',
     {
+      config: { access: 'read', scoped: true },
       schema: {
         summary: 'Show a mailbox',
         params: Named,
@@ -124,7 +130,7 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
       },
     },
     (request, reply) => {
-      const mailbox = found(api, request.params.id)
+      const mailbox = found(api, request.params.id, request)
       void reply.header('etag', etagOf(mailbox.revision))
       return shown(mailbox)
     },
@@ -134,10 +140,11 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
   app.get(
     '/:id/identity',
     {
+      config: { access: 'administer', scoped: true },
       schema: { summary: "The mailbox's encrypted identity", params: Named, response: { 200: identity, ...problems } },
     },
     async (request, reply) => {
-      const { mailboxId, generation } = found(api, request.params.id)
+      const { mailboxId, generation } = found(api, request.params.id, request)
       const file = await api.identityFile({ mailboxId, generation })
       return reply
         .type('application/octet-stream')
@@ -147,9 +154,14 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
   )
 }
 
-/** The mailbox of an id, an address made of one, or an alias. Throws `mailbox-unknown`. */
-export const found = ({ views, domain }: AdminApi, name: string): MailboxView => {
-  const mailbox = mailboxNamed(views.reader, domain, name)
+/**
+ * The mailbox of an id, an address made of one, or an alias, as far as it is in the scope of who asks. Throws
+ * `mailbox-unknown`.
+ */
+export const found = ({ views, domain }: AdminApi, name: string, request: FastifyRequest): MailboxView => {
+  const { scope } = whoOf(request)
+  // What is not in it is not even looked for: how long an answer takes tells nothing.
+  const mailbox = scope ? mailboxAmong(views.reader, domain, { name, scope }) : mailboxNamed(views.reader, domain, name)
   if (mailbox !== undefined) return mailbox
   // A view that is behind does not prove that there is none.
   throw new GatewayError(views.status().mailboxesKnown ? 'mailbox-unknown' : 'storage-failed')

@@ -1,12 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { listMessages, type Message as MessageView, messageOf } from '../../projections/messages.ts'
+import { inScope } from '../core/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import { isMessageId } from '../core/ids.ts'
 import { plain } from '../core/plain.ts'
 import { Secret } from '../core/secret.ts'
 import { timelineOf } from '../timeline.ts'
 import { causeOf, requestIdOf } from './authentication.ts'
+import { whoOf } from './authorization.ts'
 import type { AdminApi } from './buildApp.ts'
 import { found } from './mailboxRoutes.ts'
 import { begun, octets } from './octets.ts'
@@ -65,10 +68,14 @@ const plainType = 'message/rfc822'
 export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) => {
   app.get(
     '',
-    { schema: { summary: "List a mailbox's messages", querystring: Listed, response: { 200: Messages, ...problems } } },
-    ({ query }) => {
+    {
+      config: { access: 'read', scoped: true },
+      schema: { summary: "List a mailbox's messages", querystring: Listed, response: { 200: Messages, ...problems } },
+    },
+    (request) => {
+      const { query } = request
       mustBeBuilt(api)
-      const { mailboxId } = found(api, query.mailbox)
+      const { mailboxId } = found(api, query.mailbox, request)
       const page = listMessages(api.views.reader, { mailboxId, ...pageRequest(query) })
       return { messages: page.items.map(shown), next: nextOf(page) }
     },
@@ -76,8 +83,11 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
 
   app.get(
     '/:id',
-    { schema: { summary: 'Show a message', params: Named, response: { 200: Message, ...problems } } },
-    (request) => shown(known(api, request.params.id)),
+    {
+      config: { access: 'read', scoped: true },
+      schema: { summary: 'Show a message', params: Named, response: { 200: Message, ...problems } },
+    },
+    (request) => shown(known(api, request.params.id, request)),
   )
 
   const timeline = {
@@ -88,8 +98,9 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     querystring: Type.Object({ after, limit }, closed),
     response: { 200: Timeline, ...problems },
   }
-  app.get('/:id/timeline', { schema: timeline }, async ({ params, query }) => {
-    const { messageId } = known(api, params.id)
+  app.get('/:id/timeline', { config: { access: 'review', scoped: true }, schema: timeline }, async (request) => {
+    const { params, query } = request
+    const { messageId } = known(api, params.id, request)
     const { entries, next } = await timelineOf(
       { log: api.log, reader: api.views.reader },
       messageId,
@@ -99,21 +110,25 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
   })
 
   const sealed = { summary: 'The sealed message', response: { 200: octets(sealedType, 'An age file.'), ...problems } }
-  app.get('/:id/sealed', { schema: { ...sealed, params: Named } }, async (request, reply) => {
-    const { messageId, object } = present(known(api, request.params.id))
-    return reply
-      .type(sealedType)
-      .header('content-disposition', `attachment; filename="${messageId}.age"`)
-      .send(await begun(api.sealed(object)))
-  })
+  app.get(
+    '/:id/sealed',
+    { config: { access: 'review', scoped: true }, schema: { ...sealed, params: Named } },
+    async (request, reply) => {
+      const { messageId, object } = present(known(api, request.params.id, request))
+      return reply
+        .type(sealedType)
+        .header('content-disposition', `attachment; filename="${messageId}.age"`)
+        .send(await begun(api.sealed(object)))
+    },
+  )
 
   const restore = {
     summary: 'Put a message that left the maildrop into it again',
     params: Named,
     response: { 204: Type.Null({ description: 'Done' }), ...problems },
   }
-  app.post('/:id/restore', { schema: restore }, async (request, reply) => {
-    const { mailboxId, messageId } = known(api, request.params.id)
+  app.post('/:id/restore', { config: { access: 'operate', scoped: true }, schema: restore }, async (request, reply) => {
+    const { mailboxId, messageId } = known(api, request.params.id, request)
     await api.restore({ mailboxId, messageId }, causeOf(request))
     return reply.code(204).send(null)
   })
@@ -123,25 +138,30 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     description: 'Recorded as a retrieval. If the connection breaks, what has come is not to be trusted.',
     response: { 200: octets(plainType, 'The message, to the octet.'), ...problems },
   }
-  app.post('/:id/open', { schema: { ...open, params: Named, body: Password } }, async (request, reply) => {
-    const message = present(known(api, request.params.id))
-    const plaintext = api.open({
-      message,
-      password: new Secret(request.body.password),
-      requestId: requestIdOf(request),
-      remoteAddress: request.ip,
-      cause: causeOf(request),
-    })
-    return reply
-      .type(plainType)
-      .header('content-disposition', `attachment; filename="${message.messageId}.eml"`)
-      .send(await begun(plaintext))
-  })
+  app.post(
+    '/:id/open',
+    { config: { access: 'review', scoped: true }, schema: { ...open, params: Named, body: Password } },
+    async (request, reply) => {
+      const message = present(known(api, request.params.id, request))
+      const plaintext = api.open({
+        message,
+        password: new Secret(request.body.password),
+        requestId: requestIdOf(request),
+        remoteAddress: request.ip,
+        cause: causeOf(request),
+      })
+      return reply
+        .type(plainType)
+        .header('content-disposition', `attachment; filename="${message.messageId}.eml"`)
+        .send(await begun(plaintext))
+    },
+  )
 }
 
-const known = ({ views }: AdminApi, id: string): MessageView => {
+/** A message in the scope of who asks. Throws `message-unknown`. */
+export const known = ({ views }: AdminApi, id: string, request: FastifyRequest): MessageView => {
   const message = isMessageId(id) ? messageOf(views.reader, id) : undefined
-  if (message !== undefined) return message
+  if (message !== undefined && inScope(whoOf(request).scope, message.mailboxId)) return message
   throw new GatewayError(unknownIn[views.status().state])
 }
 

@@ -51,7 +51,7 @@ const Status = Type.Object({
 // eslint-disable-next-line @typescript-eslint/require-await
 export const statusRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { views, version }) => {
   const schema = { summary: 'How the gateway is, and why', response: { 200: Status, ...problems } }
-  app.get('', { schema }, () => {
+  app.get('', { config: { access: 'read', scoped: true }, schema }, () => {
     const { state, position, reason = null, event = null, progress, mailboxesKnown } = views.status()
     const shown = progress ? { ...progress, total: progress.total ?? null } : null
     return {

@@ -115,9 +115,9 @@ test('every fact has its principal: of what a session did, its peer', async () =
   for (const { type, metadata } of events) {
     const peer = peers.get(metadata.$correlationId)
     if (peer !== undefined) assert.is(metadata.principal, `peer:${peer}`, type)
-    else assert.match(metadata.principal, /^(system|administrator:.+)$/, type)
+    else assert.match(metadata.principal, /^(system|local:.+)$/, type)
   }
-  assert.match(eventOf(events, 'MailboxCreated').metadata.principal, /^administrator:/)
+  assert.match(eventOf(events, 'MailboxCreated').metadata.principal, /^local:/)
 })
 
 test('a peer that vanishes in the middle of a message leaves its transcript', async () => {

@@ -172,7 +172,7 @@ test('a mailbox is created with a password that is told once', async () => {
   const answer = await ask('POST', '/v1/mailboxes', { payload, headers: { 'sealpost-user': 'alice' } })
   assert.is(answer.statusCode, 201)
   assert.equal(answer.json(), { mailboxId, address: `${mailboxId}@archive.example.com`, password })
-  assert.equal(calls, [['create', 'Finance', ['finance@example.com'], 'administrator:alice']])
+  assert.equal(calls, [['create', 'Finance', ['finance@example.com'], 'local:alice']])
 })
 
 test('the user that the command line names is a principal of plain characters, bounded, never empty', async () => {
@@ -181,7 +181,7 @@ test('the user that the command line names is a principal of plain characters, b
   await ask('POST', '/v1/mailboxes', { payload: { name: 'n' } })
   assert.equal(
     calls.map((call) => call[3]),
-    ['administrator:a_b_c__', `administrator:${'x'.repeat(64)}`, 'administrator:unnamed', 'administrator:unnamed'],
+    ['local:a_b_c__', `local:${'x'.repeat(64)}`, 'local:unnamed', 'local:unnamed'],
   )
 })
 
@@ -259,7 +259,7 @@ test('a message is restored in the name of the user', async () => {
   const messageId = messageExists()
   const headers = { 'sealpost-user': 'alice' }
   assert.is((await ask('POST', `/v1/messages/${messageId}/restore`, { headers })).statusCode, 204)
-  assert.equal(calls, [['restore', messageId, 'administrator:alice']])
+  assert.equal(calls, [['restore', messageId, 'local:alice']])
   isProblem(await ask('POST', `/v1/messages/${id}/restore`), 404, 'message-unknown')
 })
 
@@ -334,7 +334,7 @@ test('limiting the proxy needs both lists, and is done in the name of the user',
   const payload = { targets: ['pop.example.net:995'], networks: [] }
   const answer = await ask('PUT', '/v1/mailboxes/finance/proxy', { payload, headers })
   assert.is(answer.statusCode, 204)
-  assert.equal(calls, [['limitProxy', mailboxId, payload, 'administrator:alice']])
+  assert.equal(calls, [['limitProxy', mailboxId, payload, 'local:alice']])
   isProblem(await ask('PUT', '/v1/mailboxes/finance/proxy', { payload: { targets: [] } }), 400, 'request-invalid')
   isProblem(await ask('PUT', '/v1/mailboxes/nobody/proxy', { payload }), 404, 'mailbox-unknown')
 })
@@ -395,7 +395,7 @@ test('suspending needs a mailbox and a reason, and is done in the name of the us
   const headers = { 'sealpost-user': 'alice' }
   const answer = await ask('POST', '/v1/mailboxes/finance/suspend', { payload: { reason: 'left' }, headers })
   assert.equal([answer.statusCode, answer.body], [204, ''])
-  assert.equal(calls, [['suspend', mailboxId, 'left', 'administrator:alice']])
+  assert.equal(calls, [['suspend', mailboxId, 'left', 'local:alice']])
 })
 
 test('the identity is the octets of its file', async () => {
@@ -469,7 +469,7 @@ test('an opened message is its octets; a wrong password is a 403 before any of t
   assert.is(right.headers['content-type'], 'message/rfc822')
   const wrong = await ask('POST', `/v1/messages/${messageId}/open`, { payload: { password: 'guess' }, headers })
   isProblem(wrong, 403, 'password-wrong')
-  assert.equal(calls[0], ['open', messageId, '127.0.0.1', 'administrator:alice'])
+  assert.equal(calls[0], ['open', messageId, '127.0.0.1', 'local:alice'])
 })
 
 test.run()

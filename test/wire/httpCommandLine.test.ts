@@ -80,8 +80,8 @@ test('mailbox create tells the password and that it is not kept', async () => {
 
 test('changes are made in the name of the local user', async () => {
   await run('mailbox', 'create', '--name', 'Finance')
-  assert.match(String(calls[0]?.[3]), /^administrator:[A-Za-z0-9._-]+$/)
-  assert.is.not(calls[0]?.[3], 'administrator:unnamed')
+  assert.match(String(calls[0]?.[3]), /^local:[A-Za-z0-9._-]+$/)
+  assert.is.not(calls[0]?.[3], 'local:unnamed')
 })
 
 test('what the gateway refuses is its sentence on standard error, with exit code 1', async () => {

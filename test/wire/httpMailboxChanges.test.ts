@@ -40,7 +40,7 @@ for (const [method, path, payload, call] of changes) {
   test(`${path} is done in the name of the user, and answers with the mailbox's new ETag`, async () => {
     const answer = await ask(method, `/finance/${path}`, payload, { 'sealpost-user': 'alice' })
     assert.equal([answer.statusCode, answer.body, answer.headers['etag']], [204, '', '"1"'])
-    assert.equal(calls, [[...call, 'administrator:alice']])
+    assert.equal(calls, [[...call, 'local:alice']])
   })
 
   test(`${path} is not done at another revision than If-Match names`, async () => {
