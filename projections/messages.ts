@@ -8,6 +8,7 @@ import {
   type VaultKey,
 } from '../src/core/ids.ts'
 import type { StreamName } from '../src/core/streams.ts'
+import { figuresTables } from './figures.ts'
 import {
   mustChange,
   type Page,
@@ -17,6 +18,8 @@ import {
   type Row,
   type ViewReader,
 } from './projection.ts'
+import { type OrderedPage, search } from './search.ts'
+import type { Period } from './statistics.ts'
 
 /**
  * `pending`: the remote server has not answered yet. `refused` is never retrievable; `accepted` and `unknown` (it did not
@@ -66,7 +69,7 @@ export type Message = {
  */
 export const messages: Projection = {
   name: 'messages',
-  version: 4,
+  version: 5,
   tables: `
     create table message (
       messageId text primary key,
@@ -95,11 +98,13 @@ export const messages: Projection = {
       mentions text -- events of other streams that are about it: stream@revision, in their order
     ) strict, without rowid;
     create index messageInOrder on message (mailboxId, position);
+    create index messageOfAll on message (position);
     create index messagePending on message (node, position) where relay = 'pending';
     create index messageDeleted on message (mailboxId, deletedAt) where deletedAt is not null and purge is null;
     create index messagePurging on message (position) where purge = 'decided';
     create index messageOrigin on message (mailboxId, origin, position) where origin is not null;
-    create index messageInMaildrop on message (mailboxId, maildropPosition) where maildropPosition is not null;`,
+    create index messageInMaildrop on message (mailboxId, maildropPosition) where maildropPosition is not null;
+    ${figuresTables}`,
   on: {
     MessageReceived: (views, { data, position, metadata }) => {
       const { messageId, mailboxId, size, wireSize, source, sessionId, target, fingerprint } = data
@@ -205,6 +210,40 @@ export const mentionsOf = (
     return { stream: mention.slice(0, at) as StreamName, revision: Number(mention.slice(at + 1)) }
   })
 }
+
+/** As `stateOf`, for SQL. */
+const stateInSql = `case when purge = 'done' then 'purged' when purge is not null then 'purging'
+  when relay in ('pending', 'refused') then relay when maildropPosition is null then 'deleted' else 'retrievable' end`
+
+export type MessageFilter = {
+  readonly mailboxId?: MailboxId | undefined
+  readonly source?: Source | undefined
+  readonly state?: MessageState | undefined
+  /** When it was received. */
+  readonly period: Period
+}
+
+/** Messages of one mailbox or of all that match; a page may hold fewer than asked for, even none, and yet have a next one. */
+export const findMessages = (
+  reader: ViewReader,
+  { mailboxId, source, state, period }: MessageFilter,
+  page: OrderedPage,
+): Page<Message> =>
+  search(reader, page, {
+    table: 'message',
+    period,
+    within: [
+      ['object is not null', []],
+      ['mailboxId = ?', [mailboxId]],
+    ],
+    matching: [
+      ['source = ?', [source]],
+      [`${stateInSql} = ?`, [state]],
+      ['receivedAt >= ?', [period.since]],
+      ['receivedAt <= ?', [period.until]],
+    ],
+    toItem: toMessage,
+  })
 
 /** A mailbox's messages, deleted ones too, in the order of the log: what arrives comes after every page. */
 export const listMessages = (

@@ -2,6 +2,7 @@ import { mailboxes } from './mailboxes.ts'
 import { messages } from './messages.ts'
 import type { Projection } from './projection.ts'
 import { sessions } from './sessions.ts'
+import { statistics } from './statistics.ts'
 
 /** Every view of the gateway. */
-export const projections: readonly Projection[] = [mailboxes, messages, sessions]
+export const projections: readonly Projection[] = [mailboxes, messages, sessions, statistics]

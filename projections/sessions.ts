@@ -1,6 +1,8 @@
 import type { Protocol, Recorded, SessionOutcome, TlsFacts } from '../src/core/events.ts'
 import { type MailboxId, origin, type Position, type SessionId } from '../src/core/ids.ts'
 import { type Page, pageOf, type PageRequest, type Projection, type Row, type ViewReader } from './projection.ts'
+import { type OrderedPage, search } from './search.ts'
+import type { Period } from './statistics.ts'
 
 /**
  * A session that mattered, or a proxy connection on behalf of one. SessionOpened is written without waiting for it, so a session may be known only by its login
@@ -8,6 +10,8 @@ import { type Page, pageOf, type PageRequest, type Projection, type Row, type Vi
  */
 export type Session = {
   readonly sessionId: SessionId
+  /** The gateway that it was with. */
+  readonly node: string
   readonly protocol: Protocol | undefined
   /** Of the peer: the client's, or the remote server's. */
   readonly remoteAddress: string | undefined
@@ -27,12 +31,13 @@ export type Session = {
 
 export const sessions: Projection = {
   name: 'sessions',
-  version: 3,
+  version: 4,
   tables: `
     create table session (
       sessionId text primary key,
       node text not null,
       position text not null,
+      at text not null, -- of its first event
       protocol text,
       remoteAddress text,
       clientSessionId text,
@@ -47,13 +52,15 @@ export const sessions: Projection = {
       octetsOut integer
     ) strict, without rowid;
     create unique index sessionInOrder on session (position);
+    create index sessionLive on session (position) where closedAt is null;
+    create index sessionOfMailbox on session (mailboxId, position) where mailboxId is not null;
     create index sessionOpen on session (node, position) where closedAt is null;`,
   on: {
     SessionOpened: (views, event) => {
       const { protocol, remoteAddress, tls } = event.data
       const upsert = `insert into session
-          (sessionId, node, position, protocol, remoteAddress, tlsVersion, tlsCipher, openedAt)
-        values (?, ?, ?, ?, ?, ?, ?, ?)
+          (sessionId, node, position, at, protocol, remoteAddress, tlsVersion, tlsCipher, openedAt)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?)
         on conflict (sessionId) do update set protocol = excluded.protocol, remoteAddress = excluded.remoteAddress,
           tlsVersion = coalesce(tlsVersion, excluded.tlsVersion), tlsCipher = coalesce(tlsCipher, excluded.tlsCipher),
           openedAt = excluded.openedAt`
@@ -62,16 +69,16 @@ export const sessions: Projection = {
     },
     ProxyConnected: (views, event) => {
       const { clientSessionId, protocol, target, remoteAddress, tls } = event.data
-      const insert = `insert into session (sessionId, node, position, protocol, remoteAddress, clientSessionId, target,
+      const insert = `insert into session (sessionId, node, position, at, protocol, remoteAddress, clientSessionId, target,
           tlsVersion, tlsCipher, openedAt)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
       const of = [protocol, remoteAddress, clientSessionId, target, tls?.version ?? null, tls?.cipher ?? null]
       views.run(insert, ...keyOf(event), ...of, event.metadata.at)
     },
     LoginAccepted: (views, event) => {
       const { mailboxId, tls } = event.data
-      const upsert = `insert into session (sessionId, node, position, mailboxId, tlsVersion, tlsCipher)
-        values (?, ?, ?, ?, ?, ?)
+      const upsert = `insert into session (sessionId, node, position, at, mailboxId, tlsVersion, tlsCipher)
+        values (?, ?, ?, ?, ?, ?, ?)
         on conflict (sessionId) do update set mailboxId = excluded.mailboxId,
           tlsVersion = excluded.tlsVersion, tlsCipher = excluded.tlsCipher`
       const of = [mailboxId, tls?.version ?? null, tls?.cipher ?? null]
@@ -79,8 +86,8 @@ export const sessions: Projection = {
     },
     SessionClosed: (views, event) => {
       const { outcome, octetsIn, octetsOut } = event.data
-      const upsert = `insert into session (sessionId, node, position, closedAt, outcome, octetsIn, octetsOut)
-        values (?, ?, ?, ?, ?, ?, ?)
+      const upsert = `insert into session (sessionId, node, position, at, closedAt, outcome, octetsIn, octetsOut)
+        values (?, ?, ?, ?, ?, ?, ?, ?)
         on conflict (sessionId) do update set closedAt = excluded.closedAt, outcome = excluded.outcome,
           octetsIn = excluded.octetsIn, octetsOut = excluded.octetsOut`
       views.run(upsert, ...keyOf(event), event.metadata.at, outcome, octetsIn, octetsOut)
@@ -88,15 +95,16 @@ export const sessions: Projection = {
   },
 }
 
-/** The session, the gateway that it was with, and the place of its first event. */
+/** The session, the gateway that it was with, and place and time of its first event. */
 const keyOf = ({ stream, metadata, position }: Recorded) =>
-  [stream.slice('session-'.length), metadata.node, position] as const
+  [stream.slice('session-'.length), metadata.node, position, metadata.at] as const
 
 const tlsOf = ({ tlsVersion, tlsCipher }: Row): TlsFacts =>
   tlsVersion === null ? null : { version: tlsVersion as string, cipher: tlsCipher as string }
 
 const toSession = (row: Row): Session => ({
   sessionId: row['sessionId'] as SessionId,
+  node: row['node'] as string,
   protocol: (row['protocol'] as Protocol | null) ?? undefined,
   remoteAddress: (row['remoteAddress'] as string | null) ?? undefined,
   clientSessionId: (row['clientSessionId'] as SessionId | null) ?? undefined,
@@ -114,6 +122,40 @@ export const sessionOf = (reader: ViewReader, sessionId: SessionId): Session | u
   const row = reader.get('select * from session where sessionId = ?', sessionId)
   return row && toSession(row)
 }
+
+export type SessionFilter = {
+  /** `live` have no end in the log. */
+  readonly state?: 'live' | 'past' | undefined
+  readonly mailboxId?: MailboxId | undefined
+  readonly protocol?: Protocol | undefined
+  readonly remoteAddress?: string | undefined
+  readonly outcome?: SessionOutcome | undefined
+  readonly node?: string | undefined
+  /** When it began. */
+  readonly period: Period
+}
+
+/** Sessions that match; a page may hold fewer than asked for, even none, and yet have a next one. */
+export const findSessions = (
+  reader: ViewReader,
+  { state, mailboxId, protocol, remoteAddress, outcome, node, period }: SessionFilter,
+  page: OrderedPage,
+): Page<Session> =>
+  search(reader, page, {
+    table: 'session',
+    period,
+    within: [...(state === 'live' ? [['closedAt is null', []] as const] : []), ['mailboxId = ?', [mailboxId]]],
+    matching: [
+      ...(state === 'past' ? [['closedAt is not null', []] as const] : []),
+      ['protocol = ?', [protocol]],
+      ['remoteAddress = ?', [remoteAddress]],
+      ['outcome = ?', [outcome]],
+      ['node = ?', [node]],
+      ['at >= ?', [period.since]],
+      ['at <= ?', [period.until]],
+    ],
+    toItem: toSession,
+  })
 
 /** In the order in which they opened. */
 export const listSessions = (reader: ViewReader, { after = origin, limit }: PageRequest): Page<Session> => {

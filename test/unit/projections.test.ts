@@ -297,6 +297,7 @@ test('a session shows its peer, its login and its end', async () => {
   const views = await viewsAfter(opened(1), loggedIn(1, 4), closed(1))
   assert.equal(sessionOf(views, sessionId(1)), {
     sessionId: sessionId(1),
+    node: 'test',
     protocol: 'pop3',
     remoteAddress: '192.0.2.1',
     clientSessionId: undefined,
