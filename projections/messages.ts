@@ -217,6 +217,8 @@ const stateInSql = `case when purge = 'done' then 'purged' when purge is not nul
 
 export type MessageFilter = {
   readonly mailboxId?: MailboxId | undefined
+  /** Only those of a few mailboxes. */
+  readonly only?: ReadonlySet<MailboxId> | undefined
   readonly source?: Source | undefined
   readonly state?: MessageState | undefined
   /** When it was received. */
@@ -226,7 +228,7 @@ export type MessageFilter = {
 /** Messages of one mailbox or of all that match; a page may hold fewer than asked for, even none, and yet have a next one. */
 export const findMessages = (
   reader: ViewReader,
-  { mailboxId, source, state, period }: MessageFilter,
+  { mailboxId, only, source, state, period }: MessageFilter,
   page: OrderedPage,
 ): Page<Message> =>
   search(reader, page, {
@@ -237,6 +239,7 @@ export const findMessages = (
       ['mailboxId = ?', [mailboxId]],
     ],
     matching: [
+      ['mailboxId in (select value from json_each(?))', [only && JSON.stringify([...only])]],
       ['source = ?', [source]],
       [`${stateInSql} = ?`, [state]],
       ['receivedAt >= ?', [period.since]],

@@ -127,6 +127,8 @@ export type SessionFilter = {
   /** `live` have no end in the log. */
   readonly state?: 'live' | 'past' | undefined
   readonly mailboxId?: MailboxId | undefined
+  /** Only those of a few mailboxes. */
+  readonly only?: ReadonlySet<MailboxId> | undefined
   readonly protocol?: Protocol | undefined
   readonly remoteAddress?: string | undefined
   readonly outcome?: SessionOutcome | undefined
@@ -138,7 +140,7 @@ export type SessionFilter = {
 /** Sessions that match; a page may hold fewer than asked for, even none, and yet have a next one. */
 export const findSessions = (
   reader: ViewReader,
-  { state, mailboxId, protocol, remoteAddress, outcome, node, period }: SessionFilter,
+  { state, mailboxId, only, protocol, remoteAddress, outcome, node, period }: SessionFilter,
   page: OrderedPage,
 ): Page<Session> =>
   search(reader, page, {
@@ -146,6 +148,7 @@ export const findSessions = (
     period,
     within: [...(state === 'live' ? [['closedAt is null', []] as const] : []), ['mailboxId = ?', [mailboxId]]],
     matching: [
+      ['mailboxId in (select value from json_each(?))', [only && JSON.stringify([...only])]],
       ...(state === 'past' ? [['closedAt is not null', []] as const] : []),
       ['protocol = ?', [protocol]],
       ['remoteAddress = ?', [remoteAddress]],

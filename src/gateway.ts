@@ -26,9 +26,11 @@ import {
 } from './dataDirectory.ts'
 import type { AdminApi } from './http/buildApp.ts'
 import { startAdmin } from './http/admin.ts'
+import { cursorsUnder } from './http/cursors.ts'
 import { guessingGuard, officeBurst } from './keys/guessingGuard.ts'
 import { endEarlierRuns } from './earlierRuns.ts'
 import { keyFiles } from './keys/keyFiles.ts'
+import { sharedKey } from './keys/sharedKey.ts'
 import { type Address, pop3Listeners, smtpListeners, standInListeners, submissionListeners } from './listeners.ts'
 import { createLogin } from './login.ts'
 import { recordRelays } from './relays.ts'
@@ -274,6 +276,8 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       restore: (message, by) => retention.restore(message, by),
       views,
       log,
+      clock,
+      cursors: cursorsUnder(await sharedKey(keys, 'api/cursor.key')),
       history,
       identityFile: (of) => storage.identityFile(of),
       sealed: (object) => storage.sealed(object),

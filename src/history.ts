@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { countMaildrop, maildropOf, type RetrievableMessage } from '../projections/maildrops.ts'
+import { type Figures, figuresOf } from '../projections/figures.ts'
+import { maildropOf, type RetrievableMessage } from '../projections/maildrops.ts'
 import { listMailboxes, type Mailbox, mailboxes, mailboxNamed } from '../projections/mailboxes.ts'
 import { listMessages, type Message, messages } from '../projections/messages.ts'
 import { type Page, type ViewReader, viewReader } from '../projections/projection.ts'
@@ -21,6 +22,7 @@ export type PastMailbox = Omit<Mailbox, 'streamRevision'> & {
   readonly address: string
   /** How many messages a POP3 client would have seen. */
   readonly messages: number
+  readonly figures: Figures
 }
 export type PastItem = PastMailbox | Message | RetrievableMessage
 
@@ -133,7 +135,11 @@ const pageOf = (reader: ViewReader, domain: string, question: Question): Page<Pa
   switch (question.view) {
     case 'mailboxes': {
       const page = listMailboxes(reader, question)
-      return { ...page, items: page.items.map((mailbox) => pastMailbox(reader, domain, mailbox)) }
+      const of = figuresOf(
+        reader,
+        page.items.map(({ mailboxId }) => mailboxId),
+      )
+      return { ...page, items: page.items.map((mailbox) => pastMailbox(domain, mailbox, of(mailbox.mailboxId))) }
     }
     case 'messages':
       return listMessages(reader, { ...question, mailboxId: mailboxIn(reader, domain, question.mailbox) })
@@ -142,10 +148,11 @@ const pageOf = (reader: ViewReader, domain: string, question: Question): Page<Pa
   }
 }
 
-const pastMailbox = (reader: ViewReader, domain: string, { streamRevision, ...mailbox }: Mailbox): PastMailbox => ({
+const pastMailbox = (domain: string, { streamRevision, ...mailbox }: Mailbox, figures: Figures): PastMailbox => ({
   ...mailbox,
   address: `${mailbox.mailboxId}@${domain}`,
-  messages: countMaildrop(reader, mailbox.mailboxId),
+  messages: figures.messages,
+  figures,
 })
 
 const mailboxIn = (reader: ViewReader, domain: string, name: string): MailboxId => {

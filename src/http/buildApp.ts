@@ -7,7 +7,7 @@ import type { Backups } from '../backup/backups.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type MailboxId, newSessionId, type VaultKey } from '../core/ids.ts'
 import type { Moment } from '../core/moment.ts'
-import type { EventLog, Logger } from '../core/ports.ts'
+import type { Clock, EventLog, Logger } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Answer, Question } from '../history.ts'
 import type { Observation } from '../metrics/observation.ts'
@@ -20,12 +20,16 @@ import { healthPath, readyPath, requireAccess } from './authentication.ts'
 import { requireDeclarations } from './authorization.ts'
 import { clientSetupRoutes } from './clientSetupRoutes.ts'
 import { backupRoutes } from './backupRoutes.ts'
+import type { Cursors } from './cursors.ts'
 import { eventRoutes } from './eventRoutes.ts'
 import { healthRoutes } from './healthRoutes.ts'
 import { historyRoutes } from './historyRoutes.ts'
 import { mailboxChangeRoutes } from './mailboxChangeRoutes.ts'
 import { mailboxRoutes } from './mailboxRoutes.ts'
+import { liveRoutes } from './liveRoutes.ts'
 import { messageRoutes } from './messageRoutes.ts'
+import { sessionRoutes } from './sessionRoutes.ts'
+import { statisticsRoutes } from './statisticsRoutes.ts'
 import { statusRoutes } from './statusRoutes.ts'
 import { answerProblems, Problem, sendProblem } from './problem.ts'
 
@@ -42,7 +46,9 @@ export type AdminApi = {
     readonly reader: ViewReader
     status(): ViewsStatus
   }
-  readonly log: Pick<EventLog, 'readAll' | 'readStream'>
+  readonly log: Pick<EventLog, 'readAll' | 'readStream' | 'head'>
+  readonly clock: Clock
+  readonly cursors: Cursors
   /** The views as of any moment; `overloaded` when too many ask at once. */
   readonly history: { ask(question: Question, moment: Moment, signal: AbortSignal): Promise<Answer> }
   /** The passphrase-encrypted age identity file, as stored. */
@@ -109,6 +115,9 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   await app.register(mailboxChangeRoutes, { ...api, prefix: '/v1/mailboxes' })
   await app.register(messageRoutes, { ...api, prefix: '/v1/messages' })
   await app.register(eventRoutes, { ...api, prefix: '/v1/events' })
+  await app.register(liveRoutes, { ...api, prefix: '/v1/live' })
+  await app.register(sessionRoutes, { ...api, prefix: '/v1/sessions' })
+  await app.register(statisticsRoutes, { ...api, prefix: '/v1/statistics' })
   await app.register(historyRoutes, { ...api, prefix: '/v1/history' })
   await app.register(backupRoutes, { ...api, prefix: '/v1/backups' })
   app.get('/v1/openapi.json', { config: { access: 'read', scoped: true }, schema: { hide: true } }, () => app.swagger())

@@ -5,10 +5,10 @@ import { type EventFilter, isCorrelation, isEventType, isPrincipal, isStreamName
 import type { Recorded } from '../core/events.ts'
 import type { AdminApi } from './buildApp.ts'
 import { eventPage } from './eventPage.ts'
-import { after, limit, next, pageRequest } from './pages.ts'
+import { after, limit, next, pagesOf } from './pages.ts'
 import { problems } from './problem.ts'
 
-const Event = Type.Object({
+export const Event = Type.Object({
   id: Type.String(),
   stream: Type.String(),
   revision: Type.Integer(),
@@ -20,30 +20,24 @@ const Event = Type.Object({
 })
 const Events = Type.Object({ events: Type.Array(Event), next })
 const time = Type.Optional(Type.String({ maxLength: 40, description: 'ISO 8601: a date, or date and time with zone.' }))
-const Wanted = Type.Object(
-  {
-    stream: Type.Optional(Type.String({ maxLength: 210 })),
-    type: Type.Optional(Type.String({ maxLength: 64 })),
-    principal: Type.Optional(
-      Type.String({
-        maxLength: 210,
-        description:
-          'Who caused it: `peer:<address>`, `administrator:<name>`, `token:<id>`, `local:<user>` or `system`.',
-      }),
-    ),
-    correlation: Type.Optional(Type.String({ maxLength: 200, description: 'The session or request it belongs to.' })),
-    since: time,
-    until: time,
-    after,
-    limit,
-  },
-  { additionalProperties: false },
-)
+/** Which events, but for their time. */
+export const filters = {
+  stream: Type.Optional(Type.String({ maxLength: 210 })),
+  type: Type.Optional(Type.String({ maxLength: 64 })),
+  principal: Type.Optional(
+    Type.String({
+      maxLength: 210,
+      description: 'Who caused it: `peer:<address>`, `administrator:<name>`, `token:<id>`, `local:<user>` or `system`.',
+    }),
+  ),
+  correlation: Type.Optional(Type.String({ maxLength: 200, description: 'The session or request it belongs to.' })),
+}
+const Wanted = Type.Object({ ...filters, since: time, until: time, after, limit }, { additionalProperties: false })
 const lines = 'application/x-ndjson'
 
 // Fastify's plugins are asynchronous, and types them so.
 // eslint-disable-next-line @typescript-eslint/require-await
-export const eventRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { log }) => {
+export const eventRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { log, cursors }) => {
   const content = { 'application/json': { schema: Events }, [lines]: { schema: Type.String() } }
   const schema = {
     summary: 'The event log',
@@ -52,15 +46,18 @@ export const eventRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { lo
     response: { 200: { description: 'A page', content }, ...problems },
   }
   app.get('', { config: { access: 'review' }, schema }, async (request, reply) => {
-    const page = await eventPage(log, filterOf(request.query), pageRequest(request.query))
+    const { stream, type, principal, correlation, since, until } = request.query
+    const pages = pagesOf(cursors, 'events', stream, type, principal, correlation, since, until)
+    const page = await eventPage(log, filterOf(request.query), pages.request(request.query))
+    const next = pages.next(page)
     if (request.headers.accept?.includes(lines) !== true)
-      return reply.type('application/json').send({ events: page.events.map(shown), next: page.next ?? null })
-    if (page.next !== undefined) void reply.header('sealpost-next', page.next)
+      return reply.type('application/json').send({ events: page.events.map(shown), next })
+    if (next !== null) void reply.header('sealpost-next', next)
     return reply.type(lines).send(page.events.map((event) => `${JSON.stringify(shown(event))}\n`).join(''))
   })
 }
 
-const shown = ({
+export const shown = ({
   id,
   stream,
   revision,
@@ -80,7 +77,15 @@ const shown = ({
   metadata,
 })
 
-const filterOf = ({ stream, type, principal, correlation, since, until }: Static<typeof Wanted>): EventFilter => ({
+/** Throws `request-invalid`. */
+export const filterOf = ({
+  stream,
+  type,
+  principal,
+  correlation,
+  since,
+  until,
+}: Static<typeof Wanted>): EventFilter => ({
   stream: read('stream', stream, (text) => (isStreamName(text) ? text : undefined)),
   type: read('type', type, (text) => (isEventType(text) ? text : undefined)),
   principal: read('principal', principal, (text) => (isPrincipal(text) ? text : undefined)),

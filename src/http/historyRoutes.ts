@@ -7,9 +7,9 @@ import type { Moment } from '../core/moment.ts'
 import { plain } from '../core/plain.ts'
 import type { Answer } from '../history.ts'
 import type { AdminApi } from './buildApp.ts'
-import { Mailbox } from './mailboxRoutes.ts'
+import { Figures, Mailbox } from './mailboxRoutes.ts'
 import { Message } from './messageRoutes.ts'
-import { after, limit, next, nextOf, pageRequest } from './pages.ts'
+import { after, limit, next, pagesOf } from './pages.ts'
 import { problems } from './problem.ts'
 
 const nullable = (description: string) => Type.Union([Type.String(), Type.Null()], { description })
@@ -22,6 +22,7 @@ const AsOf = Type.Object({
 const PastMailbox = Type.Object({
   ...Mailbox.properties,
   messages: Type.Integer({ description: 'How many messages a POP3 client would have seen.' }),
+  figures: Figures,
 })
 const PastMessage = Type.Object({
   ...Message.properties,
@@ -59,11 +60,11 @@ const schemaOf = (summary: string) => ({
 
 // Fastify's plugins are asynchronous, and types them so.
 // eslint-disable-next-line @typescript-eslint/require-await
-export const historyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { history }) => {
+export const historyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { history, cursors }) => {
   const ask = async (reply: FastifyReply, query: Static<typeof Asked>, what: What) => {
-    const page = pageRequest(query)
-    const answer = await history.ask({ ...page, ...what }, momentIn(query), goneWith(reply))
-    return { asOf: asOf(answer), items: answer.items.map(plain), next: nextOf(answer) }
+    const pages = pagesOf(cursors, 'history', what.view, 'mailbox' in what ? what.mailbox : undefined)
+    const answer = await history.ask({ ...pages.request(query), ...what }, momentIn(query), goneWith(reply))
+    return { asOf: asOf(answer), items: answer.items.map(plain), next: pages.next(answer) }
   }
   const mailboxes = Type.Object({ asOf: AsOf, mailboxes: Type.Array(PastMailbox), next })
   app.get(

@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { countMaildrop } from '../../projections/maildrops.ts'
+import { type Figures as FiguresView, figuresOf } from '../../projections/figures.ts'
 import { listMailboxes, type Mailbox as MailboxView, mailboxAmong, mailboxNamed } from '../../projections/mailboxes.ts'
 import { GatewayError } from '../core/errors.ts'
 import { causeOf } from './authentication.ts'
 import { whoOf } from './authorization.ts'
 import type { AdminApi } from './buildApp.ts'
 import { octets } from './octets.ts'
-import { after, limit, next, nextOf, pageRequest } from './pages.ts'
+import { after, limit, next, pagesOf } from './pages.ts'
 import { problems } from './problem.ts'
 import { etag, etagOf } from './revision.ts'
 
@@ -59,6 +59,16 @@ const Keyed = Type.Object({
     }),
   ),
 })
+const time = (description: string) => Type.Union([Type.String(), Type.Null()], { description })
+export const Figures = Type.Object({
+  messages: Type.Integer({ description: 'In the maildrop: what a POP3 client would see.' }),
+  octets: Type.Integer({ description: 'Of these, opened.' }),
+  sealedMessages: Type.Integer({ description: 'In the vault, those too that have left the maildrop.' }),
+  sealedOctets: Type.Integer({ description: 'Of these, sealed.' }),
+  oldestAt: time('When the first message of the maildrop was received.'),
+  lastReceivedAt: time('When a message was received last.'),
+  lastRetrievedAt: time('When a message was retrieved last.'),
+})
 export const Mailbox = Type.Object({
   mailboxId: Type.String(),
   name: Type.String(),
@@ -82,6 +92,9 @@ export const Mailbox = Type.Object({
   messages: Type.Union([Type.Integer(), Type.Null()], {
     description: 'How many messages a POP3 client would see; null while the views are being built.',
   }),
+  figures: Type.Union([Figures, Type.Null()], {
+    description: 'What it holds, and when something last came and went; null while the views are being built.',
+  }),
 })
 const Mailboxes = Type.Object({ mailboxes: Type.Array(Mailbox), next })
 export const Named = Type.Object({ id: Type.String({ maxLength: 320, description: 'Mailbox id, address or alias' }) })
@@ -91,6 +104,7 @@ const Paged = Type.Object({ after, limit }, closed)
 // eslint-disable-next-line @typescript-eslint/require-await
 export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) => {
   const shown = shownBy(api)
+  const pages = pagesOf(api.cursors, 'mailboxes')
 
   const create = {
     summary: 'Create a mailbox',
@@ -114,8 +128,8 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
       schema: { summary: 'List mailboxes', querystring: Paged, response: { 200: Mailboxes, ...problems } },
     },
     (request) => {
-      const page = listMailboxes(api.views.reader, { ...pageRequest(request.query), only: whoOf(request).scope })
-      return { mailboxes: page.items.map(shown), next: nextOf(page) }
+      const page = listMailboxes(api.views.reader, { ...pages.request(request.query), only: whoOf(request).scope })
+      return { mailboxes: shown(page.items), next: pages.next(page) }
     },
   )
 
@@ -132,7 +146,8 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     (request, reply) => {
       const mailbox = found(api, request.params.id, request)
       void reply.header('etag', etagOf(mailbox.revision))
-      return shown(mailbox)
+      const [one] = shown([mailbox])
+      return one
     },
   )
 
@@ -167,14 +182,23 @@ export const found = ({ views, domain }: AdminApi, name: string, request: Fastif
   throw new GatewayError(views.status().mailboxesKnown ? 'mailbox-unknown' : 'storage-failed')
 }
 
-const shownBy =
-  ({ views, domain }: AdminApi) =>
-  (mailbox: MailboxView): Static<typeof Mailbox> => ({
+const shownBy = ({ views, domain }: AdminApi) => {
+  const one = (mailbox: MailboxView, figures: FiguresView | null): Static<typeof Mailbox> => ({
     ...mailbox,
     address: `${mailbox.mailboxId}@${domain}`,
     aliases: [...mailbox.aliases],
     hold: mailbox.hold ?? null,
     grace: mailbox.grace ?? null,
     proxy: { targets: [...mailbox.proxy.targets], networks: [...mailbox.proxy.networks] },
-    messages: views.status().state === 'behind' ? null : countMaildrop(views.reader, mailbox.mailboxId),
+    messages: figures && figures.messages,
+    figures,
   })
+  return (mailboxes: readonly MailboxView[]) => {
+    if (views.status().state === 'behind') return mailboxes.map((mailbox) => one(mailbox, null))
+    const of = figuresOf(
+      views.reader,
+      mailboxes.map(({ mailboxId }) => mailboxId),
+    )
+    return mailboxes.map((mailbox) => one(mailbox, of(mailbox.mailboxId)))
+  }
+}

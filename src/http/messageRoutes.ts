@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { listMessages, type Message as MessageView, messageOf } from '../../projections/messages.ts'
+import { findMessages, type Message as MessageView, messageOf } from '../../projections/messages.ts'
 import { inScope } from '../core/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import { isMessageId } from '../core/ids.ts'
@@ -11,9 +11,11 @@ import { timelineOf } from '../timeline.ts'
 import { causeOf, requestIdOf } from './authentication.ts'
 import { whoOf } from './authorization.ts'
 import type { AdminApi } from './buildApp.ts'
+import { literals } from './literals.ts'
 import { found } from './mailboxRoutes.ts'
 import { begun, octets } from './octets.ts'
-import { after, limit, next, nextOf, pageRequest } from './pages.ts'
+import { after, limit, next, order, pagesOf } from './pages.ts'
+import { periodOf, since, until } from './period.ts'
 import { problems } from './problem.ts'
 
 const closed = { additionalProperties: false }
@@ -55,7 +57,18 @@ const TimelineEntry = Type.Object({
 })
 const Timeline = Type.Object({ timeline: Type.Array(TimelineEntry), next })
 const Listed = Type.Object(
-  { mailbox: Type.String({ minLength: 1, maxLength: 320, description: 'Mailbox id, address or alias' }), after, limit },
+  {
+    mailbox: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 320, description: 'Mailbox id, address or alias; without it of all.' }),
+    ),
+    source: Type.Optional(literals('journal', 'smtp-proxy', 'pop3-proxy')),
+    state: Type.Optional(literals('pending', 'refused', 'retrievable', 'deleted', 'purging', 'purged')),
+    since: since('Received'),
+    until: until('Received'),
+    order,
+    after,
+    limit,
+  },
   closed,
 )
 const Named = Type.Object({ id: Type.String({ maxLength: 36 }) })
@@ -70,14 +83,21 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     '',
     {
       config: { access: 'read', scoped: true },
-      schema: { summary: "List a mailbox's messages", querystring: Listed, response: { 200: Messages, ...problems } },
+      schema: {
+        summary: 'List messages',
+        description: 'Of one mailbox or of all. A page may be empty and yet have a next one.',
+        querystring: Listed,
+        response: { 200: Messages, ...problems },
+      },
     },
     (request) => {
-      const { query } = request
+      const { mailbox, source, state, since, until, order = 'oldest' } = request.query
       mustBeBuilt(api)
-      const { mailboxId } = found(api, query.mailbox, request)
-      const page = listMessages(api.views.reader, { mailboxId, ...pageRequest(query) })
-      return { messages: page.items.map(shown), next: nextOf(page) }
+      const mailboxId = mailbox === undefined ? undefined : found(api, mailbox, request).mailboxId
+      const filter = { mailboxId, only: whoOf(request).scope, source, state, period: periodOf({ since, until }) }
+      const pages = pagesOf(api.cursors, 'messages', mailboxId, source, state, since, until, order)
+      const page = findMessages(api.views.reader, filter, { ...pages.request(request.query), order })
+      return { messages: page.items.map(shown), next: pages.next(page) }
     },
   )
 
@@ -101,12 +121,9 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
   app.get('/:id/timeline', { config: { access: 'review', scoped: true }, schema: timeline }, async (request) => {
     const { params, query } = request
     const { messageId } = known(api, params.id, request)
-    const { entries, next } = await timelineOf(
-      { log: api.log, reader: api.views.reader },
-      messageId,
-      pageRequest(query),
-    )
-    return { timeline: entries.map(plain) as Static<typeof TimelineEntry>[], next: next ?? null }
+    const pages = pagesOf(api.cursors, 'timeline', messageId)
+    const page = await timelineOf({ log: api.log, reader: api.views.reader }, messageId, pages.request(query))
+    return { timeline: page.entries.map(plain) as Static<typeof TimelineEntry>[], next: pages.next(page) }
   })
 
   const sealed = { summary: 'The sealed message', response: { 200: octets(sealedType, 'An age file.'), ...problems } }
@@ -181,7 +198,7 @@ const unknownIn = {
 } as const
 
 /** Half of a list must not pass for the whole. */
-const mustBeBuilt = ({ views }: AdminApi) => {
+export const mustBeBuilt = ({ views }: Pick<AdminApi, 'views'>) => {
   if (views.status().state === 'behind') throw new GatewayError('views-behind')
 }
 

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { Page } from '../../projections/projection.ts'
 import type { Position } from '../core/ids.ts'
+import type { Cursors } from './cursors.ts'
 
 export const after = Type.Optional(
   Type.String({ maxLength: 200, description: 'The `next` of the page before, asked for in the same way.' }),
@@ -10,11 +11,25 @@ export const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, def
 export const next = Type.Union([Type.String(), Type.Null()], {
   description: 'Where the next page begins; null when this is the last one.',
 })
+export const order = Type.Optional(
+  Type.Union([Type.Literal('oldest'), Type.Literal('newest')], {
+    default: 'oldest',
+    description: '`oldest` first: what arrives comes after every page; `newest` first: before the first one.',
+  }),
+)
 
-/** How a reader of views is asked. A cursor that no page has given finds what it finds: it is only compared. */
-export const pageRequest = ({ after, limit = defaultLimit }: { readonly after?: string; readonly limit?: number }) => ({
-  after: after as Position | undefined,
-  limit,
-})
+type Asked = { readonly after?: string; readonly limit?: number }
 
-export const nextOf = (page: Page<unknown>): string | null => page.next ?? null
+/** One list and its cursors; `list` names it, and everything by which it was filtered. */
+export const pagesOf = (cursors: Cursors, ...list: readonly (string | undefined)[]) => {
+  const question = list.map((one) => one ?? '')
+  return {
+    /** How a reader of views is asked. Throws `request-invalid` for a cursor that no page of this list has given. */
+    request: ({ after = '', limit = defaultLimit }: Asked) => ({
+      after: after === '' ? undefined : (cursors.take(after, question) as Position),
+      limit,
+    }),
+    next: ({ next }: Pick<Page<unknown>, 'next'> | { readonly next: string | undefined }): string | null =>
+      next === undefined ? null : cursors.give(next, question),
+  }
+}

@@ -36,7 +36,7 @@ const retryAfter = 5
 const retryHeaders = ({ code }: GatewayError, status: number) =>
   status === 503 && answerTo(code).retry ? { 'retry-after': String(retryAfter) } : {}
 
-const problemOf = ({ code, message }: GatewayError, status: number) => ({
+export const problemOf = ({ code, message }: GatewayError, status: number = answerTo(code).http) => ({
   type: 'about:blank' as const,
   title: STATUS_CODES[status] ?? 'Error',
   status,

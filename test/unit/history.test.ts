@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { figuresOf } from '../../projections/figures.ts'
 import { countMaildrop, maildropOf } from '../../projections/maildrops.ts'
 import { listMailboxes } from '../../projections/mailboxes.ts'
 import { listMessages } from '../../projections/messages.ts'
@@ -44,6 +45,7 @@ const takenDown = (events: readonly Recorded[]) => {
       ...mailbox,
       address: `${mailbox.mailboxId}@${domain}`,
       messages: countMaildrop(reader, mailbox.mailboxId),
+      figures: figuresOf(reader, [mailbox.mailboxId])(mailbox.mailboxId),
     }))
     const of = mailboxes.map(({ mailboxId }) => ({
       mailboxId,

@@ -3,11 +3,12 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { newMessageId, type Position } from '../../src/core/ids.ts'
 import { type App, buildApp } from '../../src/http/buildApp.ts'
+import { checkedApp } from '../support/checkedApp.ts'
 import { doubles, mailboxId, password, token } from './httpDoubles.ts'
 
 const test = suite('http')
 const world = doubles()
-const app = await buildApp(world.api)
+const app = await checkedApp(world.api)
 test.before.each(() => world.reset())
 test.after(async () => {
   await app.close()
@@ -57,6 +58,10 @@ const routes: readonly (readonly ['GET' | 'POST' | 'PUT', string, string, object
   ['POST', '/v1/backups', '/v1/backups', { directory: '/srv/backup' }],
   ['GET', '/v1/status', '/v1/status'],
   ['GET', '/v1/events', '/v1/events'],
+  ['GET', '/v1/sessions', '/v1/sessions'],
+  ['GET', '/v1/sessions/{id}', `/v1/sessions/${id}`],
+  ['GET', '/v1/statistics', '/v1/statistics'],
+  ['GET', '/v1/live', '/v1/live?type=nonsense'],
   ['GET', '/v1/history/mailboxes', '/v1/history/mailboxes'],
   ['GET', '/v1/history/messages', `/v1/history/messages?mailbox=${mailboxId}`],
   ['GET', '/v1/history/maildrop', `/v1/history/maildrop?mailbox=${mailboxId}`],
@@ -153,6 +158,9 @@ test('while the views are being built, nothing of them passes for the whole', as
   isProblem(await ask('GET', `/v1/messages/${id}`), 503, 'views-behind')
   const shown = (await ask('GET', `/v1/mailboxes/${mailboxId}`)).json<{ messages: unknown }>()
   assert.is(shown.messages, null)
+  isProblem(await ask('GET', '/v1/sessions'), 503, 'views-behind')
+  isProblem(await ask('GET', `/v1/sessions/${id}`), 503, 'views-behind')
+  isProblem(await ask('GET', '/v1/statistics'), 503, 'views-behind')
   isProblem(await ask('GET', '/v1/mailboxes/nobody'), 404, 'mailbox-unknown')
 })
 
@@ -201,7 +209,10 @@ const badRequests: readonly (readonly [string, 'GET' | 'POST', string, InjectOpt
   ['a limit beyond the bound', 'GET', '/v1/mailboxes?limit=1001', {}],
   ['a limit that is no number', 'GET', '/v1/events?limit=many', {}],
   ['a limit said twice', 'GET', '/v1/events?limit=1&limit=2', {}],
-  ['messages of no mailbox', 'GET', '/v1/messages', {}],
+  ['a state that no message has', 'GET', '/v1/messages?state=lost', {}],
+  ['sessions since no time', 'GET', '/v1/sessions?since=noon', {}],
+  ['statistics of too long a time', 'GET', '/v1/statistics?per=minute&since=2026-01-01&until=2026-03-01', {}],
+  ['statistics that end before they begin', 'GET', '/v1/statistics?since=2026-03-01&until=2026-02-01', {}],
   ['a stream of no kind', 'GET', '/v1/events?stream=mailbox', {}],
   ['an event type that does not exist', 'GET', '/v1/events?type=__proto__', {}],
   ['a time that is none', 'GET', '/v1/events?since=yesterday', {}],
@@ -303,6 +314,15 @@ test('a mailbox is found by id, address and alias, however they are written, and
       grace: null,
       revision: 0,
       messages: 2,
+      figures: {
+        messages: 2,
+        octets: 2000,
+        sealedMessages: 2,
+        sealedOctets: 2400,
+        oldestAt: '2026-03-01T10:00:00.000Z',
+        lastReceivedAt: '2026-03-01T10:00:00.000Z',
+        lastRetrievedAt: null,
+      },
     })
   }
 })

@@ -10,6 +10,7 @@ import { type EventPlace, UnreadableEvent } from '../../src/core/unreadableEvent
 import type { EventLog } from '../../src/core/ports.ts'
 import { openHistory } from '../../src/history.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
+import { cursorsUnder } from '../../src/http/cursors.ts'
 import type { Change } from '../../src/mailboxes.ts'
 import type { Check } from '../../src/metrics/readiness.ts'
 import type { ViewsStatus } from '../../src/storage/viewsState.ts'
@@ -145,6 +146,8 @@ export const doubles = () => {
     },
     views: { reader: views, status: () => status },
     log,
+    clock: { now: () => new Date('2026-03-01T12:00:00.000Z') },
+    cursors: cursorsUnder(Buffer.alloc(32, 1)),
     history: { ask: (...asked) => history.ask(...asked) },
     identityFile: ({ generation }) => Promise.resolve(Buffer.from(`identity of generation ${generation}`)),
     sealed: () => chunks('age-encryption.org/v1\n', 'sealed'),

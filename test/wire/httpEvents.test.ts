@@ -1,12 +1,12 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Principal, Recorded } from '../../src/core/events.ts'
-import { buildApp } from '../../src/http/buildApp.ts'
+import { checkedApp } from '../support/checkedApp.ts'
 import { doubles, mailboxId, token } from './httpDoubles.ts'
 
 const test = suite('http events')
 const world = doubles()
-const app = await buildApp(world.api)
+const app = await checkedApp(world.api)
 test.before.each(() => world.reset())
 test.after(async () => {
   await app.close()

@@ -81,6 +81,15 @@ test('mailboxes count their messages of then', async () => {
       createdAt: '2026-03-01T10:00:00.000Z',
       revision: 0,
       messages: 1,
+      figures: {
+        messages: 1,
+        octets: 1000,
+        sealedMessages: 1,
+        sealedOctets: 1200,
+        oldestAt: '2026-03-01T10:00:00.000Z',
+        lastReceivedAt: '2026-03-01T10:00:00.000Z',
+        lastRetrievedAt: null,
+      },
     },
   ])
 })

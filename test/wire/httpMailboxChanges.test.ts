@@ -1,12 +1,12 @@
 import type { InjectOptions } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { buildApp } from '../../src/http/buildApp.ts'
+import { checkedApp } from '../support/checkedApp.ts'
 import { doubles, mailboxId, password, token } from './httpDoubles.ts'
 
 const test = suite('http mailbox changes')
 const world = doubles()
-const app = await buildApp(world.api)
+const app = await checkedApp(world.api)
 test.before.each(() => {
   world.reset()
   world.mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])

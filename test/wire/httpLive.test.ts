@@ -1,0 +1,188 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { request } from 'node:https'
+import { setTimeout as delay } from 'node:timers/promises'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { newSessionId, type Position } from '../../src/core/ids.ts'
+import { sessionStream } from '../../src/core/streams.ts'
+import { startAdmin } from '../../src/http/admin.ts'
+import { liveFeed } from '../../src/http/liveFeed.ts'
+import { certificate } from '../../src/tls/selfSigned.ts'
+import { codeOf } from '../support/codeOf.ts'
+import { memoryKeys } from '../support/memoryKeys.ts'
+import { doubles, mailboxId, token } from './httpDoubles.ts'
+
+const test = suite('http live')
+const world = doubles()
+const tls = await certificate({
+  keys: memoryKeys().keys,
+  domain: 'localhost',
+  clock: { now: () => new Date() },
+  addresses: [],
+})
+let reads = 0
+const log = {
+  ...world.api.log,
+  readAll: (...asked: Parameters<typeof world.api.log.readAll>) => (reads++, world.api.log.readAll(...asked)),
+}
+const admin = await startAdmin({ api: { ...world.api, log }, host: '127.0.0.1', port: 0, certificate: tls })
+world.mailboxExists(mailboxId, 'Finance')
+test.after(async () => {
+  await admin.close()
+  world.close()
+})
+
+type Heard = {
+  readonly id: string | undefined
+  readonly event: string | undefined
+  readonly data: Record<string, unknown>
+}
+
+const listen = async (query = '', more: Readonly<Record<string, string>> = {}) => {
+  const headers = { authorization: `Bearer ${token}`, ...more }
+  const where = { host: '127.0.0.1', port: admin.address?.port, path: `/v1/live${query}`, ca: tls.cert, agent: false }
+  const asked = request({ ...where, headers }).end()
+  asked.on('error', () => undefined)
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  let text = ''
+  response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+  response.on('error', () => undefined)
+  const field = (block: string, name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1]
+  const heard = (): readonly Heard[] =>
+    text
+      .split('\n\n')
+      .filter((block) => block.includes('data: '))
+      .map((block) => ({
+        id: field(block, 'id'),
+        event: field(block, 'event'),
+        data: JSON.parse(field(block, 'data') ?? '') as Record<string, unknown>,
+      }))
+  const until = async (is: () => boolean) => {
+    for (let tries = 0; !is(); tries++) {
+      assert.ok(tries < 100, `not within two seconds: ${text}`)
+      await delay(20)
+    }
+  }
+  return {
+    response,
+    text: () => text,
+    count: async (count: number) => {
+      await until(() => heard().length >= count)
+      return heard()
+    },
+    begun: () => until(() => /^id: /m.test(text)),
+    leave: () => asked.destroy(),
+  }
+}
+const typesOf = (heard: readonly Heard[]) => heard.map(({ data }) => data['type'])
+
+test('what happens is heard by everybody who listens, in order, and the log is read once for all', async () => {
+  const listeners = await Promise.all(Array.from({ length: 10 }, () => listen()))
+  await Promise.all(listeners.map((one) => one.begun()))
+  assert.is(listeners[0]?.response.headers['content-type'], 'text/event-stream')
+  reads = 0
+  world.messageExists()
+  for (const one of listeners) assert.equal(typesOf(await one.count(2)), ['MessageReceived', 'MessageSealed'])
+  assert.ok(reads < 10, `${reads} reads`)
+  for (const one of listeners) one.leave()
+})
+
+test('who comes again with the last id misses nothing and hears nothing twice', async () => {
+  const first = await listen('?type=MessageReceived')
+  await first.begun()
+  const [one, two] = [world.messageExists(), world.messageExists()]
+  const heard = await first.count(2)
+  first.leave()
+  const three = world.messageExists()
+  const again = await listen('?type=MessageReceived', { 'last-event-id': heard[0]?.id ?? '' })
+  await again.begun()
+  const four = world.messageExists()
+  const messages = (await again.count(3)).map(({ data }) => (data['data'] as Record<string, unknown>)['messageId'])
+  assert.equal(messages, [two, three, four])
+  assert.not.equal(one, two)
+  again.leave()
+})
+
+test('what was not asked for is not heard, and a transcript is left out', async () => {
+  const closings = await listen('?type=SessionClosed')
+  const ofMailbox = await listen(`?mailbox=${mailboxId}`)
+  await Promise.all([closings.begun(), ofMailbox.begun()])
+  const transcript = 'very long'
+  world.happened(sessionStream(newSessionId()), {
+    type: 'SessionClosed',
+    data: { outcome: 'quit', octetsIn: 1, octetsOut: 1, transcript, transcriptSha256: '00' },
+  })
+  world.messageExists()
+  const [closed] = await closings.count(1)
+  assert.is((closed?.data['data'] as Record<string, unknown>)['transcript'], null)
+  assert.equal(typesOf(await ofMailbox.count(2)), ['MessageReceived', 'MessageSealed'])
+  assert.is(closings.text().includes('MessageReceived'), false)
+  closings.leave()
+  ofMailbox.leave()
+})
+
+test('an id that was never given, a filter that makes no sense and a stranger are refused', async () => {
+  const status = async (query: string, headers: Readonly<Record<string, string>> = {}) => {
+    const one = await listen(query, headers)
+    one.leave()
+    return one.response.statusCode
+  }
+  assert.is(await status('', { 'last-event-id': '0000000000000001' }), 400)
+  assert.is(await status('?type=nonsense'), 400)
+  assert.is(await status('?mailbox=nobody'), 404)
+  assert.is(await status('', { authorization: 'Bearer wrong' }), 401)
+})
+
+test('an event that cannot be read ends the stream, and it is told why', async () => {
+  const listener = await listen()
+  await listener.begun()
+  world.unreadableAfter(1)
+  const [problem] = await listener.count(1)
+  assert.equal([problem?.event, problem?.data['code']], ['problem', 'event-unreadable'])
+  if (!listener.response.readableEnded) await once(listener.response, 'end')
+})
+
+test('who takes nothing is let go while the others hear on, and nothing is kept for him', async () => {
+  const position = (number: number) => String(number).padStart(16, '0') as Position
+  let head = 0
+  const feed = liveFeed({
+    every: 1,
+    log: {
+      head: () => Promise.resolve(position(0)),
+      readAll: (after, limit) => {
+        const from = Number(after)
+        const events = Array.from({ length: Math.min(limit, head - from) }, (_, index) => ({
+          position: position(from + index + 1),
+        }))
+        return Promise.resolve(events as never)
+      },
+    },
+  })
+  let slow = 0
+  const lazy = await feed.join(() => slow++)
+  const eager = await feed.join(() => assert.unreachable())
+  head = 5000
+  for (let heard = 0; heard < 5000;) heard += (await eager.heard(1000))?.length ?? NaN
+  assert.is(slow, 1)
+  assert.is(await codeOf(lazy.heard(1000)), 'overloaded')
+  feed.close()
+  assert.is(await eager.heard(1000), undefined)
+})
+
+test('as many may listen as are allowed, and the gateway stops without waiting for them', async () => {
+  const feed = liveFeed({ log: world.api.log })
+  const listeners = await Promise.all(Array.from({ length: 100 }, () => feed.join(() => undefined)))
+  assert.is(await codeOf(feed.join(() => undefined)), 'overloaded')
+  listeners[0]?.leave()
+  await feed.join(() => undefined)
+  feed.close()
+  world.reset()
+  const listener = await listen()
+  await listener.begun()
+  const started = performance.now()
+  await admin.close()
+  assert.ok(performance.now() - started < 2000)
+})
+
+test.run()
