@@ -72,6 +72,8 @@ const answers = {
 
 export type ErrorCode = keyof typeof answers
 
+export const errorCodes = Object.keys(answers) as readonly ErrorCode[]
+
 export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(answers, text)
 
 export const answerTo = (code: ErrorCode): Answer => answers[code]

@@ -21,6 +21,7 @@ import { requireDeclarations } from './authorization.ts'
 import { clientSetupRoutes } from './clientSetupRoutes.ts'
 import { backupRoutes } from './backupRoutes.ts'
 import type { Cursors } from './cursors.ts'
+import { docsPath, docsRoutes, documentPath } from './docsRoutes.ts'
 import { eventRoutes } from './eventRoutes.ts'
 import { healthRoutes } from './healthRoutes.ts'
 import { historyRoutes } from './historyRoutes.ts'
@@ -28,7 +29,7 @@ import { mailboxChangeRoutes } from './mailboxChangeRoutes.ts'
 import { mailboxRoutes } from './mailboxRoutes.ts'
 import { liveRoutes } from './liveRoutes.ts'
 import { messageRoutes } from './messageRoutes.ts'
-import { sessionRoutes } from './sessionRoutes.ts'
+import { recordedSessionRoutes } from './recordedSessionRoutes.ts'
 import { statisticsRoutes } from './statisticsRoutes.ts'
 import { statusRoutes } from './statusRoutes.ts'
 import { answerProblems, Problem, sendProblem } from './problem.ts'
@@ -116,11 +117,11 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   await app.register(messageRoutes, { ...api, prefix: '/v1/messages' })
   await app.register(eventRoutes, { ...api, prefix: '/v1/events' })
   await app.register(liveRoutes, { ...api, prefix: '/v1/live' })
-  await app.register(sessionRoutes, { ...api, prefix: '/v1/sessions' })
+  await app.register(recordedSessionRoutes, { ...api, prefix: '/v1/sessions' })
   await app.register(statisticsRoutes, { ...api, prefix: '/v1/statistics' })
   await app.register(historyRoutes, { ...api, prefix: '/v1/history' })
   await app.register(backupRoutes, { ...api, prefix: '/v1/backups' })
-  app.get('/v1/openapi.json', { config: { access: 'read', scoped: true }, schema: { hide: true } }, () => app.swagger())
+  docsRoutes(app)
   return app
 }
 
@@ -131,7 +132,7 @@ const description = (version: string) => ({
   info: {
     title: 'Sealpost admin API',
     version,
-    description: `Every path but ${healthPath} and ${readyPath} needs the token. Failures are problem details (RFC 9457) with a stable \`code\`.`,
+    description: `Every path but ${healthPath}, ${readyPath}, ${docsPath} and ${documentPath} needs the token. Failures are problem details (RFC 9457) with a stable \`code\`.`,
   },
   components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
   security: [{ token: [] }],

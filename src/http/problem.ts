@@ -16,7 +16,7 @@ export const Problem = Type.Object(
     code: Type.String({ description: 'Stable: programs decide by it.' }),
     retry: Type.Boolean({ description: 'Whether the same request may succeed later.' }),
   },
-  { $id: 'Problem', additionalProperties: false },
+  { $id: 'Problem', title: 'Problem', additionalProperties: false },
 )
 
 const response = (description: string) => ({ description, content: { [problemType]: { schema: Type.Ref('Problem') } } })

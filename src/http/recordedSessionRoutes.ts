@@ -82,7 +82,7 @@ const Named = Type.Object({ id: Type.String({ maxLength: 36 }) })
 
 // Fastify's plugins are asynchronous, and types them so.
 // eslint-disable-next-line @typescript-eslint/require-await
-export const sessionRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) => {
+export const recordedSessionRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) => {
   const list = {
     summary: 'List sessions, live and past',
     description: 'A page may be empty and yet have a next one.',
