@@ -28,6 +28,9 @@ import { replaySession } from './replaySession.ts'
 import { replay } from './replay.ts'
 import { sealed } from './sealed.ts'
 import { serve } from './serve.ts'
+import { sessionList } from './sessionList.ts'
+import { sessionShow } from './sessionShow.ts'
+import { statistics } from './statistics.ts'
 import { status } from './status.ts'
 
 /** Every command, in the order in which help lists them. */
@@ -54,6 +57,9 @@ export const commands: readonly Command[] = [
   open,
   sealed,
   events,
+  sessionList,
+  sessionShow,
+  statistics,
   replaySession,
   replay,
   fsck,

@@ -32,6 +32,7 @@ import { messageRoutes } from './messageRoutes.ts'
 import { recordedSessionRoutes } from './recordedSessionRoutes.ts'
 import { statisticsRoutes } from './statisticsRoutes.ts'
 import { statusRoutes } from './statusRoutes.ts'
+import { answerNoHttp } from './noHttp.ts'
 import { answerProblems, Problem, sendProblem } from './problem.ts'
 
 /** Everything that the admin API does. Failures are `GatewayError`s: their codes are what a client sees. */
@@ -94,6 +95,7 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
     keepAliveTimeout,
     routerOptions: { maxParamLength },
     genReqId: newSessionId,
+    clientErrorHandler: answerNoHttp,
     // What never reaches a route: a path that cannot be decoded.
     frameworkErrors: (error, _, reply) =>
       void sendProblem(reply, new GatewayError('request-invalid', { detail: 'The path is not valid', cause: error })),
