@@ -16,6 +16,8 @@ export const pathsIn = (data: string) => ({
   keys: join(data, 'keys'),
   /** The local command line's way in: made anew at each start, never backed up. */
   token: join(data, 'admin.token'),
+  /** The first administrator's password, until it is changed. */
+  firstPassword: join(data, 'admin.password'),
   /** Where the admin API of the running gateway listens. */
   url: join(data, 'admin.url'),
   /** The certificate that it shows there. */

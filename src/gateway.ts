@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { networkInterfaces } from 'node:os'
 import { listMailboxes, mailboxNamed } from '../projections/mailboxes.ts'
 import { recordedFrom } from '../projections/messages.ts'
+import { firstPassword } from './access/firstPassword.ts'
+import { openAccess } from './access/openAccess.ts'
 import { announce, announceCertificate, withdraw } from './announcement.ts'
+import { createAudit } from './audit.ts'
 import { createBackups } from './backup/backups.ts'
 import { restoredIn } from './backup/manifest.ts'
 import { pausable } from './backup/pausable.ts'
@@ -69,6 +72,8 @@ export type Gateway = {
   /** SHA-256 of the certificate, hexadecimal octets with colons. */
   readonly fingerprint: string
   readonly certificateCreated: boolean
+  /** The first administrator's, when this start has made him. */
+  readonly firstPassword: { readonly file: string; readonly name: string; readonly password: Secret } | undefined
   /** Whether anybody could be served already. */
   readonly hasMailboxes: boolean
   /** Resolves once the gateway has stopped; rejects when it cannot go on and the process must end. */
@@ -139,10 +144,6 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       await certificates.add(first, recordStart)
     await waiting.over()
 
-    // Not waited for: building the views may take long.
-    const whose = place.engine === 'sqlite' ? undefined : node
-    void endEarlierRuns({ reader: views.reader, visible: views.visible, log, stamp, node: whose, started, logger })
-
     const refusals = countRefusals({ node, log, stamp, clock, logger })
     cleanup.push(() => refusals.close())
     const metrics = createMetrics({ version, node: process.versions.node })
@@ -150,6 +151,15 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       metrics.refused(kind)
       refusals.refused(source, kind)
     }
+    const accessParts = { log, keys, stamp, clock, logger, refused, firstPasswordFile: paths.firstPassword }
+    const access = openAccess(accessParts)
+    const { administrators } = access
+    const newcomer = await firstPassword({ administrators, log, clock, cause, file: paths.firstPassword })
+
+    // Not waited for: building the views may take long.
+    const whose = place.engine === 'sqlite' ? undefined : node
+    void endEarlierRuns({ reader: views.reader, visible: views.visible, log, stamp, node: whose, started, logger })
+
     const sessions = recordSessions(log, stamp, logger)
     const login = createLogin({
       storage,
@@ -266,6 +276,8 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       version,
       domain,
       token,
+      access,
+      audit: createAudit({ log, stamp, clock }),
       mailboxes: createMailboxes({
         log,
         stamp,
@@ -349,6 +361,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       addresses: listening,
       fingerprint: first.fingerprint,
       certificateCreated: first.created,
+      firstPassword: newcomer && { file: paths.firstPassword, ...newcomer },
       hasMailboxes: listMailboxes(views.reader, { limit: 1 }).items.length > 0,
       closed: over.promise,
       reload,

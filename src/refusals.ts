@@ -1,6 +1,7 @@
 import type { Stamp } from './core/events.ts'
 import { type CommandId, newCommandId } from './core/ids.ts'
 import type { Clock, EventLog, Logger } from './core/ports.ts'
+import { withoutMapping } from './core/sourceAddress.ts'
 import { gatewayStream } from './core/streams.ts'
 
 export type Refusals = {
@@ -103,9 +104,6 @@ export const countRefusals = ({ node, log, stamp, clock, logger }: RefusalParts)
 
 /** The minute's start, UTC, ISO 8601. */
 const minuteOf = (at: Date) => `${at.toISOString().slice(0, 16)}:00.000Z`
-
-/** An IPv4 peer of a listener for both families (RFC 4291 §2.5.5.2) is the same source as of one for IPv4. */
-const withoutMapping = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '')
 
 const count = (counts: Counts, source: string, kind: string) => {
   const name = counts.has(source) || counts.size < maxSources ? source : others

@@ -136,6 +136,11 @@ const whatOf = (event: Recorded): string => {
     case 'BackupMade':
     case 'CertificateInstalled':
     case 'RefusalsCounted':
+    case 'AdministratorAdded':
+    case 'AdministratorPasswordChanged':
+    case 'AdministratorRemoved':
+    case 'TokenIssued':
+    case 'TokenRevoked':
     case 'RecordOpened':
     case 'IdentityExported':
       // Of no message: listed so that whoever adds an event type decides about it here.

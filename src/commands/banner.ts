@@ -4,18 +4,18 @@ import { version } from '../version.ts'
 import { program } from './arguments.ts'
 import { facts } from './output.ts'
 
-type Running = Pick<Gateway, 'addresses' | 'fingerprint' | 'certificateCreated' | 'hasMailboxes'>
+type Running = Pick<Gateway, 'addresses' | 'fingerprint' | 'certificateCreated' | 'hasMailboxes' | 'firstPassword'>
 type Address = Running['addresses'][number]
 
 /** What a person who has just started the gateway needs to know: where it listens, and what to do next. */
-export const banner = (gateway: Running, config: Config): string => {
+export const banner = (gateway: Running, config: Config, onTerminal = false): string => {
   const { addresses, fingerprint, certificateCreated } = gateway
   const listeners = addresses.map((address) => [names[address.protocol], placeOf(address)] as const)
   const rest = [
     ['Data', config.gateway.data],
     [certificateCreated ? 'New certificate' : 'Certificate', `SHA-256 ${fingerprint}`],
   ] as const
-  return `\nSealpost ${version} is running.\n\n${indented(facts([...listeners, ...rest]))}\n${whatNext(gateway, config)}\n`
+  return `\nSealpost ${version} is running.\n\n${indented(facts([...listeners, ...rest]))}\n${firstLogin(gateway, onTerminal)}${whatNext(gateway, config)}\n`
 }
 
 const names: Readonly<Record<Address['protocol'], string>> = {
@@ -32,6 +32,14 @@ const placeOf = ({ protocol, host, port }: Address) => {
   const at = `${host.includes(':') ? `[${host}]` : host}:${port}`
   if (protocol === 'https') return `https://${at}/v1`
   return host === '::' || host === '0.0.0.0' ? `port ${port}, on every address of this machine` : at
+}
+
+/** The password itself is for the eyes of whoever started it, and for no journal. */
+const firstLogin = ({ firstPassword }: Running, onTerminal: boolean) => {
+  if (!firstPassword) return ''
+  const { name, password, file } = firstPassword
+  const shown = onTerminal ? `${password.reveal()} (also in ${file})` : `in ${file}`
+  return `The first administrator is "${name}". Password for once, for a day: ${shown}\n\n`
 }
 
 const indented = (text: string) => text.replaceAll(/^(?=.)/gm, '  ')

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { asGatewayError } from '../core/errors.ts'
 import type { Gateway } from '../gateway.ts'
 import { banner } from './banner.ts'
@@ -31,13 +32,15 @@ export const serve: Command = {
     if (!gateway) return undefined
     const { addresses, fingerprint } = gateway
     if (given.flag('json')) await writeJson(io.stdout, { addresses, fingerprint, data: config.gateway.data })
-    else await write(io.stdout, banner(gateway, config))
+    else await write(io.stdout, banner(gateway, config, isTerminal(io.stdout)))
     await gateway.closed
     forget()
     forgetReload()
     return undefined
   },
 }
+
+const isTerminal = (stdout: Writable) => 'isTTY' in stdout && stdout.isTTY === true
 
 /** A signal that comes while it starts stops it as soon as it has started, or has waited enough for its log. */
 const stopOnSignals = (starting: Promise<Gateway>, stopWaiting: () => void) => {

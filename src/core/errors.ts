@@ -66,6 +66,11 @@ const answers = {
   'role-insufficient': { text: 'Your role does not allow this', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 403, retry: false },
   'scope-insufficient': { text: 'Your token is for some mailboxes only: this concerns the whole gateway', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 403, retry: false },
   'password-must-change': { text: 'The password must be changed first: PUT /v1/session/password', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 403, retry: false },
+  'administrator-unknown': { text: 'There is no administrator of that name', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 404, retry: false },
+  'administrator-exists': { text: 'There is an administrator of that name already', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 409, retry: false },
+  'token-unknown': { text: 'There is no such token', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 404, retry: false },
+  'password-expired': { text: 'That password was for once and its time is over: have it reset (sealpost admin reset)', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 403, retry: false },
+  'cross-site': { text: 'A browser sent this from another site', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 403, retry: false },
   'start-refused': { text: 'The gateway cannot start', smtp: [421, '4.3.2'], pop3: '[SYS/TEMP]', http: 503, retry: false },
   internal: { text: 'Internal error, try again later', smtp: [451, '4.3.0'], pop3: '[SYS/TEMP]', http: 500, retry: true },
 } as const satisfies Record<string, Answer>

@@ -1,3 +1,4 @@
+import type { Role } from './access.ts'
 import type { EventId, MailboxId, MessageId, Position, SessionId, VaultKey } from './ids.ts'
 import type { StreamName } from './streams.ts'
 
@@ -176,6 +177,30 @@ export type EventData = {
   /** A whole backup, of the log up to and with `through` and of all that it names. Where it lies is not said. */
   BackupMade: { readonly through: Position; readonly files: number; readonly octets: number }
   CertificateInstalled: { readonly fingerprint: string; readonly names: readonly string[]; readonly notAfter: string }
+  /** Somebody may log in from now on, first with a password that whoever added him has seen; until then, ISO 8601. */
+  AdministratorAdded: {
+    readonly name: string
+    readonly role: Role
+    /** Names the password, of which the key store has a hash. */
+    readonly credential: string
+    readonly oneTimeUntil: string
+  }
+  /** By himself, or (`oneTimeUntil`) by somebody else for once. The one before opens nothing any more. */
+  AdministratorPasswordChanged: {
+    readonly name: string
+    readonly credential: string
+    readonly oneTimeUntil: string | null
+  }
+  AdministratorRemoved: { readonly name: string }
+  TokenIssued: {
+    readonly tokenId: string
+    readonly name: string | null
+    readonly role: Role
+    /** Those that it may know of; null: all. */
+    readonly mailboxes: readonly MailboxId[] | null
+    readonly expires: string | null
+  }
+  TokenRevoked: { readonly tokenId: string }
   /**
    * Somebody read what tells about others: records of the log, or a mail. `sealed`: the sealed object; `plaintext`: opened,
    * which is a MessageRetrieved too unless only a part was. Readings of one thing one after the other are one.
@@ -241,6 +266,11 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   GatewayStopped: 1,
   BackupMade: 1,
   CertificateInstalled: 1,
+  AdministratorAdded: 1,
+  AdministratorPasswordChanged: 1,
+  AdministratorRemoved: 1,
+  TokenIssued: 1,
+  TokenRevoked: 1,
   RecordOpened: 1,
   IdentityExported: 1,
   RefusalsCounted: 1,

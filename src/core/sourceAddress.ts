@@ -13,6 +13,9 @@ const prefixOf = (address: string): string => {
   return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')
 }
 
+/** An IPv4 peer of a listener for both families (RFC 4291 §2.5.5.2) is the same source as of one for IPv4. */
+export const withoutMapping = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '')
+
 /**
  * Whom a peer's address stands for: itself for IPv4, also where it is mapped into IPv6; its /64 for IPv6, because whoever has
  * one address there has all of them.

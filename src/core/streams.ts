@@ -23,6 +23,9 @@ export const sessionStream = (id: SessionId): StreamName => `session-${id}`
 export const nodeStream = (node: string): StreamName => `node-${node}`
 export const gatewayStream = (node: string): StreamName => `gateway-${node}`
 
+/** Its single writer is what makes a name belong to one administrator. */
+export const administratorStream = (name: string): StreamName => `access-administrator-${name}`
+export const tokenStream = (tokenId: string): StreamName => `access-${tokenId}`
 /** What one request to the API has read or taken away. */
 export const requestStream = (id: SessionId): StreamName => `access-${id}`
 

@@ -1,12 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { AccessControl } from '../access/openAccess.ts'
 import type { Who } from '../core/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Cause, Principal } from '../core/events.ts'
 import type { SessionId } from '../core/ids.ts'
 import type { Secret } from '../core/secret.ts'
+import { withoutMapping } from '../core/sourceAddress.ts'
 import { refusalOf, whoOf } from './authorization.ts'
+import { isCrossSite } from './crossSite.ts'
 import { sendProblem } from './problem.ts'
+import { cookieOf } from './sessionCookie.ts'
 
 /** Names the local user in the log. Believed, because whoever can read the token may do everything anyway. */
 export const userHeader = 'sealpost-user'
@@ -16,41 +20,53 @@ export const readyPath = '/readyz'
 export const metricsPath = '/metrics'
 
 export type Authentication = {
+  /** Of the local command line. */
   readonly token: Secret
+  readonly access: Pick<AccessControl, 'tokens' | 'sessions'>
   readonly refused: (source: string, kind: string) => void
 }
 
 /** Every request but those for public routes says who it is from, those for paths that do not exist too. */
-export const requireAccess = (app: FastifyInstance, { token, refused }: Authentication): void => {
-  const wanted = digest(token.reveal())
-  const identify = (request: FastifyRequest): Who | undefined =>
-    carries(request, wanted)
+export const requireAccess = (app: FastifyInstance, { token, access, refused }: Authentication): void => {
+  const local = digest(token.reveal())
+
+  const byToken = async (request: FastifyRequest, shown: string): Promise<Who | undefined> =>
+    timingSafeEqual(digest(shown), local)
       ? { principal: localUser(request), role: 'admin', scope: undefined, mustChangePassword: false }
-      : undefined
+      : access.tokens.whoHas(shown)
+  const byCookie = async (cookie: string): Promise<Who | undefined> => {
+    const administrator = await access.sessions.whoHas(cookie)
+    if (!administrator) return undefined
+    const { name, role, oneTimeUntil } = administrator
+    return { principal: `administrator:${name}`, role, scope: undefined, mustChangePassword: !!oneTimeUntil }
+  }
+  const refuse = (request: FastifyRequest, reply: FastifyReply, [kind, error]: readonly [string, GatewayError]) => {
+    refused(request.ip, kind)
+    return sendProblem(reply, error)
+  }
+
   app.addHook('onRequest', async (request, reply) => {
     const { config } = request.routeOptions
     if (config.access === 'public') return
-    const who = identify(request)
+    const [shown, cookie] = [bearerOf(request), cookieOf(request)]
+    // Who shows a token is no browser that was led here: the token counts, and it alone.
+    const byCookieOnly = request.headers.authorization === undefined && cookie !== undefined
+    if (byCookieOnly && isCrossSite(request, true))
+      return refuse(request, reply, ['cross-site', new GatewayError('cross-site')])
+    const who = byCookieOnly ? await byCookie(cookie) : shown === undefined ? undefined : await byToken(request, shown)
     if (!who) {
-      refused(request.ip, 'api-token')
-      return sendProblem(
-        reply.header('www-authenticate', 'Bearer realm="Sealpost"'),
-        new GatewayError('not-authorized'),
-      )
+      void reply.header('www-authenticate', 'Bearer realm="Sealpost"')
+      return refuse(request, reply, [byCookieOnly ? 'api-session' : 'api-token', new GatewayError('not-authorized')])
     }
     request.who = who
     const refusal = refusalOf(config, who)
-    if (!refusal) return
-    refused(request.ip, refusal.code)
-    return sendProblem(reply, refusal)
+    return refusal && refuse(request, reply, [refusal.code, refusal])
   })
 }
 
 /** RFC 6750 §2.1. */
-const carries = (request: FastifyRequest, wanted: Buffer) => {
-  const [, token] = /^Bearer +([\x21-\x7e]{1,256})$/i.exec(request.headers.authorization ?? '') ?? []
-  return token !== undefined && timingSafeEqual(digest(token), wanted)
-}
+const bearerOf = ({ headers: { authorization = '' } }: FastifyRequest) =>
+  /^Bearer +([\x21-\x7e]{1,256})$/i.exec(authorization)?.[1]
 
 /** Of equal length, so that the comparison takes the same time for every guess. */
 const digest = (text: string) => createHash('sha256').update(text).digest()
@@ -60,7 +76,7 @@ export const causeOf = (request: FastifyRequest): Cause => ({
   principal: whoOf(request).principal,
   correlationId: request.id,
   causationId: request.id,
-  source: request.ip,
+  source: withoutMapping(request.ip),
 })
 
 /** The id of a request is minted by `genReqId` as a session's. */

@@ -9,6 +9,8 @@ import { type MailboxId, newSessionId, type VaultKey } from '../core/ids.ts'
 import type { Moment } from '../core/moment.ts'
 import type { Clock, EventLog, Logger } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
+import type { AccessControl } from '../access/openAccess.ts'
+import type { Audit } from '../audit.ts'
 import type { Answer, Question } from '../history.ts'
 import type { Observation } from '../metrics/observation.ts'
 import type { Mailboxes } from '../mailboxes.ts'
@@ -18,6 +20,7 @@ import type { ViewsStatus } from '../storage/viewsState.ts'
 import type { OpenMessage } from '../openMessage.ts'
 import { healthPath, readyPath, requireAccess } from './authentication.ts'
 import { requireDeclarations } from './authorization.ts'
+import { administratorRoutes } from './administratorRoutes.ts'
 import { clientSetupRoutes } from './clientSetupRoutes.ts'
 import { backupRoutes } from './backupRoutes.ts'
 import type { Cursors } from './cursors.ts'
@@ -31,8 +34,11 @@ import { liveRoutes } from './liveRoutes.ts'
 import { messageRoutes } from './messageRoutes.ts'
 import { recordedSessionRoutes } from './recordedSessionRoutes.ts'
 import { statisticsRoutes } from './statisticsRoutes.ts'
+import { cookieName } from './sessionCookie.ts'
+import { sessionRoutes } from './sessionRoutes.ts'
 import { statusRoutes } from './statusRoutes.ts'
 import { answerNoHttp } from './noHttp.ts'
+import { tokenRoutes } from './tokenRoutes.ts'
 import { answerProblems, Problem, sendProblem } from './problem.ts'
 
 /** Everything that the admin API does. Failures are `GatewayError`s: their codes are what a client sees. */
@@ -40,7 +46,10 @@ export type AdminApi = {
   readonly version: string
   /** The gateway's domain: of the mailboxes' addresses, and of aliases that are given without one. */
   readonly domain: string
+  /** Of the local command line. */
   readonly token: Secret
+  readonly access: AccessControl
+  readonly audit: Audit
   /** What they have changed is durable and seen in the views when they resolve. */
   readonly mailboxes: Mailboxes
   readonly restore: Retention['restore']
@@ -122,6 +131,9 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   await app.register(recordedSessionRoutes, { ...api, prefix: '/v1/sessions' })
   await app.register(statisticsRoutes, { ...api, prefix: '/v1/statistics' })
   await app.register(historyRoutes, { ...api, prefix: '/v1/history' })
+  await app.register(sessionRoutes, { ...api, prefix: '/v1/session' })
+  await app.register(administratorRoutes, { ...api, prefix: '/v1/administrators' })
+  await app.register(tokenRoutes, { ...api, prefix: '/v1/tokens' })
   await app.register(backupRoutes, { ...api, prefix: '/v1/backups' })
   docsRoutes(app)
   return app
@@ -134,8 +146,13 @@ const description = (version: string) => ({
   info: {
     title: 'Sealpost admin API',
     version,
-    description: `Every path but ${healthPath}, ${readyPath}, ${docsPath} and ${documentPath} needs the token. Failures are problem details (RFC 9457) with a stable \`code\`.`,
+    description: `Every path but ${healthPath}, ${readyPath}, ${docsPath}, ${documentPath} and the login needs a token, or in browsers the cookie of a login. Failures are problem details (RFC 9457) with a stable \`code\`.`,
   },
-  components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
-  security: [{ token: [] }],
+  components: {
+    securitySchemes: {
+      token: { type: 'http' as const, scheme: 'bearer' },
+      session: { type: 'apiKey' as const, in: 'cookie', name: cookieName },
+    },
+  },
+  security: [{ token: [] }, { session: [] }],
 })

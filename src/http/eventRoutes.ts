@@ -3,6 +3,8 @@ import { type Static, Type } from 'typebox'
 import { GatewayError } from '../core/errors.ts'
 import { type EventFilter, isCorrelation, isEventType, isPrincipal, isStreamName, timeOf } from '../core/eventFilter.ts'
 import type { Recorded } from '../core/events.ts'
+import { subjectOf } from '../audit.ts'
+import { causeOf } from './authentication.ts'
 import type { AdminApi } from './buildApp.ts'
 import { eventPage } from './eventPage.ts'
 import { after, limit, next, pagesOf } from './pages.ts'
@@ -37,7 +39,7 @@ const lines = 'application/x-ndjson'
 
 // Fastify's plugins are asynchronous, and types them so.
 // eslint-disable-next-line @typescript-eslint/require-await
-export const eventRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { log, cursors }) => {
+export const eventRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { log, cursors, audit }) => {
   const content = { 'application/json': { schema: Events }, [lines]: { schema: Type.String() } }
   const schema = {
     summary: 'The event log',
@@ -48,7 +50,10 @@ export const eventRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { lo
   app.get('', { config: { access: 'review' }, schema }, async (request, reply) => {
     const { stream, type, principal, correlation, since, until } = request.query
     const pages = pagesOf(cursors, 'events', stream, type, principal, correlation, since, until)
-    const page = await eventPage(log, filterOf(request.query), pages.request(request.query))
+    const filter = filterOf(request.query)
+    const wanted = pages.request(request.query)
+    await audit.read({ record: 'events', ...subjectOf(filter.stream) }, causeOf(request))
+    const page = await eventPage(log, filter, wanted)
     const next = pages.next(page)
     if (request.headers.accept?.includes(lines) !== true)
       return reply.type('application/json').send({ events: page.events.map(shown), next })

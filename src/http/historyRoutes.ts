@@ -3,9 +3,11 @@ import type { FastifyReply } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { GatewayError } from '../core/errors.ts'
 import { isPosition, timeOf } from '../core/eventFilter.ts'
+import { isMailboxId } from '../core/ids.ts'
 import type { Moment } from '../core/moment.ts'
 import { plain } from '../core/plain.ts'
 import type { Answer } from '../history.ts'
+import { causeOf } from './authentication.ts'
 import type { AdminApi } from './buildApp.ts'
 import { Figures, Mailbox } from './mailboxRoutes.ts'
 import { Message } from './messageRoutes.ts'
@@ -60,10 +62,13 @@ const schemaOf = (summary: string) => ({
 
 // Fastify's plugins are asynchronous, and types them so.
 // eslint-disable-next-line @typescript-eslint/require-await
-export const historyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { history, cursors }) => {
+export const historyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { history, cursors, audit }) => {
   const ask = async (reply: FastifyReply, query: Static<typeof Asked>, what: What) => {
     const pages = pagesOf(cursors, 'history', what.view, 'mailbox' in what ? what.mailbox : undefined)
-    const answer = await history.ask({ ...pages.request(query), ...what }, momentIn(query), goneWith(reply))
+    const [page, moment] = [pages.request(query), momentIn(query)]
+    const of = 'mailbox' in what && isMailboxId(what.mailbox) ? { mailboxId: what.mailbox } : {}
+    await audit.read({ record: 'history', ...of }, causeOf(reply.request))
+    const answer = await history.ask({ ...page, ...what }, moment, goneWith(reply))
     return { asOf: asOf(answer), items: answer.items.map(plain), next: pages.next(answer) }
   }
   const mailboxes = Type.Object({ asOf: AsOf, mailboxes: Type.Array(PastMailbox), next })

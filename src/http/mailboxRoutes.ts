@@ -161,6 +161,7 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     async (request, reply) => {
       const { mailboxId, generation } = found(api, request.params.id, request)
       const file = await api.identityFile({ mailboxId, generation })
+      await api.audit.exported({ mailboxId, generations: [generation] }, causeOf(request))
       return reply
         .type('application/octet-stream')
         .header('content-disposition', `attachment; filename="${mailboxId}.${generation}.age"`)

@@ -90,13 +90,15 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
         response: { 200: Messages, ...problems },
       },
     },
-    (request) => {
+    async (request) => {
       const { mailbox, source, state, since, until, order = 'oldest' } = request.query
       mustBeBuilt(api)
       const mailboxId = mailbox === undefined ? undefined : found(api, mailbox, request).mailboxId
       const filter = { mailboxId, only: whoOf(request).scope, source, state, period: periodOf({ since, until }) }
       const pages = pagesOf(api.cursors, 'messages', mailboxId, source, state, since, until, order)
-      const page = findMessages(api.views.reader, filter, { ...pages.request(request.query), order })
+      const wanted = pages.request(request.query)
+      await api.audit.read({ record: 'messages', ...(mailboxId && { mailboxId }) }, causeOf(request))
+      const page = findMessages(api.views.reader, filter, { ...wanted, order })
       return { messages: page.items.map(shown), next: pages.next(page) }
     },
   )
@@ -107,7 +109,11 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
       config: { access: 'read', scoped: true },
       schema: { summary: 'Show a message', params: Named, response: { 200: Message, ...problems } },
     },
-    (request) => shown(known(api, request.params.id, request)),
+    async (request) => {
+      const { mailboxId, messageId } = known(api, request.params.id, request)
+      await api.audit.read({ record: 'message', mailboxId, messageId }, causeOf(request))
+      return shown(known(api, messageId, request))
+    },
   )
 
   const timeline = {
@@ -120,9 +126,11 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
   }
   app.get('/:id/timeline', { config: { access: 'review', scoped: true }, schema: timeline }, async (request) => {
     const { params, query } = request
-    const { messageId } = known(api, params.id, request)
+    const { mailboxId, messageId } = known(api, params.id, request)
     const pages = pagesOf(api.cursors, 'timeline', messageId)
-    const page = await timelineOf({ log: api.log, reader: api.views.reader }, messageId, pages.request(query))
+    const wanted = pages.request(query)
+    await api.audit.read({ record: 'message', mailboxId, messageId }, causeOf(request))
+    const page = await timelineOf({ log: api.log, reader: api.views.reader }, messageId, wanted)
     return { timeline: page.entries.map(plain) as Static<typeof TimelineEntry>[], next: pages.next(page) }
   })
 
@@ -131,11 +139,16 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     '/:id/sealed',
     { config: { access: 'review', scoped: true }, schema: { ...sealed, params: Named } },
     async (request, reply) => {
-      const { messageId, object } = present(known(api, request.params.id, request))
+      const { mailboxId, messageId, object } = present(known(api, request.params.id, request))
+      const octetsOf = await begun(api.sealed(object))
+      await api.audit.opened({ record: 'sealed', mailboxId, messageId }, causeOf(request)).catch((error: unknown) => {
+        octetsOf.destroy()
+        throw error
+      })
       return reply
         .type(sealedType)
         .header('content-disposition', `attachment; filename="${messageId}.age"`)
-        .send(await begun(api.sealed(object)))
+        .send(octetsOf)
     },
   )
 

@@ -7,6 +7,7 @@ import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Secret } from '../../src/core/secret.ts'
 import { environment } from '../../ops/scratchGateway.ts'
 import { commands } from '../../src/commands/all.ts'
 import { banner } from '../../src/commands/banner.ts'
@@ -179,6 +180,7 @@ const gateway = {
   ],
   fingerprint: 'AB:CD',
   certificateCreated: true,
+  firstPassword: undefined,
   hasMailboxes: false,
 } as const
 
@@ -192,6 +194,14 @@ test('a first start says where everything listens and the three things to do nex
   assert.match(text, /2\. .*port 2525/)
   assert.match(text, /3\. .*port 2995/)
   assert.not.match(text, /trial/)
+})
+
+test('the first password is shown on a terminal; otherwise only where it lies', () => {
+  const firstPassword = { file: '/srv/data/admin.password', name: 'admin', password: new Secret('abcd-efgh') }
+  const shown = (onTerminal: boolean) => banner({ ...gateway, firstPassword }, config, onTerminal)
+  assert.match(shown(true), /"admin".*abcd-efgh.*\/srv\/data\/admin\.password/)
+  assert.match(shown(false), /"admin".*\/srv\/data\/admin\.password/)
+  assert.not.match(shown(false), /abcd/)
 })
 
 test('a later start is shorter, and a gateway of localhost is told that it is for a trial', () => {

@@ -16,6 +16,7 @@ const useCases = [
   'sessions',
   'refusals',
   'timeline',
+  'audit',
 ]
 const shells = ['smtp', 'pop3', 'http']
 
@@ -53,6 +54,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   dataDirectory: ['core', 'disk'],
   standIn: ['core', 'wire'],
   waiting: ['core'],
+  access: ['core', 'disk', 'keys', 'mailboxes'],
+  audit: ['core', 'mailboxes'],
   backup: ['core', 'disk', 'log', 'vault', 'keys', 'storage', 'fsck', 'dataDirectory', 'version'],
   metrics: ['core', 'projections', 'storage'],
   storage: ['core', 'seal', 'disk', 'log', 'vault', 'keys', 'projections', 'archive', 'retrieve', 'history'],

@@ -16,7 +16,7 @@ test.after(async () => {
 })
 
 const { calls, said, viewsAre, checksAre, mailboxExists, messageExists } = world
-const ask = (method: 'GET' | 'POST' | 'PUT', url: string, { headers, ...options }: InjectOptions = {}) =>
+const ask = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, { headers, ...options }: InjectOptions = {}) =>
   app.inject({ method, url, headers: { authorization: `Bearer ${token}`, ...headers }, ...options })
 
 type Answer = Awaited<ReturnType<App['inject']>>
@@ -32,7 +32,7 @@ const isProblem = (answer: Answer, status: number, code: string) => {
 
 const id = newMessageId()
 /** Every route, with a request that it takes. */
-const routes: readonly (readonly ['GET' | 'POST' | 'PUT', string, string, object?])[] = [
+const routes: readonly (readonly ['GET' | 'POST' | 'PUT' | 'DELETE', string, string, object?])[] = [
   ['GET', '/v1/mailboxes', '/v1/mailboxes'],
   ['POST', '/v1/mailboxes', '/v1/mailboxes', { name: 'Finance' }],
   ['GET', '/v1/mailboxes/{id}', `/v1/mailboxes/${mailboxId}`],
@@ -54,6 +54,16 @@ const routes: readonly (readonly ['GET' | 'POST' | 'PUT', string, string, object
   ['POST', '/v1/messages/{id}/open', `/v1/messages/${id}/open`, { password }],
   ['POST', '/v1/messages/{id}/restore', `/v1/messages/${id}/restore`],
   ['GET', '/metrics', '/metrics'],
+  ['GET', '/v1/session', '/v1/session'],
+  ['DELETE', '/v1/session', '/v1/session'],
+  ['PUT', '/v1/session/password', '/v1/session/password', { oldPassword: 'one', newPassword: 'another' }],
+  ['GET', '/v1/administrators', '/v1/administrators'],
+  ['POST', '/v1/administrators', '/v1/administrators', { name: 'anna' }],
+  ['POST', '/v1/administrators/{name}/reset', '/v1/administrators/anna/reset'],
+  ['DELETE', '/v1/administrators/{name}', '/v1/administrators/anna'],
+  ['GET', '/v1/tokens', '/v1/tokens'],
+  ['POST', '/v1/tokens', '/v1/tokens', { role: 'auditor' }],
+  ['DELETE', '/v1/tokens/{id}', '/v1/tokens/tok-0123456789abcdef'],
   ['POST', '/v1/backups', '/v1/backups', { directory: '/srv/backup' }],
   ['GET', '/v1/status', '/v1/status'],
   ['GET', '/v1/events', '/v1/events'],
@@ -96,7 +106,7 @@ test('the OpenAPI document describes every route but itself, and no other', asyn
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/(?<=.)\/$/, '')}`),
   )
   const expected = routes.map(([method, route]) => `${method} ${route}`)
-  assert.equal(described.sort(), [...expected, 'GET /healthz', 'GET /readyz'].sort())
+  assert.equal(described.sort(), [...expected, 'GET /healthz', 'GET /readyz', 'POST /v1/session'].sort())
   const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods))
   assert.ok(operations.every(({ responses }) => Object.keys(responses).some((status) => status.startsWith('2'))))
 })
@@ -107,7 +117,7 @@ test('the OpenAPI document is what the app itself answers with: health and readi
     security: unknown
   }>()
   for (const path of ['/healthz', '/readyz']) assert.equal(paths[path]?.get.security, [])
-  assert.equal(security, [{ token: [] }])
+  assert.equal(security, [{ token: [] }, { session: [] }])
 })
 
 test('that the process lives is told without a token, whatever the views are', async () => {

@@ -7,7 +7,10 @@ import { type MailboxId, newMessageId, origin, type Position, vaultKey } from '.
 import { Secret } from '../../src/core/secret.ts'
 import { aliasStream, mailboxStream, messageStream, type StreamName } from '../../src/core/streams.ts'
 import { type EventPlace, UnreadableEvent } from '../../src/core/unreadableEvent.ts'
-import type { EventLog } from '../../src/core/ports.ts'
+import { type EventLog, systemClock } from '../../src/core/ports.ts'
+import { openAccess } from '../../src/access/openAccess.ts'
+import { memoryLog } from '../../src/log/memory.ts'
+import { memoryKeys } from '../support/memoryKeys.ts'
 import { openHistory } from '../../src/history.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
 import { cursorsUnder } from '../../src/http/cursors.ts'
@@ -30,6 +33,7 @@ export const doubles = () => {
   const events: Recorded[] = []
   const calls: unknown[][] = []
   const said: string[] = []
+  const audited: unknown[][] = []
   const live: ViewsStatus = {
     state: 'live',
     position: origin,
@@ -115,10 +119,27 @@ export const doubles = () => {
     return ifMatch && !ifMatch.includes(0) ? Promise.reject(new GatewayError('revision-mismatch')) : Promise.resolve(1)
   }
   const say = (_: object, text: string) => void said.push(text)
+  const refused = (source: string, kind: string) => note('refused', source, kind)
+  const logger = { info: say, warn: say, error: say }
+  const access = openAccess({
+    log: memoryLog({ clock: systemClock }),
+    keys: memoryKeys().keys,
+    stamp: stamper('one', () => new Date()),
+    clock: systemClock,
+    logger,
+    refused,
+    firstPasswordFile: '/nonexistent/admin.password',
+  })
   const api: AdminApi = {
     version: '1.2.3',
     domain: 'archive.example.com',
     token: new Secret(token),
+    access,
+    audit: {
+      read: (record, by) => Promise.resolve(void audited.push(['read', record, by.principal])),
+      opened: (record, by) => Promise.resolve(void audited.push(['opened', record, by.principal])),
+      exported: (identity, by) => Promise.resolve(void audited.push(['exported', identity, by.principal])),
+    },
     mailboxes: {
       create: ({ name, aliases, idempotencyKey, cause: { principal } }) => {
         note('create', name, aliases, principal)
@@ -177,11 +198,11 @@ export const doubles = () => {
       metrics: () => Promise.resolve('sealpost_messages_received_total 1\n'),
     },
     metricsAreOpen: false,
-    refused: (source, kind) => note('refused', source, kind),
-    logger: { info: say, warn: say, error: say },
+    refused,
+    logger,
   }
   const reset = () => {
-    for (const list of [events, calls, said]) list.length = 0
+    for (const list of [events, calls, said, audited]) list.length = 0
     status = live
     checks = [well]
     unreadable = undefined
@@ -196,6 +217,8 @@ export const doubles = () => {
     reset,
     calls,
     said,
+    audited,
+    access,
     happened,
     mailboxExists,
     messageExists,
