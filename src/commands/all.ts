@@ -1,3 +1,4 @@
+import { adminAdd, adminList, adminPassword, adminRemove, adminReset } from './administrators.ts'
 import { backup } from './backup.ts'
 import { backupVerify } from './backupVerify.ts'
 import type { Command } from './command.ts'
@@ -32,6 +33,7 @@ import { sessionList } from './sessionList.ts'
 import { sessionShow } from './sessionShow.ts'
 import { statistics } from './statistics.ts'
 import { status } from './status.ts'
+import { tokenIssue, tokenList, tokenRevoke } from './tokens.ts'
 
 /** Every command, in the order in which help lists them. */
 export const commands: readonly Command[] = [
@@ -62,6 +64,14 @@ export const commands: readonly Command[] = [
   statistics,
   replaySession,
   replay,
+  tokenIssue,
+  tokenList,
+  tokenRevoke,
+  adminAdd,
+  adminList,
+  adminPassword,
+  adminRemove,
+  adminReset,
   fsck,
   backup,
   backupVerify,

@@ -13,6 +13,7 @@ export type Client = {
   get<T>(path: string): Promise<T>
   put<T>(path: string, body?: object): Promise<T>
   post<T>(path: string, body?: object): Promise<T>
+  delete(path: string): Promise<void>
   /** Octets; reading them fails if the connection breaks before their end. */
   octets(method: 'GET' | 'POST', path: string, body?: object): Promise<IncomingMessage>
 }
@@ -34,6 +35,9 @@ export const connect = (config: Config): Client => {
     get: async (path) => json(await ask('GET', path, undefined)),
     put: async (path, body) => json(await ask('PUT', path, body)),
     post: async (path, body) => json(await ask('POST', path, body)),
+    delete: async (path) => {
+      await json(await ask('DELETE', path, undefined))
+    },
     octets: ask,
   }
 }
@@ -124,7 +128,7 @@ const detailOf = (body: string): string | undefined => {
 }
 
 /** A user id without an account, as in a container, has no name. */
-const userName = () => {
+export const userName = () => {
   try {
     return userInfo().username.replaceAll(/[^\x21-\x7e]/g, '_')
   } catch {

@@ -76,6 +76,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   currentMailboxes: ['core'],
   proxy: ['core', 'wire', 'actors', 'projections', ...useCases],
   offline: ['core', 'log', 'vault', 'keys', 'retrieve', 'allEvents', 'history', 'dataDirectory'],
+  offlineAccess: ['core', 'access', 'log', 'keys', 'dataDirectory'],
   fsck: ['core', 'log', 'vault', 'keys', 'allEvents', 'dataDirectory'],
   commands: [
     'core',
@@ -83,6 +84,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'logger',
     'gateway',
     'offline',
+    'offlineAccess',
     'fsck',
     'backup',
     'replaySession',
