@@ -14,6 +14,11 @@ export type MailboxAction =
   | 'release'
   | 'limit'
   | 'retain'
+  | 'changePassword'
+  | 'recover'
+  | 'rotateKey'
+  | 'resetPassword'
+  | 'setRecovery'
   | 'restore'
   | 'purge'
   | 'delete'
@@ -32,6 +37,11 @@ export type MailboxChange = {
     | 'released'
     | 'limited'
     | 'retentionSet'
+    | 'passwordChanged'
+    | 'recovered'
+    | 'keyRotated'
+    | 'passwordReset'
+    | 'recoverySet'
     | 'restored'
     | 'purgeDecided'
     | 'deleted'
@@ -45,6 +55,11 @@ const always = <S extends MailboxState>(state: S) => ({
   aliasesChanged: state,
   limited: state,
   retentionSet: state,
+  passwordChanged: state,
+  recovered: state,
+  keyRotated: state,
+  passwordReset: state,
+  recoverySet: state,
   restored: state,
 })
 
@@ -98,6 +113,11 @@ const changeBy: Readonly<Record<MailboxAction, MailboxChange>> = {
   release: { type: 'released' },
   limit: { type: 'limited' },
   retain: { type: 'retentionSet' },
+  changePassword: { type: 'passwordChanged' },
+  recover: { type: 'recovered' },
+  rotateKey: { type: 'keyRotated' },
+  resetPassword: { type: 'passwordReset' },
+  setRecovery: { type: 'recoverySet' },
   restore: { type: 'restored' },
   purge: { type: 'purgeDecided' },
   delete: { type: 'deleted' },

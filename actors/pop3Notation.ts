@@ -1,7 +1,7 @@
 import { asGatewayError, GatewayError, isErrorCode } from '../src/core/errors.ts'
 import { isSessionOutcome, type SessionOutcome } from '../src/core/events.ts'
 import { isMessageId } from '../src/core/ids.ts'
-import type { MaildropSize, MessageRef, Pop3Event } from './pop3Replies.ts'
+import type { MessageRef, OpenedMaildrop, Pop3Event } from './pop3Replies.ts'
 import { pop3Session } from './pop3Session.ts'
 import type { Fetched, Pop3Input, Relayed } from './pop3Setup.ts'
 import { readProxied, type RemoteStatus, remoteStatuses, statusCode, writeProxied } from './proxied.ts'
@@ -9,7 +9,7 @@ import type { Notation, WorkEvent } from './transcript.ts'
 
 export type Pop3Heard =
   | Pop3Event
-  | WorkEvent<'unlock', MaildropSize>
+  | WorkEvent<'unlock', OpenedMaildrop>
   | WorkEvent<'fetch', Fetched>
   | WorkEvent<'upgrade' | 'enumerate' | 'send' | 'update' | 'passOn', unknown>
   | WorkEvent<'connect' | 'answer', RemoteStatus>

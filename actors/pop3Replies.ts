@@ -35,6 +35,9 @@ export type Pop3Event =
 
 export type MaildropSize = { readonly count: number; readonly octets: number }
 
+/** `shut`: how many messages there are besides, which another password opens. */
+export type OpenedMaildrop = MaildropSize & { readonly shut?: number }
+
 export type Refusal = 'bad-command' | 'credentials-without-tls' | 'proxy-not-enabled'
 
 // RFC 2449 §6; EXPIRE, LOGIN-DELAY, APOP and UTF8 are not offered.
@@ -52,6 +55,9 @@ export const capabilities = ({ secure, proxy }: { secure: boolean; proxy: boolea
 
 export const sizeText = ({ count, octets }: MaildropSize) =>
   `+OK ${count} ${count === 1 ? 'message' : 'messages'} (${octets} octets)`
+
+export const openedText = ({ shut = 0, ...size }: OpenedMaildrop) =>
+  shut === 0 ? sizeText(size) : `${sizeText(size)}; ${shut} more ${shut === 1 ? 'opens' : 'open'} with another password`
 
 /** RFC 1939 §5: a scan listing is the number and the octets. */
 export const scanText = (message: MessageRef | undefined) => `+OK ${message?.number ?? 0} ${message?.octets ?? 0}`

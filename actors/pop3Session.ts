@@ -1,5 +1,5 @@
 import { noDeletions } from './deletions.ts'
-import { type MaildropSize, scanText, sizeText, uniqueIdText } from './pop3Replies.ts'
+import { type OpenedMaildrop, openedText, scanText, sizeText, uniqueIdText } from './pop3Replies.ts'
 import { proxiedStates } from './pop3ProxiedStates.ts'
 import { type Done, empty, type Fetched, left, outputOf, pop3 } from './pop3Setup.ts'
 import { broken, refusedLogin, working } from './pop3Working.ts'
@@ -65,8 +65,8 @@ const unlocking = pop3.createStateConfig({
     onDone: {
       target: 'open',
       actions: [
-        { type: 'opened', params: (done: Done<MaildropSize>) => outputOf(done) },
-        { type: 'say', params: (done: Done<MaildropSize>) => sizeText(outputOf(done)) },
+        { type: 'opened', params: (done: Done<OpenedMaildrop>) => outputOf(done) },
+        { type: 'say', params: (done: Done<OpenedMaildrop>) => openedText(outputOf(done)) },
       ],
     },
     ...refusedLogin,

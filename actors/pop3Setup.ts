@@ -8,6 +8,7 @@ import {
   failureText,
   type MaildropSize,
   mistakeOf,
+  type OpenedMaildrop,
   type Pop3Event,
   type Refusal,
 } from './pop3Replies.ts'
@@ -97,7 +98,7 @@ export const pop3 = setup({
     /** TLS is up when it resolves. */
     upgrade: work<unknown, Work>(unwired),
     /** Opens the maildrop with the credentials that the shell keeps. */
-    unlock: work<MaildropSize, Work>(unwired),
+    unlock: work<OpenedMaildrop, Work>(unwired),
     /** Writes the lines of a listing and its end. */
     enumerate: work<unknown, ListingWork>(unwired),
     /** Resolves when there is something to send; a failure here can still be answered. */
@@ -150,7 +151,10 @@ export const pop3 = setup({
     countMistake: assign({ mistakes: ({ context }) => context.mistakes + 1 }),
     countAttempt: assign({ refusedLogins: ({ context }) => context.refusedLogins + 1 }),
     secured: assign({ secure: true }),
-    opened: assign((_, maildrop: MaildropSize) => ({ maildrop, deletions: noDeletions(maildrop.count) })),
+    opened: assign((_, { count, octets }: OpenedMaildrop) => ({
+      maildrop: { count, octets },
+      deletions: noDeletions(count),
+    })),
     want: assign(({ event }) =>
       'message' in event && event.message
         ? { wanted: { ...event.message, lines: event.type === 'top' ? event.lines : Infinity } }

@@ -1,5 +1,7 @@
 import { normaliseAddress, parseAddress } from '../src/core/address.ts'
+import type { Recorded } from '../src/core/events.ts'
 import { isMailboxId, type MailboxId, origin } from '../src/core/ids.ts'
+import { emptyKeyring, type Keyring, keyringAfter, newestGeneration } from '../src/core/keyring.ts'
 import {
   mustChange,
   type Page,
@@ -27,6 +29,7 @@ export type Mailbox = {
   /** age recipient under which new mail is sealed, and its generation. */
   readonly recipient: string
   readonly generation: number
+  readonly keyring: Keyring
   /** What its mail clients may do through the proxy; empty lists limit nothing. */
   readonly proxy: { readonly targets: readonly string[]; readonly networks: readonly string[] }
   /** ISO 8601. */
@@ -42,7 +45,7 @@ export type Mailbox = {
 /** Addresses follow the alias streams, not MailboxCreated: their single writer says whose an address is. */
 export const mailboxes: Projection = {
   name: 'mailboxes',
-  version: 3,
+  version: 4,
   tables: `
     create table mailbox (
       mailboxId text primary key,
@@ -53,6 +56,7 @@ export const mailboxes: Projection = {
       heldSince text,
       recipient text not null,
       generation integer not null,
+      keyring text not null,
       createdAt text not null,
       proxy text not null default '{"targets":[],"networks":[]}',
       grace integer,
@@ -67,14 +71,21 @@ export const mailboxes: Projection = {
     create table mailboxAddress (alias text primary key, mailboxId text not null) strict, without rowid;
     create index mailboxAddressOf on mailboxAddress (mailboxId);`,
   on: {
-    MailboxCreated: (views, { data, position, metadata, revision }) => {
+    MailboxCreated: (views, event) => {
+      const { data, position, metadata, revision } = event
       const { mailboxId, name, recipient, generation, idempotency } = data
-      const insert = `insert into mailbox (mailboxId, position, name, state, recipient, generation, createdAt, revision,
-          streamRevision, creationKey, creationRequest)
-        values (?, ?, ?, 'active', ?, ?, ?, ?, ?, ?, ?)`
+      const insert = `insert into mailbox (mailboxId, position, name, state, recipient, generation, keyring, createdAt,
+          revision, streamRevision, creationKey, creationRequest)
+        values (?, ?, ?, 'active', ?, ?, ?, ?, ?, ?, ?, ?)`
+      const keys = [recipient, generation, JSON.stringify(keyringAfter(emptyKeyring, event))]
       const creation = [idempotency?.keySha256 ?? null, idempotency?.requestSha256 ?? null]
-      views.run(insert, mailboxId, position, name, recipient, generation, metadata.at, revision, revision, ...creation)
+      views.run(insert, mailboxId, position, name, ...keys, metadata.at, revision, revision, ...creation)
     },
+    MailboxPasswordChanged: (views, event) => rekey(views, event),
+    MailboxRecovered: (views, event) => rekey(views, event),
+    MailboxKeyRotated: (views, event) => rekey(views, event),
+    MailboxPasswordReset: (views, event) => rekey(views, event),
+    MailboxRecoverySet: (views, event) => rekey(views, event),
     MailboxRenamed: (views, { data, revision }) => {
       mustChange(views.run('update mailbox set name = ? where mailboxId = ?', data.name, data.mailboxId))
       reach(views, data.mailboxId, revision)
@@ -126,7 +137,21 @@ const putUnder = (views: ViewWriter, mailboxId: MailboxId, hold: Hold | undefine
   reach(views, mailboxId, revision)
 }
 
-const columns = `m.mailboxId, m.position, m.name, m.state, m.holdReason, m.heldSince, m.recipient, m.generation, m.createdAt, m.proxy, m.grace, m.revision, m.streamRevision,
+const rekey = (views: ViewWriter, event: Recorded<KeyEvent>) => {
+  const { mailboxId } = event.data
+  const row = views.get('select keyring from mailbox where mailboxId = ?', mailboxId)
+  mustChange(row ? 1 : 0)
+  const keyring = keyringAfter(JSON.parse(row?.['keyring'] as string) as Keyring, event)
+  const { recipient, generation } = newestGeneration(keyring) ?? { recipient: '', generation: 0 }
+  const update = 'update mailbox set keyring = ?, recipient = ?, generation = ? where mailboxId = ?'
+  views.run(update, JSON.stringify(keyring), recipient, generation, mailboxId)
+  reach(views, mailboxId, event.revision)
+}
+
+type KeyEvent =
+  'MailboxPasswordChanged' | 'MailboxRecovered' | 'MailboxKeyRotated' | 'MailboxPasswordReset' | 'MailboxRecoverySet'
+
+const columns = `m.mailboxId, m.position, m.name, m.state, m.holdReason, m.heldSince, m.recipient, m.generation, m.keyring, m.createdAt, m.proxy, m.grace, m.revision, m.streamRevision,
   (select json_group_array(alias order by alias) from mailboxAddress a where a.mailboxId = m.mailboxId) as aliases`
 
 const toMailbox = (row: Row): Mailbox => ({
@@ -137,6 +162,7 @@ const toMailbox = (row: Row): Mailbox => ({
   aliases: JSON.parse(row['aliases'] as string) as string[],
   recipient: row['recipient'] as string,
   generation: row['generation'] as number,
+  keyring: JSON.parse(row['keyring'] as string) as Keyring,
   proxy: JSON.parse(row['proxy'] as string) as Mailbox['proxy'],
   createdAt: row['createdAt'] as string,
   grace: (row['grace'] as number | null) ?? undefined,

@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto'
 import { allEvents } from './allEvents.ts'
 import type { Config } from './config.ts'
-import { asGatewayError, GatewayError } from './core/errors.ts'
+import { asGatewayError } from './core/errors.ts'
 import type { EventData, Recorded } from './core/events.ts'
 import { type MailboxId, type MessageId, messageOfKey, mintedAt, type VaultKey, vaultKey } from './core/ids.ts'
+import { emptyKeyring, keyFilesOf, keyringAfter } from './core/keyring.ts'
 import { type Clock, type EventLog, type KeyStore, systemClock, type Vault } from './core/ports.ts'
+import { mailboxOfStream } from './core/streams.ts'
 import { checkDirectories, claimDataDirectory, logPlaceOf, placesOf } from './dataDirectory.ts'
-import { hasIdentities, identityFile, removeIdentities } from './keys/identities.ts'
+import { hasIdentities, removeIdentities } from './keys/identities.ts'
 import { keyFiles } from './keys/keyFiles.ts'
+import { removeFiles } from './keys/newFiles.ts'
+import { leftoversOf, namedFile, namesOf, type Ring } from './keys/ring.ts'
 import { readLog } from './log/openLog.ts'
 import { openVault } from './vault/openVault.ts'
 
@@ -66,7 +70,7 @@ type Checked = {
 
 export const check = async ({ log, vault, keys, clock, repair, progress }: Checked): Promise<FsckReport> => {
   const told = await whatTheLogSays(log)
-  progress(`The log names ${told.sealed.size} sealed messages and ${told.identities.length} identities.`)
+  progress(`The log names ${told.sealed.size} sealed messages and ${told.rings.size} mailboxes.`)
   const problems = [...told.problems, ...(await identityProblems(told, keys))]
 
   const unseen = new Map(told.sealed)
@@ -89,6 +93,9 @@ export const check = async ({ log, vault, keys, clock, repair, progress }: Check
   for (const sealed of unseen.values())
     if (!told.purging.has(sealed.messageId)) problems.push(...(await objectProblems(sealed, vault)))
 
+  const replaced = await replacedFiles(told, keys)
+  if (repair) await removeFiles(keys, replaced)
+
   const keptIdentities = await identitiesOf(told, keys)
   if (repair) for (const mailboxId of keptIdentities) await removeIdentities(keys, mailboxId)
 
@@ -101,12 +108,15 @@ export const check = async ({ log, vault, keys, clock, repair, progress }: Check
       ...remains.map(
         (key) => `Object ${key}: its message was destroyed (${repair ? 'removed' : '--repair removes it'}).`,
       ),
+      ...replaced.map(
+        (name) => `Key file ${name}: no event names it any more (${repair ? 'removed' : '--repair removes it'}).`,
+      ),
       ...keptIdentities.map(
         (mailboxId) =>
           `Mailbox ${mailboxId}: it was destroyed, its identity is there (${repair ? 'removed' : '--repair removes it'}).`,
       ),
     ],
-    removed: repair ? old.length + remains.length + keptIdentities.length : 0,
+    removed: repair ? old.length + remains.length + replaced.length + keptIdentities.length : 0,
     messages: told.sealed.size,
     objects,
   }
@@ -130,26 +140,28 @@ type Told = {
   readonly purged: ReadonlySet<VaultKey>
   /** Mailboxes whose identities may be gone, or (true) must be. */
   readonly deleted: ReadonlyMap<MailboxId, boolean>
-  readonly identities: readonly EventData['MailboxCreated'][]
+  /** The keys of each mailbox. */
+  readonly rings: ReadonlyMap<MailboxId, Ring>
   readonly problems: readonly string[]
 }
 
 const whatTheLogSays = async (log: Pick<EventLog, 'readAll'>): Promise<Told> => {
   const received = new Set<string>()
-  const mailboxes = new Set<MailboxId>()
+  const rings = new Map<MailboxId, Ring>()
   const sealed = new Map<VaultKey, EventData['MessageSealed']>()
   const purging = new Set<MessageId>()
   const purged = new Set<VaultKey>()
   const deleted = new Map<MailboxId, boolean>()
-  const identities: EventData['MailboxCreated'][] = []
   const problems: string[] = []
   const on = (event: Recorded) => {
-    if (event.type === 'MailboxCreated') {
-      mailboxes.add(event.data.mailboxId)
-      identities.push(event.data)
-    } else if (event.type === 'MessageReceived') {
+    const mailboxId = mailboxOfStream(event.stream)
+    if (mailboxId !== undefined) {
+      const keyring = keyringAfter(rings.get(mailboxId)?.keyring ?? emptyKeyring, event)
+      rings.set(mailboxId, { mailboxId, revision: event.revision, keyring })
+    }
+    if (event.type === 'MessageReceived') {
       received.add(event.data.messageId)
-      if (!mailboxes.has(event.data.mailboxId))
+      if (!rings.has(event.data.mailboxId))
         problems.push(`Message ${event.data.messageId}: its mailbox ${event.data.mailboxId} was never created.`)
     } else if (event.type === 'MessageSealed') {
       // A message is received and sealed in one append: what is still in the set was not sealed.
@@ -171,7 +183,7 @@ const whatTheLogSays = async (log: Pick<EventLog, 'readAll'>): Promise<Told> => 
   }
   for await (const event of allEvents(log)) on(event)
   for (const messageId of received) problems.push(`Message ${messageId}: it was received and never sealed.`)
-  return { sealed, purging, purged, deleted, identities, problems }
+  return { sealed, purging, purged, deleted, rings, problems }
 }
 
 const sha256Of = async (chunks: AsyncIterable<Uint8Array>) => {
@@ -200,15 +212,30 @@ const identitiesOf = async ({ deleted }: Told, keys: KeyStore): Promise<readonly
   return found
 }
 
-const identityProblems = async ({ identities, deleted }: Told, keys: KeyStore): Promise<readonly string[]> => {
+const existing = ({ rings, deleted }: Told) => [...rings.values()].filter(({ mailboxId }) => !deleted.has(mailboxId))
+
+const identityProblems = async (told: Told, keys: KeyStore): Promise<readonly string[]> => {
   const problems: string[] = []
-  for (const { mailboxId, generation, identitySha256 } of identities) {
-    if (deleted.has(mailboxId)) continue
-    const name = `Mailbox ${mailboxId}: its identity of generation ${generation}`
-    const file = await identityFile(keys, mailboxId, generation).catch((error: unknown) => asGatewayError(error))
-    if (file instanceof GatewayError) problems.push(`${name} cannot be read (${file.code}).`)
-    else if (createHash('sha256').update(file).digest('hex') !== identitySha256)
-      problems.push(`${name} is not the one that was recorded.`)
+  for (const { mailboxId, keyring } of existing(told)) {
+    const names = await namesOf(keys, mailboxId).catch(() => [])
+    for (const wanted of keyFilesOf(keyring)) {
+      const file = wanted.kind === 'identity' ? 'identity' : 'recovery file'
+      await namedFile(keys, { mailboxId, names }, wanted).catch((error: unknown) =>
+        problems.push(
+          `Mailbox ${mailboxId}: its ${file} of generation ${wanted.generation} is missing or not the one that was recorded (${causeOf(error)}).`,
+        ),
+      )
+    }
   }
   return problems
+}
+
+/** Key files that were replaced, or written for a change that came to nothing. */
+const replacedFiles = async (told: Told, keys: KeyStore): Promise<readonly string[]> => {
+  const found: string[] = []
+  for (const ring of existing(told)) {
+    const generations = ring.keyring.generations.map(({ generation }) => generation)
+    found.push(...(await leftoversOf(keys, ring, generations)))
+  }
+  return found
 }

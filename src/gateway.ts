@@ -34,11 +34,15 @@ import { guessingGuard, officeBurst } from './keys/guessingGuard.ts'
 import { endEarlierRuns } from './earlierRuns.ts'
 import { keyFiles } from './keys/keyFiles.ts'
 import { sharedKey } from './keys/sharedKey.ts'
+import { tidier } from './keys/tidier.ts'
 import { type Address, pop3Listeners, smtpListeners, standInListeners, submissionListeners } from './listeners.ts'
 import { createLogin } from './login.ts'
 import { recordRelays } from './relays.ts'
 import { createMailboxes } from './mailboxes.ts'
+import { countShut } from './mailboxes/countShut.ts'
+import { createKeyChanges } from './mailboxes/keyChanges.ts'
 import { knownMailboxes } from './mailboxes/known.ts'
+import { ringOf } from './mailboxes/newest.ts'
 import { openMaildrops } from './maildrop.ts'
 import { leasedLock, type LeaseParts } from './maildropLease.ts'
 import { localLock, type MaildropLock } from './maildropLock.ts'
@@ -161,8 +165,17 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     void endEarlierRuns({ reader: views.reader, visible: views.visible, log, stamp, node: whose, started, logger })
 
     const sessions = recordSessions(log, stamp, logger)
+    const { visible, reader } = views
+    const known = knownMailboxes(reader)
+    const destruction = pausable()
     const login = createLogin({
       storage,
+      ringOf: (mailboxId) => ringOf({ log, views: known }, mailboxId),
+      tidy: tidier({
+        remove: (names) => destruction.through(() => storage.removeKeyFiles(names)),
+        obstacle: () => restoredIn(data),
+        logger,
+      }),
       log,
       stamp,
       guard: guessingGuard(clock),
@@ -243,12 +256,10 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     listening.push(...pop3.addresses)
     cleanup.push(() => pop3.close(grace))
 
-    const { visible, reader } = views
-    const destruction = pausable()
     const retention = createRetention({
       log,
       stamp,
-      views: { visible, reader, ...knownMailboxes(reader) },
+      views: { visible, reader, ...known },
       remove: (objects) => destruction.through(() => storage.remove(objects)),
       removeIdentities: (mailboxId) => destruction.through(() => storage.removeIdentities(mailboxId)),
       clock,
@@ -282,8 +293,16 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
         log,
         stamp,
         keys: storage,
-        views: { visible: views.mailboxesVisible, allVisible: visible, ...knownMailboxes(reader) },
+        views: { visible: views.mailboxesVisible, allVisible: visible, ...known },
         domain,
+      }),
+      keyChanges: createKeyChanges({
+        log,
+        stamp,
+        login,
+        keys: storage,
+        views: { visible: views.mailboxesVisible, ...known },
+        countShut: (mailboxId, open) => countShut(reader, mailboxId, open),
       }),
       restore: (message, by) => retention.restore(message, by),
       views,
@@ -291,7 +310,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       clock,
       cursors: cursorsUnder(await sharedKey(keys, 'api/cursor.key')),
       history,
-      identityFile: (of) => storage.identityFile(of),
+      keyFile: (mailboxId, wanted) => storage.keyFile(mailboxId, wanted),
       sealed: (object) => storage.sealed(object),
       open: createOpenMessage({ storage, login }),
       mailClients: { listening: () => listening, mustReach: proxies.mustReach },

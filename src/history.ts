@@ -10,6 +10,7 @@ import { asFarAsReadable } from './core/asFarAsReadable.ts'
 import { GatewayError } from './core/errors.ts'
 import type { Recorded } from './core/events.ts'
 import { type MailboxId, origin, type Position } from './core/ids.ts'
+import type { Keyring } from './core/keyring.ts'
 import { countWithin, type Moment } from './core/moment.ts'
 import type { EventLog } from './core/ports.ts'
 
@@ -18,12 +19,13 @@ export type Question = { readonly after?: Position | undefined; readonly limit: 
   { readonly view: 'mailboxes' } | { readonly view: 'messages' | 'maildrop'; readonly mailbox: string }
 )
 
-export type PastMailbox = Omit<Mailbox, 'streamRevision'> & {
-  readonly address: string
-  /** How many messages a POP3 client would have seen. */
-  readonly messages: number
-  readonly figures: Figures
-}
+export type PastMailbox = Omit<Mailbox, 'streamRevision' | 'keyring'> &
+  Keyring & {
+    readonly address: string
+    /** How many messages a POP3 client would have seen. */
+    readonly messages: number
+    readonly figures: Figures
+  }
 export type PastItem = PastMailbox | Message | RetrievableMessage
 
 /** The moment that was asked for, as the position of its last event (`origin` before the first) and that event's time. */
@@ -148,8 +150,13 @@ const pageOf = (reader: ViewReader, domain: string, question: Question): Page<Pa
   }
 }
 
-const pastMailbox = (domain: string, { streamRevision, ...mailbox }: Mailbox, figures: Figures): PastMailbox => ({
+const pastMailbox = (
+  domain: string,
+  { streamRevision, keyring, ...mailbox }: Mailbox,
+  figures: Figures,
+): PastMailbox => ({
   ...mailbox,
+  ...keyring,
   address: `${mailbox.mailboxId}@${domain}`,
   messages: figures.messages,
   figures,

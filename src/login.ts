@@ -1,10 +1,11 @@
-import { GatewayError } from './core/errors.ts'
+import { asGatewayError, GatewayError } from './core/errors.ts'
 import type { Cause, Fact, LoginRefusal, Stamp } from './core/events.ts'
 import { type MailboxId, newCommandId, type SessionId } from './core/ids.ts'
 import type { EventLog, Logger } from './core/ports.ts'
-import type { Secret } from './core/secret.ts'
 import { sessionStream } from './core/streams.ts'
 import type { GuessingGuard } from './keys/guessingGuard.ts'
+import type { Ring } from './keys/ring.ts'
+import type { Proof } from './keys/unlock.ts'
 import type { Storage } from './storage/storage.ts'
 
 /** Somebody who says that a mailbox is theirs. */
@@ -15,24 +16,37 @@ export type Attempt = {
   /** The mailbox that `user` means; undefined when there is none. */
   readonly mailboxId: MailboxId | undefined
   readonly user: string
-  readonly password: Secret
+  readonly proof: Proof
+}
+
+/** A mailbox whose keys are open, some or all of them. */
+export type LoggedIn = {
+  readonly mailboxId: MailboxId
+  /** The generations that the proof opens; at least one. */
+  readonly generations: readonly number[]
+  /** All that there were. */
+  readonly ring: Ring
 }
 
 export type Login = {
   /** Throws `too-many-attempts`, and counts that, if `authenticate` would: for who asks before he looks for the mailbox. */
   mayTry(attempt: Attempt): void
   /**
-   * Checks the password; the identities that it opens stay unlocked for the session until `storage.lock`. Rejects with
-   * `password-wrong` (for a mailbox that does not exist too, after the same time), `too-many-attempts`, `overloaded` or a
+   * Checks the password; the identities that it opens stay unlocked for the session until `storage.lock`, if it opens any
+   * of the mailbox's generations. Rejects with `password-wrong` (for a mailbox that does not exist too, after the same time), `too-many-attempts`, `overloaded` or a
    * storage failure. Refusals are recorded or counted.
    */
-  authenticate(attempt: Attempt): Promise<MailboxId>
+  authenticate(attempt: Attempt): Promise<LoggedIn>
   /** Records that an attempt came to nothing: an event where the mailbox exists, else a count. */
   refuse(attempt: Attempt, reason: LoginRefusal): void
 }
 
 export type LoginParts = {
   readonly storage: Pick<Storage, 'unlock'>
+  /** The mailbox's keys as of now; takes as long for one that there is not. */
+  ringOf(mailboxId: MailboxId | undefined): Promise<Ring | undefined>
+  /** Removes key files that nobody needs any more, at some time. */
+  tidy(leftovers: readonly string[]): void
   readonly log: Pick<EventLog, 'append'>
   readonly stamp: Stamp
   readonly guard: GuessingGuard
@@ -43,7 +57,8 @@ export type LoginParts = {
   readonly logger: Logger
 }
 
-export const createLogin = ({ storage, log, stamp, guard, refused, recorded, logger }: LoginParts): Login => {
+export const createLogin = (parts: LoginParts): Login => {
+  const { storage, log, stamp, guard, refused, recorded, logger } = parts
   const refuse: Login['refuse'] = ({ mailboxId, remoteAddress, sessionId, cause }, reason) => {
     // The guard bounds how often an address gets this far; beyond it, and for typed nonsense, there are only counts.
     if (mailboxId === undefined || reason === 'too-many-attempts') {
@@ -58,11 +73,27 @@ export const createLogin = ({ storage, log, stamp, guard, refused, recorded, log
       .catch((error: unknown) => logger.warn({ err: error, sessionId }, 'LoginRefused was not recorded'))
   }
 
-  const unlock = async ({ remoteAddress, sessionId, mailboxId, password }: Attempt, guessed: string) => {
+  const unlockNow = async ({ sessionId, mailboxId, proof }: Attempt) => {
+    const ring = await parts.ringOf(mailboxId)
     try {
-      return await storage.unlock(sessionId, mailboxId, password)
+      return { ring, opened: await storage.unlock(sessionId, ring, proof) }
     } catch (error) {
-      guard.abandoned(remoteAddress, guessed)
+      if (asGatewayError(error).code !== 'storage-failed') throw error
+      // Somebody may have changed the keys since, and what was named before is gone.
+      const newer = await parts.ringOf(mailboxId)
+      if (newer?.revision === ring?.revision) throw error
+      return { ring: newer, opened: await storage.unlock(sessionId, newer, proof) }
+    }
+  }
+
+  const unlock = async (attempt: Attempt, guessed: string): Promise<LoggedIn | undefined> => {
+    try {
+      const { ring, opened } = await unlockNow(attempt)
+      if (!ring || !opened) return undefined
+      if (opened.leftovers.length > 0) parts.tidy(opened.leftovers)
+      return { mailboxId: ring.mailboxId, generations: opened.generations, ring }
+    } catch (error) {
+      guard.abandoned(attempt.remoteAddress, guessed)
       throw error
     }
   }
@@ -78,12 +109,13 @@ export const createLogin = ({ storage, log, stamp, guard, refused, recorded, log
       if (guard.wait(attempt.remoteAddress, guessedBy(attempt)) > 0) throw tooMany(attempt)
     },
     async authenticate(attempt) {
-      const { remoteAddress, mailboxId } = attempt
+      const { remoteAddress } = attempt
       const guessed = guessedBy(attempt)
       if (guard.admit(remoteAddress, guessed) > 0) throw tooMany(attempt)
-      if ((await unlock(attempt, guessed)) && mailboxId !== undefined) {
+      const loggedIn = await unlock(attempt, guessed)
+      if (loggedIn) {
         guard.succeeded(remoteAddress, guessed)
-        return mailboxId
+        return loggedIn
       }
       guard.failed(remoteAddress, guessed)
       refuse(attempt, 'wrong-password')

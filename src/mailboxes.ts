@@ -4,11 +4,13 @@ import type { Cause, EventData, Stamp } from './core/events.ts'
 import { type MailboxId, newMailboxId } from './core/ids.ts'
 import type { Appended, EventLog } from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
+import { recoveryRecipient } from './keys/identities.ts'
 import { aliasesOf } from './mailboxes/aliases.ts'
 import { appendAt, factsOf } from './mailboxes/append.ts'
 import type { MailboxCommand } from './mailboxes/decide.ts'
 import { exists, newestOf, type NewestParts } from './mailboxes/newest.ts'
 import { seen, type Visible, whileConflicting } from './mailboxes/stream.ts'
+import type { Keys } from './storage/remoteKeys.ts'
 import { mayHave, type ProxyLimits, validAliases, validLimits, validName, validReason } from './mailboxes/typed.ts'
 
 export type NewMailbox = {
@@ -16,6 +18,8 @@ export type NewMailbox = {
   readonly name: string
   /** Addresses whose mail it shall receive. */
   readonly aliases: readonly string[]
+  /** age recipient whose identity, kept elsewhere, opens its mail too. */
+  readonly recovery?: string | undefined
   /** Whoever asks again with the same key gets the same mailbox. */
   readonly idempotencyKey?: string | undefined
   readonly cause: Cause
@@ -73,14 +77,8 @@ export type AliasesChange = { readonly add: readonly string[]; readonly remove: 
 export type MailboxesParts = {
   readonly log: Pick<EventLog, 'append' | 'readStream' | 'head'>
   readonly stamp: Stamp
-  readonly keys: {
-    /** Resolves when the identity, under a new password, is durable. */
-    createIdentity(of: { readonly mailboxId: MailboxId; readonly generation: number }): Promise<{
-      readonly recipient: string
-      readonly password: Secret
-      readonly identitySha256: string
-    }>
-  }
+  /** Resolves when the identity, under a new password, is durable. */
+  readonly keys: Pick<Keys, 'createIdentity'>
   readonly views: Visible &
     NewestParts['views'] & {
       /** The same of all views, those of messages too. */
@@ -139,13 +137,14 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
       }
     })
 
-  const establish = async (wanted: Wanted, cause: Cause): Promise<CreatedMailbox> => {
+  const establish = async ({ recovery: to, ...wanted }: Wanted, cause: Cause): Promise<CreatedMailbox> => {
     await aliases.mustBeFree(wanted.aliases)
     const mailboxId = newMailboxId()
-    const generation = 1
-    const { password, ...identity } = await keys.createIdentity({ mailboxId, generation })
-    const { recipient, identitySha256 } = identity
-    const data = { mailboxId, ...wanted, recipient, generation, identitySha256 }
+    const made = await keys.createIdentity({ mailboxId, generation: 1, recovery: to })
+    const { password, recipient, generation, identitySha256, recoverySha256 } = made
+    const recovery =
+      to !== undefined && recoverySha256 !== undefined ? { recovery: { recipient: to, sha256: recoverySha256 } } : {}
+    const data = { mailboxId, ...wanted, recipient, generation, identitySha256, ...recovery }
     const { position } = await withAliases(wanted.aliases, { type: 'create', data }, { cause })
     // The mailbox exists: its only password must reach the caller, even when the views are late.
     await seen(views, position).catch(() => undefined)
@@ -166,8 +165,9 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
   }
 
   return {
-    create: async ({ name, aliases: typed, idempotencyKey, cause }) => {
-      const wanted = { name: validName(name), aliases: validAliases(typed) }
+    create: async ({ name, aliases: typed, recovery, idempotencyKey, cause }) => {
+      if (recovery !== undefined) recoveryRecipient(recovery)
+      const wanted = { name: validName(name), aliases: validAliases(typed), ...(recovery && { recovery }) }
       if (idempotencyKey !== undefined) return establishOnce(wanted, idempotencyKey, cause)
       // What cannot succeed leaves no identity behind, and no mailbox is made whose password nobody may ever see.
       await seen(views, await log.head())
@@ -221,7 +221,9 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
   }
 }
 
-type Wanted = Pick<EventData['MailboxCreated'], 'name' | 'aliases' | 'idempotency'>
+type Wanted = Pick<EventData['MailboxCreated'], 'name' | 'aliases' | 'idempotency'> & {
+  readonly recovery?: string
+}
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 

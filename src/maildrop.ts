@@ -17,7 +17,10 @@ export type Maildrop = {
   readonly remoteAddress: string
   /** The event that the retrievals and deletions follow from, once there is one: the accepted login. */
   readonly cause: EventId | SessionId
+  /** Those only that the password opens. */
   readonly entries: readonly MaildropEntry[]
+  /** How many messages there are besides, under keys that another password opens. */
+  readonly shut: number
 }
 
 export type MaildropLogin = {
@@ -32,7 +35,7 @@ export type MaildropLogin = {
 /** What a POP3 session may do with a mailbox. */
 export type Maildrops = {
   /**
-   * Checks the password, takes the lock, takes the snapshot. Rejects with `password-wrong` (also for a mailbox that
+   * Checks the password, takes the lock, takes the snapshot of what the password opens. Rejects with `password-wrong` (also for a mailbox that
    * does not exist, after the same time), `too-many-attempts`, `maildrop-in-use`, `overloaded` or a storage failure.
    */
   open(login: MaildropLogin): Promise<Maildrop>
@@ -84,20 +87,29 @@ export const openMaildrops = ({ storage, lock, login, mailboxOf, current, snapsh
     release,
     async open({ sessionId, remoteAddress, user, password }) {
       const cause = causeOf({ sessionId, remoteAddress, cause: sessionId })
-      const attemptNow = () => ({ sessionId, remoteAddress, cause, mailboxId: mailboxOf(user), user, password })
+      const attemptNow = () => ({
+        sessionId,
+        remoteAddress,
+        cause,
+        mailboxId: mailboxOf(user),
+        user,
+        proof: { password },
+      })
       if (current) {
         // Before the look, which costs something, and after it whatever it finds: the time tells no names.
         login.mayTry(attemptNow())
         await current()
       }
       const attempt = attemptNow()
-      const mailboxId = await login.authenticate(attempt)
+      const { mailboxId, generations } = await login.authenticate(attempt)
       await take(attempt, mailboxId)
       const maildrop = { mailboxId, sessionId, remoteAddress, cause: sessionId }
       try {
-        return { ...maildrop, entries: await snapshot(mailboxId) }
+        const all = await snapshot(mailboxId)
+        const entries = all.filter(({ generation }) => generations.includes(generation))
+        return { ...maildrop, entries, shut: all.length - entries.length }
       } catch (error) {
-        release({ ...maildrop, entries: [] })
+        release({ ...maildrop, entries: [], shut: 0 })
         login.refuse(attempt, 'unavailable')
         throw error
       }

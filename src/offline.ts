@@ -7,10 +7,11 @@ import type { EventLog, Vault } from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
 import { messageStream, sessionStream } from './core/streams.ts'
 import { checkDirectories, claimDataDirectory, logPlaceOf, placesOf } from './dataDirectory.ts'
-import { unlockIdentities } from './keys/identities.ts'
+import { unlockIdentities } from './keys/unlock.ts'
 import { type History, openHistory } from './history.ts'
 import { keyFiles } from './keys/keyFiles.ts'
 import { readLog } from './log/openLog.ts'
+import { ringOf } from './mailboxes/newest.ts'
 import { openVerified } from './retrieve.ts'
 import { openVault } from './vault/openVault.ts'
 
@@ -45,9 +46,14 @@ export const offline = async (config: Places): Promise<Offline> => {
     sealed: (messageId) => chunksOf(sealedEvent(log, messageId), ({ object }) => vaultOf().open(object)),
     open: (messageId, password) =>
       chunksOf(sealedEvent(log, messageId), async (message) => {
-        const identities = await unlockIdentities(keyFiles({ dir: placesOf(config).keys }), message.mailboxId, password)
-        if (!identities) throw new GatewayError('password-wrong')
-        return openVerified(vaultOf(), message, identities)
+        const ring = await ringOf({ log, views: { mailboxAsOf: () => undefined } }, message.mailboxId)
+        const unlocked = await unlockIdentities(keyFiles({ dir: placesOf(config).keys }), ring, { password })
+        if (!unlocked) throw new GatewayError('password-wrong')
+        return openVerified(
+          vaultOf(),
+          message,
+          unlocked.map(({ identity }) => identity),
+        )
       }),
     close: async () => {
       history?.close()

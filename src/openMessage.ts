@@ -25,7 +25,7 @@ export const createOpenMessage = ({ storage, login }: OpenMessageParts): OpenMes
   async function* openMessage({ message, password, requestId, remoteAddress, cause }) {
     if (message.relay === 'pending' || message.relay === 'refused') throw new GatewayError('message-not-relayed')
     const { mailboxId } = message
-    const attempt = { sessionId: requestId, remoteAddress, cause, mailboxId, user: mailboxId, password }
+    const attempt = { sessionId: requestId, remoteAddress, cause, mailboxId, user: mailboxId, proof: { password } }
     await login.authenticate(attempt)
     try {
       yield* storage.retrieve(message, requestId, cause)

@@ -118,6 +118,11 @@ const whatOf = (event: Recorded): string => {
     case 'HoldPlaced':
     case 'HoldReleased':
     case 'MailboxRetentionSet':
+    case 'MailboxPasswordChanged':
+    case 'MailboxRecovered':
+    case 'MailboxKeyRotated':
+    case 'MailboxPasswordReset':
+    case 'MailboxRecoverySet':
     case 'MailboxDestroyed':
     case 'MailboxAbandoned':
     case 'AliasReserved':

@@ -19,6 +19,13 @@ import {
 import { mailboxClientSetup } from './mailboxClientSetup.ts'
 import { mailboxCreate } from './mailboxCreate.ts'
 import { mailboxIdentity } from './mailboxIdentity.ts'
+import {
+  mailboxPassword,
+  mailboxRecover,
+  mailboxRecovery,
+  mailboxResetPassword,
+  mailboxRotateKey,
+} from './mailboxKeys.ts'
 import { mailboxList } from './mailboxList.ts'
 import { mailboxShow } from './mailboxShow.ts'
 import { messageList } from './messageList.ts'
@@ -52,6 +59,11 @@ export const commands: readonly Command[] = [
   mailboxDelete,
   mailboxProxy,
   mailboxClientSetup,
+  mailboxPassword,
+  mailboxRotateKey,
+  mailboxResetPassword,
+  mailboxRecovery,
+  mailboxRecover,
   mailboxIdentity,
   messageList,
   messageShow,

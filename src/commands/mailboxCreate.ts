@@ -11,9 +11,11 @@ export const mailboxCreate: Command = {
   options: {
     name: { value: 'NAME', about: 'Whose mailbox it is', required: true },
     alias: { value: 'ADDRESS', about: 'A further address whose mail it receives', multiple: true },
+    recovery: { value: 'AGE_RECIPIENT', about: 'Whose identity, kept elsewhere, opens its mail too (age1…)' },
   },
   run: async (given, io) => {
-    const body = { name: given.text('name'), aliases: given.all('alias') }
+    const recovery = given.optional('recovery')
+    const body = { name: given.text('name'), aliases: given.all('alias'), ...(recovery && { recovery }) }
     const created = await running(given, io).post<Created>('/v1/mailboxes', body)
     if (given.flag('json')) await writeJson(io.stdout, created)
     else await write(io.stdout, told(created))

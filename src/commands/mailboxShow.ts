@@ -12,6 +12,13 @@ export type MailboxAnswer = {
   readonly hold: { readonly reason: string; readonly since: string } | null
   readonly recipient: string
   readonly generation: number
+  readonly generations: readonly {
+    readonly generation: number
+    readonly createdAt: string
+    readonly wrappedTo: 'password' | number
+    readonly recovery: object | null
+  }[]
+  readonly recovery: string | null
   readonly proxy: { readonly targets: readonly string[]; readonly networks: readonly string[] }
   /** Seconds; null: what is configured. */
   readonly grace: number | null
@@ -49,6 +56,12 @@ const factsOf = (mailbox: MailboxAnswer) =>
     ['Messages', mailbox.messages === null ? 'being counted' : String(mailbox.messages)],
     ['Created', mailbox.createdAt],
     ['Recipient', mailbox.recipient],
-    ['Generation', String(mailbox.generation)],
+    ...mailbox.generations.map((one) => [`Key ${one.generation}`, keyText(one)] as const),
+    ['Recovery', mailbox.recovery ?? 'nobody'],
     ['Revision', String(mailbox.revision)],
   ])
+
+const keyText = ({ createdAt, wrappedTo, recovery }: MailboxAnswer['generations'][number]) => {
+  const opener = wrappedTo === 'password' ? 'a password' : `key ${wrappedTo}`
+  return `made ${createdAt}, opened by ${opener}${recovery ? ' or the recovery identity' : ''}`
+}

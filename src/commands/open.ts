@@ -1,12 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { Secret } from '../core/secret.ts'
-import { failed } from './client.ts'
 import { type Command, dataOption } from './command.ts'
 import { messagePath, running } from './configured.ts'
 import { messageIdIn } from './messageId.ts'
 import { onData } from './offlineData.ts'
 import { writeOctets } from './output.ts'
+import { passwordIn } from './passwordFile.ts'
 
 export const open: Command = {
   name: 'open',
@@ -29,20 +26,4 @@ export const open: Command = {
     }
     return undefined
   },
-}
-
-/** The file's one line; the end of the line is not part of the password. */
-const passwordIn = (file: string, cwd: string): Secret => {
-  const password = contentOf(file, cwd).replace(/\r?\n$/, '')
-  if (password === '') throw failed(`There is no password in ${file}`)
-  if (password.includes('\n')) throw failed(`There is more than one line in ${file}`)
-  return new Secret(password)
-}
-
-const contentOf = (file: string, cwd: string) => {
-  try {
-    return readFileSync(file === '-' ? 0 : resolve(cwd, file), 'utf8')
-  } catch (error) {
-    throw failed(`The password cannot be read: ${error instanceof Error ? error.message : String(error)}`, error)
-  }
 }

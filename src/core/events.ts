@@ -17,6 +17,14 @@ const sessionOutcomes = ['quit', 'lost', 'timeout', 'refused', 'shutdown', 'fail
 export type SessionOutcome = (typeof sessionOutcomes)[number]
 export const isSessionOutcome = (text: string): text is SessionOutcome => sessionOutcomes.some((one) => one === text)
 
+/** A file that holds an identity, and what opens it: the mailbox password, or the identity of another generation. */
+export type WrappedIdentity = {
+  readonly generation: number
+  /** SHA-256, hex, of the file. */
+  readonly sha256: string
+  readonly wrappedTo: 'password' | number
+}
+
 /**
  * Every fact that the gateway records, and its data. The log holds no content, no secret and no correspondent:
  * ids, sizes, digests, peers' IP addresses, and the names, aliases and reasons that administrators type.
@@ -33,6 +41,8 @@ export type EventData = {
     readonly identitySha256: string
     /** SHA-256, hex, of the key under which its creation was asked for, and of what was asked for. */
     readonly idempotency?: { readonly keySha256: string; readonly requestSha256: string }
+    /** The age recipient to whom the identity is wrapped as well, and the SHA-256, hex, of that file. */
+    readonly recovery?: { readonly recipient: string; readonly sha256: string }
   }
   MailboxRenamed: { readonly mailboxId: MailboxId; readonly name: string }
   /** Whose an address is, its own stream says: AliasReserved comes before this, AliasReleased after it. */
@@ -58,6 +68,35 @@ export type EventData = {
    * have them.
    */
   MailboxAbandoned: { readonly mailboxId: MailboxId }
+  /** From here on these files hold the identities, in place of those that were named before. */
+  MailboxPasswordChanged: { readonly mailboxId: MailboxId; readonly identities: readonly WrappedIdentity[] }
+  /** The same, by whoever holds the recovery identity or an identity of the mailbox itself, and no password. */
+  MailboxRecovered: { readonly mailboxId: MailboxId; readonly identities: readonly WrappedIdentity[] }
+  /** New mail is sealed under a new generation; the older identities that the password opens are wrapped to its recipient. */
+  MailboxKeyRotated: {
+    readonly mailboxId: MailboxId
+    readonly generation: number
+    readonly recipient: string
+    readonly identities: readonly WrappedIdentity[]
+    /** SHA-256, hex, of the new identity wrapped to the recovery recipient, where the mailbox has one. */
+    readonly recoverySha256?: string
+  }
+  /** New mail is sealed under a new generation with a new password; what opened older mail goes on to, and nothing else does. */
+  MailboxPasswordReset: {
+    readonly mailboxId: MailboxId
+    readonly generation: number
+    readonly recipient: string
+    readonly identitySha256: string
+    readonly recoverySha256?: string
+  }
+  /** To whom identities are wrapped as well from now on, and the files of those generations that this is so of already. */
+  MailboxRecoverySet: {
+    readonly mailboxId: MailboxId
+    /** age recipient; null: nobody. */
+    readonly recipient: string | null
+    /** SHA-256, hex; null without a recipient. */
+    readonly files: readonly { readonly generation: number; readonly sha256: string | null }[]
+  }
   /** Seconds after which a message that left the maildrop is destroyed; null: what is configured. */
   MailboxRetentionSet: { readonly mailboxId: MailboxId; readonly grace: number | null }
   /** A message is in the maildrop again that had left it. */
@@ -229,12 +268,17 @@ export type EventType = keyof EventData
 
 /** The current version of each event's shape. A changed shape raises it and brings an upcast. */
 export const eventVersions: Readonly<Record<EventType, number>> = {
-  MailboxCreated: 2,
+  MailboxCreated: 3,
   MailboxRenamed: 1,
   MailboxAliasesChanged: 1,
   MailboxSuspended: 1,
   MailboxResumed: 1,
   MailboxProxyLimited: 1,
+  MailboxPasswordChanged: 1,
+  MailboxRecovered: 1,
+  MailboxKeyRotated: 1,
+  MailboxPasswordReset: 1,
+  MailboxRecoverySet: 1,
   HoldPlaced: 1,
   HoldReleased: 1,
   MailboxDeleted: 1,

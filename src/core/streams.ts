@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { MailboxId, MessageId, SessionId } from './ids.ts'
+import { isMailboxId, type MailboxId, type MessageId, type SessionId } from './ids.ts'
 
 /** What stands before the first `-` of a stream's name. A log that others share is searched for these and no others. */
 export const streamCategories = [
@@ -16,6 +16,11 @@ export type StreamCategory = (typeof streamCategories)[number]
 export type StreamName = `${StreamCategory}-${string}`
 
 export const mailboxStream = (id: MailboxId): StreamName => `mailbox-${id}`
+/** Whose stream it is; undefined for one that is no mailbox's. */
+export const mailboxOfStream = (stream: StreamName): MailboxId | undefined => {
+  const id = stream.slice('mailbox-'.length)
+  return stream.startsWith('mailbox-') && isMailboxId(id) ? id : undefined
+}
 export const messageStream = (id: MessageId): StreamName => `message-${id}`
 export const maildropStream = (id: MailboxId): StreamName => `maildrop-${id}`
 export const sessionStream = (id: SessionId): StreamName => `session-${id}`

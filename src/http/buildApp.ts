@@ -6,6 +6,7 @@ import type { Listening } from '../clientSetup.ts'
 import type { Backups } from '../backup/backups.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type MailboxId, newSessionId, type VaultKey } from '../core/ids.ts'
+import type { KeyFile } from '../core/keyring.ts'
 import type { Moment } from '../core/moment.ts'
 import type { Clock, EventLog, Logger } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
@@ -14,6 +15,7 @@ import type { Audit } from '../audit.ts'
 import type { Answer, Question } from '../history.ts'
 import type { Observation } from '../metrics/observation.ts'
 import type { Mailboxes } from '../mailboxes.ts'
+import type { KeyChanges } from '../mailboxes/keyChanges.ts'
 import type { Retention } from '../retention.ts'
 import type { Proxies } from '../proxy/connect.ts'
 import type { ViewsStatus } from '../storage/viewsState.ts'
@@ -28,6 +30,7 @@ import { docsPath, docsRoutes, documentPath } from './docsRoutes.ts'
 import { eventRoutes } from './eventRoutes.ts'
 import { healthRoutes } from './healthRoutes.ts'
 import { historyRoutes } from './historyRoutes.ts'
+import { keyRoutes } from './keyRoutes.ts'
 import { mailboxChangeRoutes } from './mailboxChangeRoutes.ts'
 import { mailboxRoutes } from './mailboxRoutes.ts'
 import { liveRoutes } from './liveRoutes.ts'
@@ -62,8 +65,9 @@ export type AdminApi = {
   readonly cursors: Cursors
   /** The views as of any moment; `overloaded` when too many ask at once. */
   readonly history: { ask(question: Question, moment: Moment, signal: AbortSignal): Promise<Answer> }
-  /** The passphrase-encrypted age identity file, as stored. */
-  identityFile(of: { readonly mailboxId: MailboxId; readonly generation: number }): Promise<Uint8Array>
+  readonly keyChanges: KeyChanges
+  /** An age file with an identity, as stored. */
+  keyFile(mailboxId: MailboxId, wanted: KeyFile): Promise<Uint8Array>
   /** The sealed object as it lies in the vault. */
   sealed(object: VaultKey): AsyncIterable<Uint8Array>
   /** The plaintext. Ends only once the digest was found right and the retrieval recorded; throws otherwise. */
@@ -125,6 +129,7 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   await app.register(mailboxRoutes, { ...api, prefix: '/v1/mailboxes' })
   await app.register(clientSetupRoutes, { ...api, prefix: '/v1/mailboxes' })
   await app.register(mailboxChangeRoutes, { ...api, prefix: '/v1/mailboxes' })
+  await app.register(keyRoutes, { ...api, prefix: '/v1/mailboxes' })
   await app.register(messageRoutes, { ...api, prefix: '/v1/messages' })
   await app.register(eventRoutes, { ...api, prefix: '/v1/events' })
   await app.register(liveRoutes, { ...api, prefix: '/v1/live' })

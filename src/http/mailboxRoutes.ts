@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox'
 import { type Figures as FiguresView, figuresOf } from '../../projections/figures.ts'
 import { listMailboxes, type Mailbox as MailboxView, mailboxAmong, mailboxNamed } from '../../projections/mailboxes.ts'
 import { GatewayError } from '../core/errors.ts'
+import { type Generation as GenerationView, keyFilesOf, newestGeneration } from '../core/keyring.ts'
 import { causeOf } from './authentication.ts'
 import { whoOf } from './authorization.ts'
 import type { AdminApi } from './buildApp.ts'
@@ -20,6 +21,9 @@ const NewMailbox = Type.Object(
     name: words(200, 'Whose mailbox it is. Stands in the log.'),
     aliases: Type.Optional(
       Type.Array(words(320, 'An address whose mail it receives. Stands in the log.'), { maxItems: 100 }),
+    ),
+    recovery: Type.Optional(
+      words(100, 'An age recipient (age1…) whose identity, kept elsewhere, opens the mail too. Stands in the log.'),
     ),
   },
   closed,
@@ -69,6 +73,18 @@ export const Figures = Type.Object({
   lastReceivedAt: time('When a message was received last.'),
   lastRetrievedAt: time('When a message was retrieved last.'),
 })
+const Generation = Type.Object({
+  generation: Type.Integer(),
+  recipient: Type.String(),
+  createdAt: Type.String({ description: 'When its key was made.' }),
+  wrappedTo: Type.Union([Type.Literal('password'), Type.Integer()], {
+    description: 'What opens its identity: a password, or the identity of another generation.',
+  }),
+  sha256: Type.String({ description: 'Of the file with its identity.' }),
+  recovery: Type.Union([Type.Object({ recipient: Type.String(), sha256: Type.String() }), Type.Null()], {
+    description: 'The same identity wrapped to a recovery recipient, and the digest of that file.',
+  }),
+})
 export const Mailbox = Type.Object({
   mailboxId: Type.String(),
   name: Type.String(),
@@ -83,6 +99,12 @@ export const Mailbox = Type.Object({
   }),
   recipient: Type.String({ description: 'The age recipient under which new mail is sealed.' }),
   generation: Type.Integer(),
+  generations: Type.Array(Generation, {
+    description: 'Its keys, the oldest first; new mail is sealed under the last.',
+  }),
+  recovery: Type.Union([Type.String(), Type.Null()], {
+    description: 'The age recipient to whom the identities of new keys are wrapped as well.',
+  }),
   proxy: ProxyLimits,
   grace: Type.Union([Type.Integer(), Type.Null()], {
     description: 'Seconds after which messages that left the maildrop are destroyed; null: what is configured.',
@@ -99,6 +121,17 @@ export const Mailbox = Type.Object({
 const Mailboxes = Type.Object({ mailboxes: Type.Array(Mailbox), next })
 export const Named = Type.Object({ id: Type.String({ maxLength: 320, description: 'Mailbox id, address or alias' }) })
 const Paged = Type.Object({ after, limit }, closed)
+const WhichFile = Type.Object(
+  {
+    generation: Type.Optional(Type.Integer({ minimum: 1, description: 'Otherwise the newest.' })),
+    wrapped: Type.Optional(
+      Type.Union([Type.Literal('own'), Type.Literal('recovery')], {
+        description: "recovery: as it is wrapped to the recovery recipient; otherwise the mailbox's own.",
+      }),
+    ),
+  },
+  closed,
+)
 
 // Fastify's plugins are asynchronous, and types them so.
 // eslint-disable-next-line @typescript-eslint/require-await
@@ -113,10 +146,11 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     response: { 200: KnownMailbox, 201: CreatedMailbox, ...problems },
   }
   app.post('', { config: { access: 'operate' }, schema: create }, async (request, reply) => {
-    const { name, aliases = [] } = request.body
+    const { name, aliases = [], recovery } = request.body
     const idempotencyKey = request.headers['idempotency-key']
     const cause = causeOf(request)
-    const { mailboxId, address, password } = await api.mailboxes.create({ name, aliases, idempotencyKey, cause })
+    const wanted = { name, aliases, recovery, idempotencyKey, cause }
+    const { mailboxId, address, password } = await api.mailboxes.create(wanted)
     if (password) return reply.code(201).send({ mailboxId, address, password: password.reveal() })
     return reply.code(200).send({ mailboxId, address, code: 'password-already-shown' as const })
   })
@@ -151,20 +185,31 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     },
   )
 
-  const identity = octets('application/octet-stream', "The age file that the mailbox's password opens.")
+  const identity = {
+    summary: 'A file with an identity of the mailbox',
+    description:
+      "An age file: the mailbox's password opens it, or the identity of the generation to which it is wrapped, or that of the recovery recipient.",
+    response: { 200: octets('application/octet-stream', 'An age file.'), ...problems },
+  }
   app.get(
     '/:id/identity',
     {
       config: { access: 'administer', scoped: true },
-      schema: { summary: "The mailbox's encrypted identity", params: Named, response: { 200: identity, ...problems } },
+      schema: { ...identity, params: Named, querystring: WhichFile },
     },
     async (request, reply) => {
-      const { mailboxId, generation } = found(api, request.params.id, request)
-      const file = await api.identityFile({ mailboxId, generation })
-      await api.audit.exported({ mailboxId, generations: [generation] }, causeOf(request))
+      const { mailboxId, keyring } = found(api, request.params.id, request)
+      const { generation = newestGeneration(keyring)?.generation, wrapped = 'own' } = request.query
+      const wanted = keyFilesOf(keyring).find(
+        (one) => one.generation === generation && (one.kind === 'recovery') === (wrapped === 'recovery'),
+      )
+      if (!wanted) throw new GatewayError('request-invalid', { detail: 'The mailbox has no such identity' })
+      const file = await api.keyFile(mailboxId, wanted)
+      await api.audit.exported({ mailboxId, generations: [wanted.generation] }, causeOf(request))
+      const name = `${mailboxId}.${wanted.generation}${wanted.kind === 'recovery' ? '.recovery' : ''}.age`
       return reply
         .type('application/octet-stream')
-        .header('content-disposition', `attachment; filename="${mailboxId}.${generation}.age"`)
+        .header('content-disposition', `attachment; filename="${name}"`)
         .send(Buffer.from(file))
     },
   )
@@ -189,6 +234,8 @@ const shownBy = ({ views, domain }: AdminApi) => {
     address: `${mailbox.mailboxId}@${domain}`,
     aliases: [...mailbox.aliases],
     hold: mailbox.hold ?? null,
+    generations: mailbox.keyring.generations.map(shownGeneration),
+    recovery: mailbox.keyring.recovery,
     grace: mailbox.grace ?? null,
     proxy: { targets: [...mailbox.proxy.targets], networks: [...mailbox.proxy.networks] },
     messages: figures && figures.messages,
@@ -203,3 +250,12 @@ const shownBy = ({ views, domain }: AdminApi) => {
     return mailboxes.map((mailbox) => one(mailbox, of(mailbox.mailboxId)))
   }
 }
+
+const shownGeneration = ({ generation, recipient, createdAt, wrappedTo, sha256, recovery }: GenerationView) => ({
+  generation,
+  recipient,
+  createdAt,
+  wrappedTo,
+  sha256,
+  recovery,
+})

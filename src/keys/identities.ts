@@ -1,143 +1,83 @@
-import { createHash, randomBytes } from 'node:crypto'
 import { GatewayError } from '../core/errors.ts'
 import type { MailboxId } from '../core/ids.ts'
 import type { KeyStore } from '../core/ports.ts'
-import { Secret } from '../core/secret.ts'
+import type { Secret } from '../core/secret.ts'
+import { sealBytes } from '../seal/age.ts'
 import { AgeError } from '../seal/ageError.ts'
-import { openWithPassphrase, sealWithPassphrase } from '../seal/passphrase.ts'
-import { generateIdentity, type Identity, parseIdentity } from '../seal/x25519.ts'
-import { oneAtATime } from './oneAtATime.ts'
+import { sealWithPassphrase } from '../seal/passphrase.ts'
+import { generateIdentity, parseRecipient, type Recipient } from '../seal/x25519.ts'
+import { directoryOf } from './fileNames.ts'
+import { identityText } from './identityText.ts'
+import { type Made, makeFiles, removeFiles, type WriteFile } from './newFiles.ts'
+import { costOfChosen, costOfGenerated, generatePassword } from './passwords.ts'
+import { stretched } from './unlock.ts'
 
-/** scrypt's cost, 2^n: of 160 random bits nothing can be guessed; of what people choose, each guess costs 1.2 s. */
-const costOfGenerated = 14
-const costOfChosen = 18
-
-/** Logins that may wait for their scrypt: about three seconds of generated passwords. */
-const stretch = oneAtATime(64)
-
-const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
-
-/** 160 random bits in lower-case base32 (RFC 4648 §6), groups of four: safe in shells, URLs and on the phone. */
-export const generatePassword = (): Secret => {
-  const letters = Array.from(randomBytes(32), (byte) => alphabet.charAt(byte % alphabet.length)).join('')
-  return new Secret(letters.replace(/.{4}(?=.)/g, '$&-'))
-}
-
-const directoryOf = (mailboxId: MailboxId) => `mailboxes/${mailboxId}/`
-const nameOf = (mailboxId: MailboxId, generation: number) => `${directoryOf(mailboxId)}${generation}.age`
-
-/** An identity file as `age-keygen` writes it, so that `age -d -i` takes what `age -d` of the wrapped one gives. */
-const identityText = (identity: string, recipient: string) => Buffer.from(`# public key: ${recipient}\n${identity}\n`)
-
-const parseIdentityText = (text: Uint8Array): readonly Identity[] =>
-  Buffer.from(text)
-    .toString()
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map(parseIdentity)
+/** Under which something is to be wrapped; `logN` is scrypt's cost where it is not that of a chosen one. */
+export type GivenPassword = { readonly password: Secret; readonly logN?: number | undefined }
 
 export type NewIdentity = {
+  readonly generation: number
   /** age recipient (`age1…`) under which the generation's mail is sealed. */
   readonly recipient: string
   readonly password: Secret
   /** SHA-256, hex, of the passphrase-encrypted identity file. */
   readonly identitySha256: string
+  /** The same of the identity wrapped to the recovery recipient, where there is one. */
+  readonly recoverySha256: string | undefined
 }
 
-export type IdentityRequest = {
-  readonly mailboxId: MailboxId
+export type NewIdentityRequest = {
   readonly generation: number
-  /** A chosen password; none has one generated. */
-  readonly password?: Secret
+  /** Without one, a password is generated. */
+  readonly given?: GivenPassword | undefined
+  /** age recipient to whom the identity is wrapped as well. */
+  readonly recovery?: string | null | undefined
 }
 
-/**
- * Makes a key generation of a mailbox. Its wrapped identity is durable when this resolves, so that the event that names it
- * may follow. A generation that exists is refused with `mailbox-conflict`: it may be all that opens its mail.
- */
-export const createIdentity = async (store: KeyStore, request: IdentityRequest): Promise<NewIdentity> => {
-  const name = nameOf(request.mailboxId, request.generation)
-  if ((await store.get(name)) !== undefined) throw new GatewayError('mailbox-conflict')
-  const password = request.password ?? generatePassword()
-  const logN = request.password === undefined ? costOfGenerated : costOfChosen
-  const { identity, recipient } = await generateIdentity()
-  const wrapped = await stretch(() => sealWithPassphrase(identityText(identity, recipient), password, { logN }))
-  await store.put(name, wrapped)
-  return { recipient, password, identitySha256: createHash('sha256').update(wrapped).digest('hex') }
+/** Under a password, which is generated where none is given. */
+export const wrapUnderPassword = (text: Uint8Array, given: GivenPassword | undefined) => {
+  const password = given?.password ?? generatePassword()
+  const logN = given ? (given.logN ?? costOfChosen) : costOfGenerated
+  return stretched(async () => ({ password, bytes: await sealWithPassphrase(text, password, { logN }) }))
 }
 
-/** The stored age file of a generation, wrapped under its password. `mailbox-unknown` when there is none. */
-export const identityFile = async (store: KeyStore, mailboxId: MailboxId, generation: number): Promise<Uint8Array> => {
-  const file = await store.get(nameOf(mailboxId, generation))
-  if (file === undefined) throw new GatewayError('mailbox-unknown')
-  return file
-}
-
-export const hasIdentities = async (store: KeyStore, mailboxId: MailboxId): Promise<boolean> =>
-  (await store.list(directoryOf(mailboxId))).length > 0
-
-/** Removes every generation; durable when it resolves. What was sealed under them can then be opened by nobody. */
-export const removeIdentities = async (store: KeyStore, mailboxId: MailboxId): Promise<void> => {
-  for (const name of await store.list(directoryOf(mailboxId))) await store.remove(name)
-}
-
-/** What an unknown mailbox's password is tried against. */
-let decoy: Promise<Uint8Array> | undefined
-const decoyFile = () =>
-  (decoy ??= sealWithPassphrase(Buffer.alloc(0), generatePassword(), { logN: costOfGenerated }).catch(
-    (error: unknown) => {
-      decoy = undefined
-      throw error
-    },
-  ))
-
-/** A mailbox that nobody has; looked for in place of one that is unknown. */
-const nobody = `mbx-${'0'.repeat(32)}` as MailboxId
-
-const filesOf = async (store: KeyStore, mailboxId: MailboxId): Promise<readonly Uint8Array[]> => {
-  const names = (await store.list(directoryOf(mailboxId))).filter((name) => name.endsWith('.age'))
-  const found = await Promise.all(names.map((name) => store.get(name)))
-  const wrapped = found.filter((file) => file !== undefined)
-  if (wrapped.length > 0) return wrapped
-  if (mailboxId === nobody) return [await decoyFile()]
-  throw new GatewayError('storage-failed', { cause: new Error(`${directoryOf(mailboxId)} holds no identity`) })
-}
-
-type Opened = { readonly identities: readonly Identity[]; readonly damage: readonly unknown[] }
-
-const tryOpen = async (file: Uint8Array, password: Secret): Promise<Opened> => {
+/** Throws `request-invalid` for what is no age recipient that can be sealed to. */
+export const recoveryRecipient = (text: string): Recipient => {
   try {
-    const text = await openWithPassphrase(file, password, { maxLogN: costOfChosen })
-    return { identities: parseIdentityText(text), damage: [] }
+    return parseRecipient(text)
   } catch (error) {
-    const isWrong = error instanceof AgeError && error.code === 'passphrase-wrong'
-    return { identities: [], damage: isWrong ? [] : [error] }
+    if (!(error instanceof AgeError)) throw error
+    const detail = 'recovery must be an age recipient (age1…), as age-keygen -y prints it'
+    throw new GatewayError('request-invalid', { detail, cause: error })
   }
 }
 
-/** A damaged file does not keep the other generations shut; but where none opens, it is no proof of a wrong password. */
-const openAll = async (wrapped: readonly Uint8Array[], password: Secret): Promise<readonly Identity[]> => {
-  const tried: Opened[] = []
-  for (const file of wrapped) tried.push(await tryOpen(file, password))
-  const identities = tried.flatMap((one) => one.identities)
-  const [damage] = tried.flatMap((one) => one.damage)
-  if (identities.length === 0 && damage !== undefined) throw new GatewayError('storage-failed', { cause: damage })
-  return identities
+/** A new identity and its files. */
+export const freshIdentity = async (
+  write: WriteFile,
+  { generation, given, recovery }: NewIdentityRequest,
+): Promise<NewIdentity> => {
+  const to = typeof recovery === 'string' ? recoveryRecipient(recovery) : undefined
+  const { identity, recipient } = await generateIdentity()
+  const text = identityText(identity, recipient)
+  const { password, bytes } = await wrapUnderPassword(text, given)
+  const identitySha256 = await write({ generation, kind: 'identity' }, bytes)
+  const recoverySha256 = to && (await write({ generation, kind: 'recovery' }, sealBytes([to], text)))
+  return { generation, recipient, password, identitySha256, recoverySha256 }
 }
 
 /**
- * The identities of every generation that the password opens; undefined when it opens none. A mailbox that is unknown
- * (`undefined`) costs what a wrong generated password costs; of one that exists, a key that is missing is a failure. Rejects with `overloaded` when too
- * many wait, or with a storage failure when no answer can be given.
+ * Makes the first generation of a new mailbox. Its files are durable when this resolves, so that the event that names them may
+ * follow. Rejects with `mailbox-conflict` for one that exists, with `request-invalid` for a recovery recipient that is none.
  */
-export const unlockIdentities = async (
-  store: KeyStore,
-  mailboxId: MailboxId | undefined,
-  password: Secret,
-): Promise<readonly Identity[] | undefined> => {
-  // Before it is known whether it will be needed: the first unknown mailbox must not cost more than others.
-  await decoyFile()
-  const wrapped = await filesOf(store, mailboxId ?? nobody)
-  const opened = await stretch(() => openAll(wrapped, password))
-  return opened.length > 0 ? opened : undefined
-}
+export const createIdentity = (
+  store: Pick<KeyStore, 'add' | 'remove'>,
+  { mailboxId, ...request }: { readonly mailboxId: MailboxId } & NewIdentityRequest,
+): Promise<Made<NewIdentity>> => makeFiles(store, { mailboxId, revision: 0 }, (write) => freshIdentity(write, request))
+
+export const hasIdentities = async (store: Pick<KeyStore, 'list'>, mailboxId: MailboxId): Promise<boolean> =>
+  (await store.list(directoryOf(mailboxId))).length > 0
+
+/** Removes every generation; durable when it resolves. What was sealed under them can then be opened by nobody. */
+export const removeIdentities = async (store: Pick<KeyStore, 'list' | 'remove'>, mailboxId: MailboxId): Promise<void> =>
+  removeFiles(store, await store.list(directoryOf(mailboxId)))

@@ -12,6 +12,11 @@ export type MailboxCommand =
   | { readonly type: 'release'; readonly data: EventData['HoldReleased'] }
   | { readonly type: 'limit'; readonly data: EventData['MailboxProxyLimited'] }
   | { readonly type: 'retain'; readonly data: EventData['MailboxRetentionSet'] }
+  | { readonly type: 'changePassword'; readonly data: EventData['MailboxPasswordChanged'] }
+  | { readonly type: 'recover'; readonly data: EventData['MailboxRecovered'] }
+  | { readonly type: 'rotateKey'; readonly data: EventData['MailboxKeyRotated'] }
+  | { readonly type: 'resetPassword'; readonly data: EventData['MailboxPasswordReset'] }
+  | { readonly type: 'setRecovery'; readonly data: EventData['MailboxRecoverySet'] }
   | { readonly type: 'restore'; readonly data: EventData['MessageRestored'] }
   | { readonly type: 'purge'; readonly data: EventData['PurgeDecided'] }
   | { readonly type: 'delete'; readonly data: EventData['MailboxDeleted'] }
@@ -22,9 +27,14 @@ export type Decision = { readonly facts: readonly Fact[] } | { readonly refusal:
 
 /** What a command makes of a mailbox in this state. */
 export const decide = (command: MailboxCommand, state: MailboxState): Decision =>
-  mayDo(state, command.type) ? { facts: [factOf(command)] } : { refusal: refusalOf(command, state) }
+  mayDo(state, command.type) ? { facts: [factOf(command)] } : { refusal: refusalOf(command.type, state) }
 
-const refusalOf = ({ type }: MailboxCommand, state: MailboxState): ErrorCode => {
+/** Throws the refusal of a command whose data costs something to make. */
+export const mustAllow = (type: MailboxCommand['type'], state: MailboxState): void => {
+  if (!mayDo(state, type)) throw new GatewayError(refusalOf(type, state))
+}
+
+const refusalOf = (type: MailboxCommand['type'], state: MailboxState): ErrorCode => {
   // Whoever wanted an address that was reserved for it has ended its creation.
   if (state === 'abandoned' && type === 'create') return 'alias-taken'
   if (state === 'absent' || state === 'abandoned') return 'mailbox-unknown'
@@ -54,6 +64,16 @@ const factOf = (command: MailboxCommand): Fact => {
       return { type: 'MailboxProxyLimited', data: command.data }
     case 'retain':
       return { type: 'MailboxRetentionSet', data: command.data }
+    case 'changePassword':
+      return { type: 'MailboxPasswordChanged', data: command.data }
+    case 'recover':
+      return { type: 'MailboxRecovered', data: command.data }
+    case 'rotateKey':
+      return { type: 'MailboxKeyRotated', data: command.data }
+    case 'resetPassword':
+      return { type: 'MailboxPasswordReset', data: command.data }
+    case 'setRecovery':
+      return { type: 'MailboxRecoverySet', data: command.data }
     case 'restore':
       return { type: 'MessageRestored', data: command.data }
     case 'purge':
@@ -86,6 +106,11 @@ const changeIn: { readonly [T in EventType]?: MailboxChange['type'] } = {
   HoldReleased: 'released',
   MailboxProxyLimited: 'limited',
   MailboxRetentionSet: 'retentionSet',
+  MailboxPasswordChanged: 'passwordChanged',
+  MailboxRecovered: 'recovered',
+  MailboxKeyRotated: 'keyRotated',
+  MailboxPasswordReset: 'passwordReset',
+  MailboxRecoverySet: 'recoverySet',
   MessageRestored: 'restored',
   PurgeDecided: 'purgeDecided',
   MailboxDeleted: 'deleted',

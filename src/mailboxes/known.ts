@@ -9,7 +9,9 @@ import type { MailboxesParts } from '../mailboxes.ts'
 export const knownMailboxes = (reader: ViewReader): Omit<MailboxesParts['views'], 'visible' | 'allVisible'> => ({
   mailboxAsOf: (mailboxId) => {
     const mailbox = mailboxOf(reader, mailboxId)
-    return mailbox && { state: stateOf(mailbox), revision: mailbox.revision, next: mailbox.streamRevision }
+    if (!mailbox) return undefined
+    const { revision, streamRevision: next, keyring } = mailbox
+    return { state: stateOf(mailbox), revision, next, keyring }
   },
   aliasesOf: (mailboxId) => mailboxOf(reader, mailboxId)?.aliases ?? [],
   undrained: (mailboxId) => countMaildrop(reader, mailboxId) + countPending(reader, mailboxId),

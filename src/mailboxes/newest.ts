@@ -1,8 +1,11 @@
 import type { MailboxState } from '../../actors/mailbox.ts'
 import type { EventType } from '../core/events.ts'
 import type { MailboxId } from '../core/ids.ts'
+import { emptyKeyring, type Keyring, keyringAfter } from '../core/keyring.ts'
 import type { EventLog, Expected } from '../core/ports.ts'
 import { mailboxStream } from '../core/streams.ts'
+import type { Ring } from '../keys/ring.ts'
+import { nobody } from '../keys/unlock.ts'
 import { evolve } from './decide.ts'
 import { eventsOf } from './stream.ts'
 
@@ -13,9 +16,10 @@ export type MailboxAsOf = {
   readonly revision: number
   /** Where the stream goes on. */
   readonly next: Expected
+  readonly keyring: Keyring
 }
 
-const beforeAll: MailboxAsOf = { state: 'absent', revision: -1, next: 'no-stream' }
+const beforeAll: MailboxAsOf = { state: 'absent', revision: -1, next: 'no-stream', keyring: emptyKeyring }
 
 export type NewestParts = {
   readonly log: Pick<EventLog, 'readStream'>
@@ -37,8 +41,15 @@ export const newestOf = async ({ log, views }: NewestParts, mailboxId: MailboxId
       state: evolve(known.state, event),
       revision: isOfMessages(event.type) ? known.revision : event.revision,
       next: event.revision,
+      keyring: keyringAfter(known.keyring, event),
     }
   return known
+}
+
+/** The keys of a mailbox as of the end of its stream; undefined when there is no such stream, after the same time. */
+export const ringOf = async (parts: NewestParts, mailboxId: MailboxId | undefined): Promise<Ring | undefined> => {
+  const { next, keyring } = await newestOf(parts, mailboxId ?? nobody)
+  return mailboxId === undefined || typeof next !== 'number' ? undefined : { mailboxId, revision: next, keyring }
 }
 
 /** Whether there is the mailbox, or still is. */

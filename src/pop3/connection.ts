@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SecureContext } from 'node:tls'
-import type { MaildropSize, Pop3Event } from '../../actors/pop3Replies.ts'
+import type { OpenedMaildrop, Pop3Event } from '../../actors/pop3Replies.ts'
 import { pop3Notation } from '../../actors/pop3Notation.ts'
 import type { pop3Session } from '../../actors/pop3Session.ts'
 import type {
@@ -54,7 +54,7 @@ export type ConnectionDeps = {
 export type Connection = {
   readonly session: string
   upgrade(): Promise<void>
-  unlock(): Promise<MaildropSize>
+  unlock(): Promise<OpenedMaildrop>
   enumerate(work: ListingWork, signal: AbortSignal): Promise<void>
   fetch(work: MessageWork, signal: AbortSignal): Promise<Fetched>
   send(work: MessageWork, signal: AbortSignal): Promise<void>
@@ -242,7 +242,7 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
         throw new GatewayError('connection-lost')
       }
       held = holdMaildrop(deps.maildrops, { ...maildrop, cause: opened(maildrop.mailboxId).cause() }, channel)
-      return held.size
+      return { ...held.size, shut: maildrop.shut }
     },
     enumerate: (work, signal) => heldNow(held).enumerate(work, signal),
     fetch: (work, signal) => heldNow(held).fetch(work, signal),

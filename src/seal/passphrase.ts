@@ -64,3 +64,9 @@ export const openWithPassphrase = async (
   payload.final()
   return Buffer.concat(plaintext)
 }
+
+/** What an attempt at this file costs, 2^n; undefined for one that is sealed to recipients. */
+export const workFactorOf = (file: Uint8Array): number | undefined => {
+  const stanza = readPreamble(file)?.header.stanzas.find(({ args }) => args[0] === stanzaType)
+  return stanza && parseArgs(stanza).logN
+}

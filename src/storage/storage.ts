@@ -1,29 +1,21 @@
 import type { Archive, Delivery, Receipt } from '../archive.ts'
 import type { Cause } from '../core/events.ts'
-import type { MailboxId, SessionId, VaultKey } from '../core/ids.ts'
+import type { SessionId, VaultKey } from '../core/ids.ts'
 import { asGatewayError, type GatewayError } from '../core/errors.ts'
 import type { EventLog } from '../core/ports.ts'
-import { Secret } from '../core/secret.ts'
 import type { SealedMessage } from '../retrieve.ts'
 import { type Call, callsTo } from './calls.ts'
 import { nextPiece, type Piece, pieceSize } from './octets.ts'
+import { type Keys, remoteKeys } from './remoteKeys.ts'
 import { octetsPassed } from './sweep.ts'
 import { startThread } from './thread.ts'
 import type { Conditions, StorageMethods, StoragePlace } from './storageThread.ts'
 
 /** The storage thread as the main thread sees it. Every method answers as the port or use case it is named after. */
-export type Storage = {
+export type Storage = Keys & {
   /** Reads and appends. Subscriptions belong to threads that open the log themselves. */
   readonly log: Omit<EventLog, 'subscribe'>
   readonly archive: Archive
-  createIdentity(of: { mailboxId: MailboxId; generation: number }): Promise<CreatedIdentity>
-  /** Every generation's; durable when it resolves. */
-  removeIdentities(mailboxId: MailboxId): Promise<void>
-  /** The passphrase-encrypted age identity file, as stored. */
-  identityFile(of: { mailboxId: MailboxId; generation: number }): Promise<Uint8Array>
-  /** Whether `password` opens an identity of the mailbox; `undefined` costs the same time and opens nothing. */
-  unlock(sessionId: SessionId, mailboxId: MailboxId | undefined, password: Secret): Promise<boolean>
-  lock(sessionId: SessionId): void
   /** The plaintext, opened with what `sessionId` has unlocked; see `Retrieve` for when it ends. */
   retrieve(message: SealedMessage, sessionId: SessionId, cause: Cause): AsyncGenerator<Uint8Array, void, undefined>
   /** Removes sealed objects; durable when it resolves. */
@@ -37,12 +29,6 @@ export type Storage = {
   /** Called once if the thread dies: nothing can be stored any more, the process must stop. */
   onFailure(listener: (error: unknown) => void): void
   close(): Promise<void>
-}
-
-export type CreatedIdentity = {
-  readonly recipient: string
-  readonly password: Secret
-  readonly identitySha256: string
 }
 
 /**
@@ -65,14 +51,7 @@ export const startStorage = async (
   return {
     log: remoteLog(call),
     archive: { receive: (delivery, body) => receive(call, ++stream, delivery, body) },
-    createIdentity: async (of) => {
-      const { recipient, password, identitySha256 } = await call('createIdentity', of)
-      return { recipient, password: new Secret(password), identitySha256 }
-    },
-    removeIdentities: (mailboxId) => call('removeIdentities', { mailboxId }),
-    identityFile: (of) => call('identityFile', of),
-    unlock: (sessionId, mailboxId, password) => call('unlock', { sessionId, mailboxId, password: password.reveal() }),
-    lock: (sessionId) => void call('lock', { sessionId }).catch(() => undefined),
+    ...remoteKeys(call),
     retrieve: (message, sessionId, cause) => {
       const id = ++stream
       return pieces(call, id, () => call('retrieveBegin', { stream: id, message, sessionId, cause }))

@@ -2,19 +2,18 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { createArchive, type Delivery } from '../archive.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type Cause, stamper } from '../core/events.ts'
-import type { MailboxId, Position, SessionId, VaultKey } from '../core/ids.ts'
+import type { Position, SessionId, VaultKey } from '../core/ids.ts'
 import { type Append, systemClock } from '../core/ports.ts'
-import { Secret } from '../core/secret.ts'
 import type { StreamName } from '../core/streams.ts'
 import { type Condition, conditionOf } from '../disk/condition.ts'
 import { markOf } from '../disk/mark.ts'
-import { createIdentity, identityFile, removeIdentities, unlockIdentities } from '../keys/identities.ts'
 import { keyFiles } from '../keys/keyFiles.ts'
+import type { Unlocked } from '../keys/unlock.ts'
 import { type LogPlace, openLog } from '../log/openLog.ts'
 import { createRetrieve, type SealedMessage } from '../retrieve.ts'
-import type { Identity } from '../seal/x25519.ts'
 import { openVault, type VaultPlace } from '../vault/openVault.ts'
 import { answerCalls, Transferred } from './calls.ts'
+import { keyMethods } from './keyMethods.ts'
 import { nextPiece, type Piece, pieceSize } from './octets.ts'
 import { octetsPassed } from './sweep.ts'
 import { inHalves } from './turns.ts'
@@ -60,7 +59,7 @@ const handedOver = (piece: Piece) => new Transferred(piece, [piece.bytes.buffer]
 
 export const storageMethods = async (place: StoragePlace) => {
   const { log, vault, keys, archive, retrieve } = await openStorage(place)
-  const unlocked = new Map<SessionId, readonly Identity[]>()
+  const unlocked = new Map<SessionId, readonly Unlocked[]>()
   const incoming = new Map<number, Incoming>()
   const outgoing = new Map<number, AsyncIterator<Uint8Array>>()
   const turn = inHalves(turnsAtLeast)
@@ -92,21 +91,7 @@ export const storageMethods = async (place: StoragePlace) => {
     readAll: (q: { position: Position; limit: number }) => log.readAll(q.position, q.limit),
     head: () => log.head(),
 
-    createIdentity: async (q: { mailboxId: MailboxId; generation: number }) => {
-      const { recipient, password, identitySha256 } = await createIdentity(keys, q)
-      return { recipient, password: password.reveal(), identitySha256 }
-    },
-    removeIdentities: (q: { mailboxId: MailboxId }) => removeIdentities(keys, q.mailboxId),
-    identityFile: (q: { mailboxId: MailboxId; generation: number }) => identityFile(keys, q.mailboxId, q.generation),
-    /** Whether the password opens any of the mailbox's identities; they stay here until `lock`. */
-    unlock: async (q: { sessionId: SessionId; mailboxId: MailboxId | undefined; password: string }) => {
-      const identities = await unlockIdentities(keys, q.mailboxId, new Secret(q.password))
-      if (identities) unlocked.set(q.sessionId, identities)
-      return identities !== undefined
-    },
-    lock: (q: { sessionId: SessionId }) => {
-      unlocked.delete(q.sessionId)
-    },
+    ...keyMethods(keys, unlocked),
 
     /** A message that fits into one piece. */
     receive: (q: { delivery: Delivery; body: Uint8Array }) => turn(() => archive.receive(q.delivery, once(q.body))),
@@ -139,7 +124,7 @@ export const storageMethods = async (place: StoragePlace) => {
     },
 
     retrieveBegin: (q: { stream: number; message: SealedMessage; sessionId: SessionId; cause: Cause }) => {
-      const identities = unlocked.get(q.sessionId) ?? []
+      const identities = (unlocked.get(q.sessionId) ?? []).map(({ identity }) => identity)
       return begin(q.stream, retrieve({ ...q, identities }))
     },
     sealedBegin: (q: { stream: number; object: VaultKey }) =>

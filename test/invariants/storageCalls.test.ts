@@ -48,7 +48,7 @@ test('a large message that the archive refuses before it reads the body is answe
 test('a password for a mailbox that does not exist opens nothing', async () => {
   const { sessionId } = parts.delivery()
   const identity = await storage.createIdentity({ mailboxId: newMailboxId(), generation: 1 })
-  assert.is(await storage.unlock(sessionId, undefined, identity.password), false)
+  assert.is(await storage.unlock(sessionId, undefined, { password: identity.password }), undefined)
 })
 
 test.run()

@@ -36,7 +36,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   retrieve: ['core', 'seal'],
   retention: ['core', 'projections', 'mailboxes'],
   sweeper: ['core'],
-  mailboxes: ['core', 'seal', 'actors', 'projections'],
+  mailboxes: ['core', 'seal', 'actors', 'projections', 'keys'],
   maildrop: ['core'],
   clientSetup: ['core'],
   maildropLock: ['core'],
@@ -75,7 +75,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   earlierRuns: ['core', 'lostSessions', 'relays'],
   currentMailboxes: ['core'],
   proxy: ['core', 'wire', 'actors', 'projections', ...useCases],
-  offline: ['core', 'log', 'vault', 'keys', 'retrieve', 'allEvents', 'history', 'dataDirectory'],
+  offline: ['core', 'log', 'vault', 'keys', 'mailboxes', 'retrieve', 'allEvents', 'history', 'dataDirectory'],
   offlineAccess: ['core', 'access', 'log', 'keys', 'dataDirectory'],
   fsck: ['core', 'log', 'vault', 'keys', 'allEvents', 'dataDirectory'],
   commands: [

@@ -66,8 +66,13 @@ const world = async ({ given = [], beforeAppend, visible }: Setting = {}): Promi
     keys: {
       createIdentity: ({ generation }) => {
         deeds.push(`identity ${generation}`)
-        const identity = { recipient: 'age1made', password: new Secret('secret'), identitySha256: 'ef'.repeat(32) }
-        return Promise.resolve(identity)
+        const identity = {
+          generation,
+          recipient: 'age1made',
+          identitySha256: 'ef'.repeat(32),
+          recoverySha256: undefined,
+        }
+        return Promise.resolve({ ...identity, password: new Secret('secret'), written: [] })
       },
     },
     views: {

@@ -65,6 +65,19 @@ test('a created mailbox is active, under the name, recipient and generation of i
     aliases: ['a@example.org'],
     recipient: 'age11',
     generation: 1,
+    keyring: {
+      generations: [
+        {
+          generation: 1,
+          recipient: 'age11',
+          createdAt: '2026-01-01T12:00:02.000Z',
+          sha256: 'ab'.repeat(32),
+          wrappedTo: 'password',
+          recovery: null,
+        },
+      ],
+      recovery: null,
+    },
     proxy: { targets: [], networks: [] },
     createdAt: '2026-01-01T12:00:02.000Z',
     revision: 0,

@@ -15,6 +15,7 @@ import { openHistory } from '../../src/history.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
 import { cursorsUnder } from '../../src/http/cursors.ts'
 import type { Change } from '../../src/mailboxes.ts'
+import type { KeyChange } from '../../src/mailboxes/keyChanges.ts'
 import type { Check } from '../../src/metrics/readiness.ts'
 import type { ViewsStatus } from '../../src/storage/viewsState.ts'
 import type { Opening } from '../../src/openMessage.ts'
@@ -118,6 +119,11 @@ export const doubles = () => {
     note(name, mailboxId, ...details, principal)
     return ifMatch && !ifMatch.includes(0) ? Promise.reject(new GatewayError('revision-mismatch')) : Promise.resolve(1)
   }
+  const keysChanged = async (name: string, change: KeyChange, wanted?: string) => {
+    await noted(name, change, ...(wanted === undefined ? [] : [wanted]), change.remoteAddress)
+    const told = wanted === undefined ? new Secret(password) : undefined
+    return { revision: 1, generations: [1, 2], shut: { messages: 3, inMaildrop: 2 }, password: told }
+  }
   const say = (_: object, text: string) => void said.push(text)
   const refused = (source: string, kind: string) => note('refused', source, kind)
   const logger = { info: say, warn: say, error: say }
@@ -170,7 +176,14 @@ export const doubles = () => {
     clock: { now: () => new Date('2026-03-01T12:00:00.000Z') },
     cursors: cursorsUnder(Buffer.alloc(32, 1)),
     history: { ask: (...asked) => history.ask(...asked) },
-    identityFile: ({ generation }) => Promise.resolve(Buffer.from(`identity of generation ${generation}`)),
+    keyChanges: {
+      changePassword: (change, { wanted }) => keysChanged('changePassword', change, wanted),
+      rotateKey: async (change) => ({ ...(await keysChanged('rotateKey', change)), recipient: 'age1rotated' }),
+      resetPassword: (change, { wanted }) => keysChanged('resetPassword', change, wanted),
+      setRecovery: (change, { recipient }) => keysChanged('setRecovery', change, String(recipient)),
+      recover: (change, { wanted }) => keysChanged('recover', change, wanted),
+    },
+    keyFile: (_, { kind, generation }) => Promise.resolve(Buffer.from(`${kind} of generation ${generation}`)),
     sealed: () => chunks('age-encryption.org/v1\n', 'sealed'),
     open: (opening) => {
       note('open', opening.message.messageId, opening.remoteAddress, opening.cause.principal)

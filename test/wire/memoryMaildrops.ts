@@ -34,7 +34,7 @@ export const stored = (content: string | Uint8Array, chunks?: StoredMessage['chu
 }
 
 /** One mailbox `alice` in memory, and what was done with it. */
-export const memoryMaildrops = (password: string, messages: StoredMessage[]) => {
+export const memoryMaildrops = (password: string, messages: StoredMessage[], shut = 0) => {
   const done = { logins: [] as string[], began: [] as number[], updates: [] as (readonly MessageId[])[], released: 0 }
   const mailboxId = newMailboxId()
   let locked: Maildrop | undefined
@@ -47,7 +47,8 @@ export const memoryMaildrops = (password: string, messages: StoredMessage[]) => 
       done.logins.push(user)
       if (user !== 'alice' || given.reveal() !== password) throw new GatewayError('password-wrong')
       if (locked) throw new GatewayError('maildrop-in-use')
-      locked = { mailboxId, sessionId, remoteAddress, cause: sessionId, entries: messages.map(({ entry }) => entry) }
+      const entries = messages.map(({ entry }) => entry)
+      locked = { mailboxId, sessionId, remoteAddress, cause: sessionId, entries, shut }
       return locked
     },
     retrieve: async function* (_, entry, signal) {

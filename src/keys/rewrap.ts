@@ -1,0 +1,116 @@
+import type { WrappedIdentity } from '../core/events.ts'
+import { type Keyring, newestGeneration } from '../core/keyring.ts'
+import type { KeyStore } from '../core/ports.ts'
+import type { Secret } from '../core/secret.ts'
+import { sealBytes } from '../seal/age.ts'
+import { parseRecipient, recipientOf } from '../seal/x25519.ts'
+import {
+  freshIdentity,
+  type GivenPassword,
+  type NewIdentity,
+  recoveryRecipient,
+  wrapUnderPassword,
+} from './identities.ts'
+import { type Made, makeFiles, type WriteFile } from './newFiles.ts'
+import type { Ring } from './ring.ts'
+import type { Unlocked } from './unlock.ts'
+
+// New files for identities that were opened. Each function only adds: the event that names the files follows, and what
+// they replace goes when they have been used.
+
+type Files = Pick<KeyStore, 'add' | 'remove'>
+/** At least one of them. */
+type Opened = readonly Unlocked[]
+
+const placeOf = ({ mailboxId, revision }: Ring) => ({ mailboxId, revision: revision + 1 })
+const clearOf = ({ text }: Unlocked) => Buffer.from(text.reveal())
+
+/** Wraps identities to the recipient of a newer generation. */
+const wrapTo = async (
+  write: WriteFile,
+  identities: Opened,
+  to: { readonly generation: number; readonly recipient: string },
+): Promise<readonly WrappedIdentity[]> => {
+  const recipient = parseRecipient(to.recipient)
+  const wrapped: WrappedIdentity[] = []
+  for (const one of identities) {
+    const { generation } = one
+    const sha256 = await write({ generation, kind: 'identity' }, sealBytes([recipient], clearOf(one)))
+    wrapped.push({ generation, sha256, wrappedTo: to.generation })
+  }
+  return wrapped
+}
+
+/**
+ * What was opened is opened by the password afterwards: the newest is wrapped under it, and to that one all that are not
+ * wrapped to another one of them.
+ */
+export const rewrapIdentities = (
+  store: Files,
+  ring: Ring,
+  { opened, given }: { readonly opened: Opened; readonly given: GivenPassword | undefined },
+): Promise<Made<{ readonly password: Secret; readonly identities: readonly WrappedIdentity[] }>> =>
+  makeFiles(store, placeOf(ring), async (write) => {
+    const newest = newestOf(opened)
+    const isWrappedToAnother = ({ generation }: Unlocked) => {
+      const to = ring.keyring.generations.find((one) => one.generation === generation)?.wrappedTo
+      return opened.some((one) => one.generation === to)
+    }
+    const others = opened.filter((one) => one !== newest && !isWrappedToAnother(one))
+    const { password, bytes } = await wrapUnderPassword(clearOf(newest), given)
+    const { generation } = newest
+    const sha256 = await write({ generation, kind: 'identity' }, bytes)
+    const wrapped = await wrapTo(write, others, { generation, recipient: recipientOf(newest.identity) })
+    return { password, identities: [...wrapped, { generation, sha256, wrappedTo: 'password' }] }
+  })
+
+export type RotatedKey = Omit<NewIdentity, 'password' | 'identitySha256'> & {
+  readonly identities: readonly WrappedIdentity[]
+}
+
+/** A new generation under the same password, and to it everything that was opened. */
+export const rotateKey = (
+  store: Files,
+  ring: Ring,
+  { opened, password }: { readonly opened: Opened; readonly password: Secret },
+): Promise<Made<RotatedKey>> =>
+  makeFiles(store, placeOf(ring), async (write) => {
+    const generation = nextGeneration(ring.keyring)
+    const given = { password, logN: newestOf(opened).logN }
+    const fresh = await freshIdentity(write, { generation, given, recovery: ring.keyring.recovery })
+    const { recipient, identitySha256: sha256, recoverySha256 } = fresh
+    const wrapped = await wrapTo(write, opened, { generation, recipient })
+    const identities = [...wrapped, { generation, sha256, wrappedTo: 'password' as const }]
+    return { generation, recipient, recoverySha256, identities }
+  })
+
+/** A new generation under a new password; the older ones stay as they are. */
+export const resetPassword = (store: Files, ring: Ring, given: GivenPassword | undefined): Promise<Made<NewIdentity>> =>
+  makeFiles(store, placeOf(ring), (write) =>
+    freshIdentity(write, { generation: nextGeneration(ring.keyring), given, recovery: ring.keyring.recovery }),
+  )
+
+/** What was opened, wrapped to a recovery recipient as well; null: to none any more. */
+export const setRecovery = (
+  store: Files,
+  ring: Ring,
+  { opened, recipient }: { readonly opened: Opened; readonly recipient: string | null },
+): Promise<Made<{ readonly files: readonly { readonly generation: number; readonly sha256: string | null }[] }>> =>
+  makeFiles(store, placeOf(ring), async (write) => {
+    const to = recipient === null ? undefined : recoveryRecipient(recipient)
+    const files: { readonly generation: number; readonly sha256: string | null }[] = []
+    for (const one of opened) {
+      const { generation } = one
+      const sha256 = to && (await write({ generation, kind: 'recovery' }, sealBytes([to], clearOf(one))))
+      files.push({ generation, sha256: sha256 ?? null })
+    }
+    return { files }
+  })
+
+const nextGeneration = (keyring: Keyring) => (newestGeneration(keyring)?.generation ?? 0) + 1
+
+const newestOf = (opened: Opened): Unlocked => {
+  const newest = opened.at(-1)
+  if (!newest) throw new TypeError('no identity was opened')
+  return newest
+}

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto'
+import { GatewayError } from '../core/errors.ts'
+import type { MailboxId } from '../core/ids.ts'
+import { type KeyFile, type Keyring, keyFilesOf } from '../core/keyring.ts'
+import type { KeyStore } from '../core/ports.ts'
+import { directoryOf, mayBe, parseFileName } from './fileNames.ts'
+
+/** What the stream of a mailbox says of its keys, up to a revision. */
+export type Ring = { readonly mailboxId: MailboxId; readonly revision: number; readonly keyring: Keyring }
+
+export const sha256Of = (file: Uint8Array) => createHash('sha256').update(file).digest('hex')
+
+export type FoundFile = { readonly name: string; readonly bytes: Uint8Array }
+
+/** The file that the log names, by its digest. `storage-failed` when there is none or its octets are others. */
+export const namedFile = async (
+  store: Pick<KeyStore, 'get'>,
+  { mailboxId, names }: { readonly mailboxId: MailboxId; readonly names: readonly string[] },
+  { generation, kind, sha256 }: KeyFile,
+): Promise<FoundFile> => {
+  for (const name of names) {
+    const parsed = parseFileName(mailboxId, name)
+    if (parsed?.generation !== generation || parsed.kind !== kind || !mayBe(parsed, sha256)) continue
+    const bytes = await store.get(name)
+    if (bytes && sha256Of(bytes) === sha256) return { name, bytes }
+  }
+  const what = kind === 'recovery' ? 'recovery file' : 'identity'
+  const cause = new Error(`${directoryOf(mailboxId)} has no ${what} of generation ${generation} that the log names`)
+  throw new GatewayError('storage-failed', { cause })
+}
+
+/** The names of all files of a mailbox. */
+export const namesOf = (store: Pick<KeyStore, 'list'>, mailboxId: MailboxId) => store.list(directoryOf(mailboxId))
+
+/**
+ * Files that no event names and none ever will: what a change has replaced, or what one has left that came to nothing.
+ * Of `generations` only, and of those that the log does not know; nothing of a generation whose named files are not all
+ * there. A file that somebody is about to name is none of them.
+ */
+export const leftoversOf = async (
+  store: Pick<KeyStore, 'get' | 'list'>,
+  { mailboxId, revision, keyring }: Ring,
+  generations: readonly number[],
+): Promise<readonly string[]> => {
+  const names = await namesOf(store, mailboxId)
+  const wanted = keyFilesOf(keyring)
+  if (names.length <= wanted.length) return []
+  const found = await Promise.all(
+    wanted.map(async (one) => {
+      const file = await namedFile(store, { mailboxId, names }, one).catch(() => undefined)
+      return { generation: one.generation, name: file?.name }
+    }),
+  )
+  const known = new Set(keyring.generations.map(({ generation }) => generation))
+  const incomplete = new Set(found.filter(({ name }) => name === undefined).map(({ generation }) => generation))
+  const named = new Set(found.map(({ name }) => name))
+  return names.filter((name) => {
+    const parsed = parseFileName(mailboxId, name)
+    if (!parsed || named.has(name) || parsed.revision > revision) return false
+    if (!known.has(parsed.generation)) return true
+    return generations.includes(parsed.generation) && !incomplete.has(parsed.generation)
+  })
+}
