@@ -168,14 +168,15 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     const { visible, reader } = views
     const known = knownMailboxes(reader)
     const destruction = pausable()
+    const tidy = tidier({
+      remove: (names) => destruction.through(() => storage.removeKeyFiles(names)),
+      obstacle: () => restoredIn(data),
+      logger,
+    })
     const login = createLogin({
       storage,
       ringOf: (mailboxId) => ringOf({ log, views: known }, mailboxId),
-      tidy: tidier({
-        remove: (names) => destruction.through(() => storage.removeKeyFiles(names)),
-        obstacle: () => restoredIn(data),
-        logger,
-      }),
+      tidy,
       log,
       stamp,
       guard: guessingGuard(clock),
@@ -300,7 +301,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
         log,
         stamp,
         login,
-        keys: storage,
+        keys: { ...storage, removeKeyFiles: tidy },
         views: { visible: views.mailboxesVisible, ...known },
         countShut: (mailboxId, open) => countShut(reader, mailboxId, open),
       }),

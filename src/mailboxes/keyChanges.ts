@@ -63,10 +63,10 @@ export type KeyChangesParts = NewestParts & {
   readonly log: Pick<EventLog, 'append' | 'readStream'>
   readonly stamp: Stamp
   readonly login: Pick<Login, 'authenticate'>
-  readonly keys: Pick<
-    Keys,
-    'lock' | 'rewrapIdentities' | 'rotateKey' | 'setRecovery' | 'resetPassword' | 'removeKeyFiles'
-  >
+  readonly keys: Pick<Keys, 'lock' | 'rewrapIdentities' | 'rotateKey' | 'setRecovery' | 'resetPassword'> & {
+    /** Soon. */
+    removeKeyFiles(names: readonly string[]): unknown
+  }
   /** Of the mailboxes. */
   readonly views: Visible & NewestParts['views']
   /** How many messages are sealed under generations other than these. */
@@ -115,7 +115,7 @@ export const createKeyChanges = (parts: KeyChangesParts): KeyChanges => {
       } catch (error) {
         const { code } = asGatewayError(error)
         // Where it may have been written, its files may be all that opens the mail.
-        if (certainlyNotWritten.has(code)) await keys.removeKeyFiles(written).catch(() => undefined)
+        if (certainlyNotWritten.has(code)) await keys.removeKeyFiles(written)
         if (code !== 'revision-conflict' || attempt === attempts) throw error
       }
     }

@@ -75,7 +75,7 @@ export const keyWorld = (stores: Stores = sharedStores(), faults: Faults = {}) =
     log,
     stamp,
     login,
-    keys,
+    keys: { ...keys, removeKeyFiles: (names) => keys.removeKeyFiles(names).catch(() => undefined) },
     views,
     countShut: async (mailboxId, open) => {
       await visible()

@@ -41,7 +41,8 @@ const takenDown = (events: readonly Recorded[]) => {
   const reader = viewReader(db)
   const all = { limit: 1000 }
   const answers = () => {
-    const mailboxes = listMailboxes(reader, all).items.map(({ streamRevision, ...mailbox }) => ({
+    const mailboxes = listMailboxes(reader, all).items.map(({ streamRevision, keyring, ...mailbox }) => ({
+      ...keyring,
       ...mailbox,
       address: `${mailbox.mailboxId}@${domain}`,
       messages: countMaildrop(reader, mailbox.mailboxId),

@@ -158,6 +158,11 @@ const table: readonly (readonly [events: readonly AnyEvent[], state: string, rep
   ],
   [login, 'open', ['+OK 3 messages (300 octets)']],
   [
+    [{ type: 'auth', found: 'given' }, done('unlock', { count: 3, octets: 300, shut: 2 })],
+    'open',
+    ['+OK 3 messages (300 octets); 2 more open with another password'],
+  ],
+  [
     [{ type: 'auth', found: 'given' }, failed('unlock', new GatewayError('maildrop-in-use'))],
     'anonymous',
     ['-ERR [IN-USE] Another session holds this maildrop'],

@@ -77,6 +77,17 @@ test('mailboxes count their messages of then', async () => {
       grace: null,
       recipient: 'age1recipient',
       generation: 1,
+      generations: [
+        {
+          generation: 1,
+          recipient: 'age1recipient',
+          createdAt: '2026-03-01T10:00:00.000Z',
+          wrappedTo: 'password',
+          sha256: '00',
+          recovery: null,
+        },
+      ],
+      recovery: null,
       proxy: { targets: [], networks: [] },
       createdAt: '2026-03-01T10:00:00.000Z',
       revision: 0,

@@ -1,0 +1,67 @@
+import type { InjectOptions } from 'fastify'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { buildApp } from '../../src/http/buildApp.ts'
+import { doubles, mailboxId, password, token } from './httpDoubles.ts'
+
+const test = suite('http changes of keys')
+const world = doubles()
+const app = await buildApp(world.api)
+test.before.each(() => {
+  world.reset()
+  world.mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
+})
+test.after(async () => {
+  await app.close()
+  world.close()
+})
+
+const { calls } = world
+const ask = (method: 'POST' | 'PUT' | 'GET', path: string, payload?: object, headers: Record<string, string> = {}) => {
+  const options: InjectOptions = { method, url: `/v1/mailboxes/finance/${path}`, ...(payload && { payload }) }
+  return app.inject({ ...options, headers: { authorization: `Bearer ${token}`, ...headers } })
+}
+
+const all = { generations: [1, 2], shut: { messages: 3, inMaildrop: 2 } }
+const wanted = 'a chosen one of theirs'
+const changes: readonly (readonly ['POST' | 'PUT', string, object, string, readonly string[], object])[] = [
+  ['POST', 'password', { oldPassword: 'theirs' }, 'changePassword', [], { ...all, password }],
+  ['POST', 'password', { oldPassword: 'theirs', newPassword: wanted }, 'changePassword', [wanted], all],
+  ['POST', 'rotate-key', { password: 'theirs' }, 'rotateKey', [], { ...all, recipient: 'age1rotated' }],
+  ['POST', 'reset-password', {}, 'resetPassword', [], { ...all, password }],
+  ['PUT', 'recovery', { password: 'theirs', recipient: 'age1kept' }, 'setRecovery', ['age1kept'], all],
+  ['PUT', 'recovery', { password: 'theirs', recipient: null }, 'setRecovery', ['null'], all],
+  ['POST', 'recover', { identity: 'AGE-SECRET-KEY-1' }, 'recover', [], { ...all, password }],
+]
+
+for (const [method, path, payload, name, details, answered] of changes) {
+  const what = `${path} with ${Object.keys(payload).join(' and ') || 'nothing'}`
+  test(`${what} is done, and answered with what is open and what is not`, async () => {
+    const answer = await ask(method, path, payload, { 'if-match': '"0"' })
+    assert.equal([answer.statusCode, answer.headers['etag']], [200, '"1"'])
+    assert.equal(answer.json(), answered)
+    assert.equal(calls[0]?.slice(0, 2 + details.length), [name, mailboxId, ...details])
+    assert.equal(calls[0]?.slice(-2), ['127.0.0.1', 'administrator:unnamed'])
+  })
+
+  test(`${what} is not done at another revision, nor with more than is known`, async () => {
+    const answer = await ask(method, path, payload, { 'if-match': '"7"' })
+    assert.equal([answer.statusCode, answer.json<{ code: string }>().code], [412, 'revision-mismatch'])
+    assert.is((await ask(method, path, { ...payload, more: 1 })).statusCode, 400)
+  })
+}
+
+test('a mailbox shows its keys and their age, and each file of them can be had', async () => {
+  const mailbox = await app.inject({
+    url: '/v1/mailboxes/finance',
+    headers: { authorization: `Bearer ${token}` },
+  })
+  const { generations, recovery } = mailbox.json<{ generations: readonly object[]; recovery: null }>()
+  const one = { generation: 1, recipient: 'age1recipient', createdAt: '2026-03-01T10:00:00.000Z', sha256: '00' }
+  assert.equal([generations, recovery], [[{ ...one, wrappedTo: 'password', recovery: null }], null])
+  assert.is((await ask('GET', 'identity?generation=1')).body, 'identity of generation 1')
+  for (const query of ['generation=2', 'wrapped=recovery', 'generation=0', 'generation=x'])
+    assert.is((await ask('GET', `identity?${query}`)).statusCode, 400)
+})
+
+test.run()
