@@ -153,6 +153,11 @@ export const messages: Projection = {
       const mention = mentionOf(event)
       for (const messageId of data.messageIds) views.run(update, mention, messageId, data.mailboxId)
     },
+    RecordOpened: (views, { data, ...event }) => {
+      const { record, messageId, mailboxId } = data
+      if (record !== 'plaintext' || messageId === undefined || mailboxId === undefined) return
+      views.run(`update message set ${mentioned}`, mentionOf(event), messageId, mailboxId)
+    },
     MessagePurged: (views, { data, metadata }) => {
       const update = "update message set purge = 'done', purgedAt = coalesce(purgedAt, ?) where messageId = ?"
       mustChange(views.run(update, metadata.at, data.messageId))

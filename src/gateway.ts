@@ -313,7 +313,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       history,
       keyFile: (mailboxId, wanted) => storage.keyFile(mailboxId, wanted),
       sealed: (object) => storage.sealed(object),
-      open: createOpenMessage({ storage, login }),
+      open: createOpenMessage({ storage, login, log, stamp }),
       mailClients: { listening: () => listening, mustReach: proxies.mustReach },
       backups,
       observation: observe({

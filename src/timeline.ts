@@ -2,7 +2,7 @@ import { sessionOf } from '../projections/sessions.ts'
 import { mentionsOf } from '../projections/messages.ts'
 import type { ViewReader } from '../projections/projection.ts'
 import { GatewayError } from './core/errors.ts'
-import type { EventType, Principal, Protocol, Recorded } from './core/events.ts'
+import type { EventData, EventType, Principal, Protocol, Recorded } from './core/events.ts'
 import { type MessageId, origin, type SessionId } from './core/ids.ts'
 import type { EventLog } from './core/ports.ts'
 import { messageStream } from './core/streams.ts'
@@ -97,6 +97,8 @@ const whatOf = (event: Recorded): string => {
       return `not relayed: the server answered ${event.data.code}`
     case 'MessageRetrieved':
       return 'retrieved'
+    case 'RecordOpened':
+      return openedText(event.data)
     case 'MessageUnreadable':
       return `not released: its sealed object was ${event.data.reason}`
     case 'MaildropUpdated':
@@ -152,3 +154,6 @@ const whatOf = (event: Recorded): string => {
       return event.type
   }
 }
+
+const openedText = ({ part, reason }: EventData['RecordOpened']) =>
+  `${part === undefined ? 'opened' : 'its header opened'} over the API${reason === undefined ? '' : `: ${reason}`}`

@@ -77,8 +77,9 @@ const schemaOf = <T>(summary: string, description: string, answer: T) => ({
 // eslint-disable-next-line @typescript-eslint/require-await
 export const keyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) => {
   const { keyChanges } = api
+  const config = { access: 'administer', scoped: true } as const
   const changeOf = (request: FastifyRequest<{ Params: { id: string } }>): KeyChange => ({
-    mailboxId: found(api, request.params.id).mailboxId,
+    mailboxId: found(api, request.params.id, request).mailboxId,
     cause: causeOf(request),
     ifMatch: revisionsIn(request.headers['if-match']),
     requestId: requestIdOf(request),
@@ -90,7 +91,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) =
     'The old password opens nothing any more. Who chooses the new one has it even if the answer is lost.',
     Password,
   )
-  app.post('/:id/password', { schema: { ...change, body: Change } }, async (request, reply) => {
+  app.post('/:id/password', { config, schema: { ...change, body: Change } }, async (request, reply) => {
     const { oldPassword, newPassword: wanted } = request.body
     const done = await keyChanges.changePassword(changeOf(request), { old: new Secret(oldPassword), wanted })
     return reply.header('etag', etagOf(done.revision)).send({ ...shown(done), ...shownPassword(done.password) })
@@ -101,7 +102,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) =
     'New mail is sealed under a new key. The password stays, and opens old and new mail.',
     Rotated,
   )
-  app.post('/:id/rotate-key', { schema: { ...rotate, body: Rotation } }, async (request, reply) => {
+  app.post('/:id/rotate-key', { config, schema: { ...rotate, body: Rotation } }, async (request, reply) => {
     const done = await keyChanges.rotateKey(changeOf(request), new Secret(request.body.password))
     return reply.header('etag', etagOf(done.revision)).send({ ...shown(done), recipient: done.recipient })
   })
@@ -111,7 +112,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) =
     'New mail is sealed under a new key with a new password. The mail that there is stays under the old one, which opens it as before: `shut` says how much that is.',
     Password,
   )
-  app.post('/:id/reset-password', { schema: { ...reset, body: Reset } }, async (request, reply) => {
+  app.post('/:id/reset-password', { config, schema: { ...reset, body: Reset } }, async (request, reply) => {
     const done = await keyChanges.resetPassword(changeOf(request), { wanted: request.body.newPassword })
     return reply.header('etag', etagOf(done.revision)).send({ ...shown(done), ...shownPassword(done.password) })
   })
@@ -121,7 +122,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) =
     'The keys that the password opens, and those to come, are wrapped to this recipient as well.',
     Changed,
   )
-  app.put('/:id/recovery', { schema: { ...recovery, body: Recovery } }, async (request, reply) => {
+  app.put('/:id/recovery', { config, schema: { ...recovery, body: Recovery } }, async (request, reply) => {
     const { password: given, recipient } = request.body
     const done = await keyChanges.setRecovery(changeOf(request), { password: new Secret(given), recipient })
     return reply.header('etag', etagOf(done.revision)).send(shown(done))
@@ -132,7 +133,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) =
     'A new password for all mail that the identity opens.',
     Password,
   )
-  app.post('/:id/recover', { schema: { ...recover, body: Recovering } }, async (request, reply) => {
+  app.post('/:id/recover', { config, schema: { ...recover, body: Recovering } }, async (request, reply) => {
     const { identity, newPassword: wanted } = request.body
     const done = await keyChanges.recover(changeOf(request), { identity: new Secret(identity), wanted })
     return reply.header('etag', etagOf(done.revision)).send({ ...shown(done), ...shownPassword(done.password) })

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { type Figures as FiguresView, figuresOf } from '../../projections/figures.ts'
 import { listMailboxes, type Mailbox as MailboxView, mailboxAmong, mailboxNamed } from '../../projections/mailboxes.ts'
+import { allows } from '../core/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type Generation as GenerationView, keyFilesOf, newestGeneration } from '../core/keyring.ts'
 import { causeOf } from './authentication.ts'
@@ -147,6 +148,9 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
   }
   app.post('', { config: { access: 'operate' }, schema: create }, async (request, reply) => {
     const { name, aliases = [], recovery } = request.body
+    // Whose identity opens the mail is no operator's to say.
+    if (recovery !== undefined && !allows('administer', whoOf(request).role))
+      throw new GatewayError('role-insufficient')
     const idempotencyKey = request.headers['idempotency-key']
     const cause = causeOf(request)
     const wanted = { name, aliases, recovery, idempotencyKey, cause }

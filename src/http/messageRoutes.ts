@@ -7,12 +7,13 @@ import { GatewayError } from '../core/errors.ts'
 import { isMessageId } from '../core/ids.ts'
 import { plain } from '../core/plain.ts'
 import { Secret } from '../core/secret.ts'
+import { validReason } from '../mailboxes/typed.ts'
 import { timelineOf } from '../timeline.ts'
 import { causeOf, requestIdOf } from './authentication.ts'
 import { whoOf } from './authorization.ts'
 import type { AdminApi } from './buildApp.ts'
 import { literals } from './literals.ts'
-import { found } from './mailboxRoutes.ts'
+import { found, words } from './mailboxRoutes.ts'
 import { begun, octets } from './octets.ts'
 import { after, limit, next, order, pagesOf } from './pages.ts'
 import { periodOf, since, until } from './period.ts'
@@ -72,7 +73,17 @@ const Listed = Type.Object(
   closed,
 )
 const Named = Type.Object({ id: Type.String({ maxLength: 36 }) })
-const Password = Type.Object({ password: Type.String({ minLength: 1, maxLength: 1024 }) }, closed)
+const Opening = Type.Object(
+  {
+    password: Type.String({ minLength: 1, maxLength: 1024 }),
+    reason: Type.Optional(words(200, 'Why. Stands in the log.')),
+  },
+  closed,
+)
+const Part = Type.Object(
+  { part: Type.Optional(Type.Literal('headers', { description: 'The header alone, with the empty line after it.' })) },
+  closed,
+)
 const sealedType = 'application/octet-stream'
 const plainType = 'message/rfc822'
 
@@ -165,17 +176,23 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
 
   const open = {
     summary: 'Open a message',
-    description: 'Recorded as a retrieval. If the connection breaks, what has come is not to be trusted.',
+    description:
+      'Recorded as a retrieval, with who and why. If the connection breaks, what has come is not to be trusted.',
     response: { 200: octets(plainType, 'The message, to the octet.'), ...problems },
   }
   app.post(
     '/:id/open',
-    { config: { access: 'review', scoped: true }, schema: { ...open, params: Named, body: Password } },
+    {
+      config: { access: 'review', scoped: true },
+      schema: { ...open, params: Named, querystring: Part, body: Opening },
+    },
     async (request, reply) => {
       const message = present(known(api, request.params.id, request))
       const plaintext = api.open({
         message,
         password: new Secret(request.body.password),
+        part: request.query.part,
+        reason: request.body.reason === undefined ? undefined : validReason(request.body.reason),
         requestId: requestIdOf(request),
         remoteAddress: request.ip,
         cause: causeOf(request),

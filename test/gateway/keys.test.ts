@@ -82,6 +82,18 @@ test('after a reset each password collects its own mail, and is told of the rest
   const [first] = await messagesOf(gateway, mailboxId)
   const opened = await gateway.command('open', first?.messageId ?? '', '--password-file', file('older', old))
   assert.match(opened, 'Subject: one')
+  const asked = ['--headers', '--reason', 'audit of March', '--password-file', 'older']
+  const header = await gateway.command('open', first?.messageId ?? '', ...asked)
+  assert.match(header, /^Return-Path: [^]*\r\nSubject: one\r\n\r\n$/)
+  const records = await eventsOf(gateway, '--type', 'RecordOpened')
+  assert.equal(records.map(({ data }) => [data['record'], data['messageId'], data['part'], data['reason']]).slice(-2), [
+    ['plaintext', first?.messageId, undefined, undefined],
+    ['plaintext', first?.messageId, 'headers', 'audit of March'],
+  ])
+  assert.match(
+    await gateway.command('message', 'show', first?.messageId ?? ''),
+    'its header opened over the API: audit of',
+  )
   const shut = await commandOn(gateway, 'open', first?.messageId ?? '', '--password-file', file('new', done.password))
   assert.equal([shut.code, /does not open/.test(shut.stderr)], [1, true])
 })

@@ -7,6 +7,7 @@ import { Secret } from '../../src/core/secret.ts'
 import { sealBytes, startOpening } from '../../src/seal/age.ts'
 import { openWithPassphrase, sealWithPassphrase } from '../../src/seal/passphrase.ts'
 import { generateIdentity, parseIdentity, parseRecipient, recipientOf } from '../../src/seal/x25519.ts'
+import { keyWorld } from '../support/keyWorld.ts'
 import { peerTest } from '../support/peers.ts'
 import { bytesOf, run } from '../unit/sealDriver.ts'
 import { ageWithPassphrase } from './ageTerminal.ts'
@@ -77,5 +78,31 @@ tried('age refuses a sealed object with one bit flipped', async () => {
   const { status } = spawnSync('age', ['-d', '-i', files.write('flip.txt', identity)], { input: sealed })
   assert.is(status, 1)
 })
+
+tried(
+  'a mailbox whose key was rotated is opened with age alone, by its password and by the recovery identity',
+  async () => {
+    const world = keyWorld()
+    const kept = await generateIdentity()
+    const { mailboxId, password } = await world.create(kept.recipient)
+    const { messageId, sealed } = await world.arrive(mailboxId)
+    await world.keyChanges.rotateKey(world.change(mailboxId), password)
+    const stored = (pattern: RegExp) => {
+      const [name = '', bytes = Buffer.alloc(0)] = [...world.values].find(([one]) => pattern.test(one)) ?? []
+      return files.write(name.replaceAll('/', '.'), bytes)
+    }
+    const inTheDirectory = (name: string) => join(files.dir, name)
+    await ageWithPassphrase(password.reveal(), ['-d', '-o', inTheDirectory('2.txt'), stored(/\/2\.1\..*\.age$/)])
+    const first = await outputOf('age', ['-d', '-i', inTheDirectory('2.txt'), stored(/\/1\.1\..*\.age$/)])
+    const opened = await outputOf('age', ['-d', '-i', files.write('1.txt', first)], { input: sealed })
+    assert.is(opened.toString(), `mail ${messageId}`)
+
+    const recovery = files.write('recovery.txt', `${kept.identity}\n`)
+    const recovered = await outputOf('age', ['-d', '-i', recovery, stored(/\/1\.recovery\.age$/)])
+    assert.ok(isSame(recovered, first))
+    const second = await outputOf('age', ['-d', '-i', recovery, stored(/\/2\.recovery\..*\.age$/)])
+    assert.ok(isSame(second, readFileSync(inTheDirectory('2.txt'))))
+  },
+)
 
 test.run()

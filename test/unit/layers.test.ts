@@ -42,7 +42,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   maildropLock: ['core'],
   maildropLease: ['core', 'maildropLock'],
   login: ['core'],
-  openMessage: ['core'],
+  openMessage: ['core', 'wire'],
   allEvents: ['core'],
   history: ['core', 'projections'],
   timeline: ['core', 'projections'],

@@ -41,7 +41,7 @@ for (const [method, path, payload, name, details, answered] of changes) {
     assert.equal([answer.statusCode, answer.headers['etag']], [200, '"1"'])
     assert.equal(answer.json(), answered)
     assert.equal(calls[0]?.slice(0, 2 + details.length), [name, mailboxId, ...details])
-    assert.equal(calls[0]?.slice(-2), ['127.0.0.1', 'administrator:unnamed'])
+    assert.equal(calls[0]?.slice(-2), ['127.0.0.1', 'local:unnamed'])
   })
 
   test(`${what} is not done at another revision, nor with more than is known`, async () => {
