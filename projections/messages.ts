@@ -69,7 +69,7 @@ export type Message = {
  */
 export const messages: Projection = {
   name: 'messages',
-  version: 5,
+  version: 6,
   tables: `
     create table message (
       messageId text primary key,

@@ -27,7 +27,14 @@ const gateway = (log: EventLog, turn: Turn): Mailboxes =>
     stamp: stamper('test', () => new Date(0)),
     keys: {
       createIdentity: () =>
-        Promise.resolve({ recipient: 'age1made', password: new Secret('hush'), identitySha256: 'ef'.repeat(32) }),
+        Promise.resolve({
+          generation: 1,
+          recipient: 'age1made',
+          password: new Secret('hush'),
+          identitySha256: 'ef'.repeat(32),
+          recoverySha256: undefined,
+          written: [],
+        }),
     },
     views: {
       visible: () => Promise.resolve(),

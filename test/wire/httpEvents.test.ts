@@ -65,7 +65,7 @@ test('an event is shown whole', async () => {
         $correlationId: 'c',
         $causationId: 'c',
         node: 'one',
-        version: 2,
+        version: 3,
       },
     },
   ])
