@@ -8,6 +8,7 @@ import { matches } from '../core/eventFilter.ts'
 import type { Recorded } from '../core/events.ts'
 import type { Position } from '../core/ids.ts'
 import { whoOf } from './authorization.ts'
+import { causeOf } from './authentication.ts'
 import type { AdminApi } from './buildApp.ts'
 import { filterOf, filters, shown } from './eventRoutes.ts'
 import { type Listener, liveFeed } from './liveFeed.ts'
@@ -64,6 +65,7 @@ export const liveRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) 
     const { scope } = whoOf(request)
     const mailboxes = mailbox === undefined ? scope : new Set([found(api, mailbox, request).mailboxId])
     const { after } = ids.request({ after: request.headers['last-event-id'] ?? '' })
+    await api.audit.read({ record: 'events' }, causeOf(request))
     const slow = new AbortController()
     const listener = await feed.join(() => slow.abort())
     const wanted = (event: Recorded) => matches(filter, event) && isAbout(mailboxes, event)

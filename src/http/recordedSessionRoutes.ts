@@ -10,6 +10,7 @@ import { plain } from '../core/plain.ts'
 import { sessionStream } from '../core/streams.ts'
 import { transcriptDigest } from '../core/transcriptDigest.ts'
 import { whoOf } from './authorization.ts'
+import { causeOf } from './authentication.ts'
 import type { AdminApi } from './buildApp.ts'
 import { literals } from './literals.ts'
 import { found } from './mailboxRoutes.ts'
@@ -89,7 +90,7 @@ export const recordedSessionRoutes: FastifyPluginAsyncTypebox<AdminApi> = async 
     querystring: Listed,
     response: { 200: Sessions, ...problems },
   }
-  app.get('', { config: { access: 'review', scoped: true }, schema: list }, (request) => {
+  app.get('', { config: { access: 'review', scoped: true }, schema: list }, async (request) => {
     const { state, mailbox, protocol, remoteAddress, outcome, node, order = 'oldest', ...period } = request.query
     mustBeBuilt(api)
     const mailboxId = mailbox === undefined ? undefined : found(api, mailbox, request).mailboxId
@@ -97,7 +98,9 @@ export const recordedSessionRoutes: FastifyPluginAsyncTypebox<AdminApi> = async 
     const filter = { state, mailboxId, only, protocol, remoteAddress, outcome, node, period: periodOf(period) }
     const named = [state, mailboxId, protocol, remoteAddress, outcome, node, period.since, period.until, order]
     const pages = pagesOf(api.cursors, 'sessions', ...named)
-    const page = findSessions(api.views.reader, filter, { ...pages.request(request.query), order })
+    const wanted = pages.request(request.query)
+    await api.audit.read({ record: 'sessions', ...(mailboxId && { mailboxId }) }, causeOf(request))
+    const page = findSessions(api.views.reader, filter, { ...wanted, order })
     return { sessions: page.items.map(shown), next: pages.next(page) }
   })
 
@@ -114,6 +117,10 @@ export const recordedSessionRoutes: FastifyPluginAsyncTypebox<AdminApi> = async 
       mustBeBuilt(api)
       throw new GatewayError('session-unknown')
     }
+    await api.audit.read(
+      { record: 'sessions', ...(session.mailboxId && { mailboxId: session.mailboxId }) },
+      causeOf(request),
+    )
     const events = session.closedAt === undefined ? [] : await api.log.readStream(sessionStream(id as never), 0, 1000)
     return { ...shown(session), transcript: transcriptIn(events) }
   })

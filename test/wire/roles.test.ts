@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isRole } from '../../src/core/access.ts'
 import { type MailboxId, newMailboxId, newSessionId } from '../../src/core/ids.ts'
-import { type App, buildApp } from '../../src/http/buildApp.ts'
+import { buildApp } from '../../src/http/buildApp.ts'
 import { type Asker, askers, isScoped, promised, roleTable } from '../support/roleMatrix.ts'
 import { doubles, password } from './httpDoubles.ts'
 
@@ -63,14 +64,15 @@ const ask = async (route: string, asker: Asker, mailboxId: MailboxId) => {
     url,
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     ...(method !== 'GET' && { payload: body }),
+    payloadAsStream: true,
   })
-  return { status: answer.statusCode, code: problemCode(answer), body: answer.body }
+  const stream = answer.stream()
+  const isProblem = String(answer.headers['content-type']).startsWith('application/problem+json')
+  const code = isProblem ? (JSON.parse(await text(stream)) as { readonly code: string }).code : undefined
+  // What is told live does not end by itself.
+  stream.destroy()
+  return { status: answer.statusCode, code }
 }
-
-const problemCode = (answer: Awaited<ReturnType<App['inject']>>) =>
-  String(answer.headers['content-type']).startsWith('application/problem+json')
-    ? answer.json<{ code: string }>().code
-    : undefined
 
 const refusals = ['not-authorized', 'role-insufficient', 'scope-insufficient', 'password-must-change']
 const routes = [...app.declared].filter(([route]) => !route.startsWith('HEAD '))
@@ -96,6 +98,8 @@ for (const [route, access] of ofOne)
     for (const asker of askers.filter((one) => promised(access, one) === 'own')) {
       const theirs = await ask(route, asker, outside)
       assert.is(theirs.status, 404, `${asker}: ${theirs.status} ${theirs.code}`)
+      // No session is recorded here: that one's own is shown, the tests of sessions say.
+      if (route.includes('/v1/sessions/')) continue
       const own = await ask(route, asker, inside)
       assert.is.not(own.status, 404, `${asker}: ${own.code}`)
     }
