@@ -148,7 +148,6 @@ const whatOf = (event: Recorded): string => {
     case 'AdministratorRemoved':
     case 'TokenIssued':
     case 'TokenRevoked':
-    case 'RecordOpened':
     case 'IdentityExported':
       // Of no message: listed so that whoever adds an event type decides about it here.
       return event.type

@@ -40,6 +40,11 @@ const bodies: Readonly<Record<string, object>> = {
   '/v1/mailboxes/:id/proxy': { targets: [], networks: [] },
   '/v1/mailboxes/:id/retention': { grace: null },
   '/v1/mailboxes/:id/aliases': { add: [] },
+  '/v1/mailboxes/:id/password': { oldPassword: password },
+  '/v1/mailboxes/:id/rotate-key': { password },
+  '/v1/mailboxes/:id/reset-password': {},
+  '/v1/mailboxes/:id/recovery': { password, recipient: null },
+  '/v1/mailboxes/:id/recover': { identity: 'AGE-SECRET-KEY-1' },
   '/v1/messages/:id/open': { password },
 }
 const reasoned = { reason: 'why' }
