@@ -36,14 +36,17 @@ test.after(async () => {
   files.remove()
 })
 
-/** Without what Mailutils adds: a header line once it was asked for unique ids, and with TOP an empty line. */
+/**
+ * Without what Mailutils adds: a header line once it was asked for unique ids, its own notes once a message was read, and with
+ * TOP an empty line.
+ */
 const asSent = (mail: Buffer) =>
   mail
     .toString('latin1')
-    .replace(/^X-UIDL: [^\r\n]*\r\n/m, '')
+    .replaceAll(/^(?:X-UIDL|X-IMAPbase|X-UID|Status): [^\r\n]*\r\n/gm, '')
     .replace(/(?:\r\n){3,}/, '\r\n\r\n')
-const areOrdinary = (mails: readonly Buffer[]) =>
-  assert.equal(mails.map(asSent).sort(), ordinaryMails.map(asSent).sort())
+const areOrdinary = (mails: readonly Buffer[]) => areSent(mails.map(asSent))
+const areSent = (texts: readonly string[]) => assert.equal([...texts].sort(), ordinaryMails.map(asSent).sort())
 
 const copiesOf = async ({ mailboxId, password }: CreatedMailbox) => {
   const archive = await pop3Client(pop3s)
@@ -141,7 +144,10 @@ for (const [server, provider] of Object.entries(providers))
         say(name, provider.password)
         areOrdinary(await read({ user: name, password: provider.password, name: `${program}-${server}` }))
         assert.is(provider.left(user), 0)
-        areOrdinary(await copiesOf(mailbox))
+        const copies = await copiesOf(mailbox)
+        // Mailutils writes notes into a message that was read: on a later connection it is another one.
+        if (server === 'dovecot') areOrdinary(copies)
+        else areSent([...new Set(copies.map(asSent))])
         const received = (await eventsOf(gateway, '--type', 'MessageReceived')).map(({ data }) => data)
         for (const data of received.filter(({ mailboxId }) => mailboxId === mailbox.mailboxId))
           assert.equal([data['source'], data['target']], ['pop3-proxy', `localhost:${provider.pop3s}`])
