@@ -16,6 +16,8 @@ export type Audit = {
   /** The same, each time: for what leaves the gateway. */
   opened(record: Opened, cause: Cause): Promise<void>
   exported(identity: EventData['IdentityExported'], cause: Cause): Promise<void>
+  /** That somebody tried to destroy what has to stay is known as well. */
+  deletionRefused(refusal: EventData['MailboxDeletionRefused'], cause: Cause): Promise<void>
 }
 
 export type AuditParts = { readonly log: Pick<EventLog, 'append'>; readonly stamp: Stamp; readonly clock: Clock }
@@ -46,6 +48,7 @@ export const createAudit = ({ log, stamp, clock }: AuditParts): Audit => {
       for (const oldest of readings.keys()) if (readings.size > capacity) readings.delete(oldest)
     },
     exported: (data, cause) => append({ type: 'IdentityExported', data }, cause),
+    deletionRefused: (data, cause) => append({ type: 'MailboxDeletionRefused', data }, cause),
   }
 }
 

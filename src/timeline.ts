@@ -149,6 +149,7 @@ const whatOf = (event: Recorded): string => {
     case 'TokenIssued':
     case 'TokenRevoked':
     case 'IdentityExported':
+    case 'MailboxDeletionRefused':
       // Of no message: listed so that whoever adds an event type decides about it here.
       return event.type
   }

@@ -61,6 +61,11 @@ export type EventData = {
    * recorded later nobody has looked at, and it stays.
    */
   MailboxDeleted: { readonly mailboxId: MailboxId; readonly reason: string; readonly through: Position }
+  /** Somebody wanted to delete it and may not; its own stream, and so its revision, is as it was. */
+  MailboxDeletionRefused: {
+    readonly mailboxId: MailboxId
+    readonly because: 'mailbox-conflict' | 'mailbox-held' | 'mailbox-not-empty'
+  }
   /** The identities of a deleted mailbox are no more: no copy of its mail can be opened with what the gateway has. */
   MailboxDestroyed: { readonly mailboxId: MailboxId }
   /**
@@ -282,6 +287,7 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   HoldPlaced: 1,
   HoldReleased: 1,
   MailboxDeleted: 1,
+  MailboxDeletionRefused: 1,
   MailboxDestroyed: 1,
   MailboxAbandoned: 1,
   MailboxRetentionSet: 1,

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { asGatewayError } from '../core/errors.ts'
 import type { Change } from '../mailboxes.ts'
 import { causeOf } from './authentication.ts'
 import type { AdminApi } from './buildApp.ts'
@@ -33,6 +34,8 @@ const Retention = Type.Object(
   },
   closed,
 )
+/** Why a mailbox has to stay: those who try to delete it all the same are recorded. */
+const refusals = ['mailbox-conflict', 'mailbox-held', 'mailbox-not-empty'] as const
 const operate = { access: 'operate', scoped: true } as const
 const administer = { access: 'administer', scoped: true } as const
 const done = { type: 'null', description: 'Done', headers: etag }
@@ -48,7 +51,7 @@ const schemaOf = (summary: string) => ({
 // Fastify's plugins are asynchronous, and types them so.
 // eslint-disable-next-line @typescript-eslint/require-await
 export const mailboxChangeRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) => {
-  const { mailboxes } = api
+  const { mailboxes, audit } = api
   const changeOf = (request: FastifyRequest<{ Params: { id: string } }>): Change => ({
     mailboxId: found(api, request.params.id, request).mailboxId,
     cause: causeOf(request),
@@ -88,7 +91,12 @@ export const mailboxChangeRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (a
   const deletion = schemaOf('Delete a suspended mailbox, for good: its messages and identities are destroyed at once')
   app.post('/:id/delete', { config: administer, schema: { ...deletion, body: Deletion } }, async (request, reply) => {
     const { reason, force = false } = request.body
-    const revision = await mailboxes.delete(changeOf(request), { reason, force })
+    const change = changeOf(request)
+    const revision = await mailboxes.delete(change, { reason, force }).catch(async (error: unknown) => {
+      const because = refusals.find((code) => code === asGatewayError(error).code)
+      if (because) await audit.deletionRefused({ mailboxId: change.mailboxId, because }, change.cause)
+      throw error
+    })
     return reply.code(204).header('etag', etagOf(revision)).send(null)
   })
 

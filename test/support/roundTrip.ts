@@ -31,9 +31,15 @@ export const messagesOf = async (gateway: ScratchGateway, mailbox: string) =>
     }
   ).messages
 
+type EventLine = {
+  readonly type: string
+  readonly data: Readonly<Record<string, unknown>>
+  readonly metadata: { readonly principal: string; readonly source?: string }
+}
+
 export const eventsOf = async (gateway: ScratchGateway, ...filters: readonly string[]) =>
   (await gateway.command('events', ...filters))
     .trim()
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as { readonly type: string; readonly data: Readonly<Record<string, unknown>> })
+    .map((line) => JSON.parse(line) as EventLine)

@@ -217,4 +217,19 @@ test('what is read of the log and of messages is recorded with who read it, and 
   ])
 })
 
+test('who tries to delete a mailbox that has to stay is recorded, and nobody else', async () => {
+  world.mailboxExists(mailboxId, 'Finance')
+  const remove = (reason: string) => ask('POST', `/v1/mailboxes/${mailboxId}/delete`, local, { reason })
+  assert.is(codeOf(await remove('left')), 204)
+  const codes = ['mailbox-conflict', 'mailbox-held', 'mailbox-not-empty', 'storage-failed', 'request-invalid'] as const
+  for (const code of codes) {
+    world.deletionFails(code)
+    assert.is(codeOf(await remove('left')), code)
+  }
+  assert.equal(
+    world.audited,
+    codes.slice(0, 3).map((because) => ['deletionRefused', { mailboxId, because }, 'local:root']),
+  )
+})
+
 test.run()

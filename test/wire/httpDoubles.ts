@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { projections } from '../../projections/projections.ts'
 import { viewWriter } from '../../projections/projection.ts'
-import { GatewayError } from '../../src/core/errors.ts'
+import { type ErrorCode, GatewayError } from '../../src/core/errors.ts'
 import { type Cause, type Fact, type Metadata, type Recorded, stamper } from '../../src/core/events.ts'
 import { type MailboxId, newMessageId, origin, type Position, vaultKey } from '../../src/core/ids.ts'
 import { Secret } from '../../src/core/secret.ts'
@@ -47,6 +47,7 @@ export const doubles = () => {
   const well: Check = { name: 'log', ok: true, detail: 'it answers' }
   let checks = [well]
   let unreadable: EventPlace | undefined
+  let deletionFailure: ErrorCode | undefined
 
   const happened = (stream: StreamName, fact: Fact, at = created, by: Partial<Metadata> = {}) => {
     const position = String(events.length + 1).padStart(16, '0') as Position
@@ -144,6 +145,7 @@ export const doubles = () => {
     audit: {
       read: (record, by) => Promise.resolve(void audited.push(['read', record, by.principal])),
       opened: (record, by) => Promise.resolve(void audited.push(['opened', record, by.principal])),
+      deletionRefused: (refusal, by) => Promise.resolve(void audited.push(['deletionRefused', refusal, by.principal])),
       exported: (identity, by) => Promise.resolve(void audited.push(['exported', identity, by.principal])),
     },
     mailboxes: {
@@ -163,7 +165,8 @@ export const doubles = () => {
         note('resume', mailboxId, principal)
         return Promise.reject(new GatewayError('mailbox-conflict'))
       },
-      delete: (change, { reason, force }) => noted('delete', change, reason, force),
+      delete: (change, { reason, force }) =>
+        deletionFailure ? Promise.reject(new GatewayError(deletionFailure)) : noted('delete', change, reason, force),
       retain: (change, grace) => noted('retain', change, grace),
       limitProxy: (change, limits) => noted('limitProxy', change, limits),
     },
@@ -219,6 +222,7 @@ export const doubles = () => {
     status = live
     checks = [well]
     unreadable = undefined
+    deletionFailure = undefined
     history.close()
     history = openHistory({ log, domain: 'archive.example.com' })
     for (const { name } of views.all("select name from sqlite_schema where type = 'table'"))
@@ -239,6 +243,7 @@ export const doubles = () => {
       const position = String(count + 1).padStart(16, '0') as Position
       unreadable = { position, stream: 'gateway-x', revision: 0, type: 'MessageForwarded' }
     },
+    deletionFails: (code: ErrorCode) => (deletionFailure = code),
     viewsAre: (next: Partial<ViewsStatus>) => (status = { ...live, ...next }),
     checksAre: (...next: Check[]) => (checks = next),
     close: () => {
