@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createAdministrators, type OneTime } from './access/administrators.ts'
-import { firstUntil } from './access/firstPassword.ts'
+import { forgetFirstPassword, handedOverUntil } from './access/firstPassword.ts'
 import type { Config } from './config.ts'
 import { type Cause, type Principal, stamper } from './core/events.ts'
 import { systemClock } from './core/ports.ts'
@@ -9,7 +9,7 @@ import { keyFiles } from './keys/keyFiles.ts'
 import { openLog } from './log/openLog.ts'
 
 /**
- * Gives an administrator a password for once, a day long, on a data directory whose gateway does not run; one that is not
+ * Gives an administrator a password for once, a week long, on a data directory whose gateway does not run; one that is not
  * there is made. Rejects with `start-refused` while it runs. A failed fsync ends the process.
  */
 export const offlineAdminReset = async (
@@ -32,10 +32,13 @@ export const offlineAdminReset = async (
       const administrators = createAdministrators({ log, keys: keyFiles({ dir: places.keys }), stamp, clock })
       const command = randomUUID()
       const cause: Cause = { principal, correlationId: command, causationId: command }
+      const until = handedOverUntil(clock)
       const exists = (await administrators.of(name)) !== undefined
-      return exists
-        ? await administrators.reset(name, firstUntil(clock), cause)
-        : await administrators.add({ name, role: 'admin' }, firstUntil(clock), cause)
+      const made = exists
+        ? await administrators.reset(name, until, cause)
+        : await administrators.add({ name, role: 'admin' }, until, cause)
+      forgetFirstPassword(places.firstPassword)
+      return made
     } finally {
       await log.close()
     }

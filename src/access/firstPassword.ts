@@ -9,7 +9,7 @@ import type { Administrators, OneTime } from './administrators.ts'
 /** Whom the first start makes. */
 export const firstName = 'admin'
 
-/** Milliseconds for which a password works that has to be changed: a day where it lies in a file, a week where it has to reach somebody. */
+/** Milliseconds for which a password works that has to be changed: a day where it lies in a file, a week where somebody was given it. */
 const day = 24 * 60 * 60 * 1000
 export const firstUntil = (clock: Clock) => new Date(clock.now().getTime() + day)
 export const handedOverUntil = (clock: Clock) => new Date(clock.now().getTime() + 7 * day)
@@ -29,9 +29,10 @@ export type FirstPasswordParts = {
  */
 export const firstPassword = async (parts: FirstPasswordParts): Promise<OneTime | undefined> => {
   const { administrators, log, clock, cause, file } = parts
-  if ((await log.readStream(administratorStream(firstName), 0, 1)).length > 0) {
-    const until = (await administrators.of(firstName))?.oneTimeUntil
-    if (!until || until <= clock.now()) forgetFirstPassword(file)
+  const [added, changed] = await log.readStream(administratorStream(firstName), 0, 2)
+  if (added) {
+    const until = added.type === 'AdministratorAdded' ? new Date(added.data.oneTimeUntil) : clock.now()
+    if (changed || until <= clock.now()) forgetFirstPassword(file)
     return undefined
   }
   try {

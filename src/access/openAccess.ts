@@ -4,6 +4,7 @@ import { type AdministratorLogin, administratorLogin } from './administratorLogi
 import { type Administrators, createAdministrators } from './administrators.ts'
 import { firstName, forgetFirstPassword, handedOverUntil } from './firstPassword.ts'
 import { type BrowserSessions, browserSessions } from './browserSessions.ts'
+import { nameIn } from './typed.ts'
 import { createTokens, type Tokens } from './tokens.ts'
 
 /** Who may use the admin API, besides whoever has the token that lies in the data directory. */
@@ -12,8 +13,6 @@ export type AccessControl = {
   readonly tokens: Tokens
   readonly sessions: BrowserSessions
   readonly login: AdministratorLogin
-  /** See `Administrators`; what lies in a file for the first one is taken away. */
-  readonly changePassword: Administrators['change']
   /** Until when a password for once works that is given out now. */
   oneTimeUntil(): Date
 }
@@ -26,17 +25,26 @@ export type AccessControlParts = AccessParts & {
 }
 
 export const openAccess = (parts: AccessControlParts): AccessControl => {
-  const administrators = createAdministrators(parts)
+  const made = createAdministrators(parts)
+  /** The password that lies in a file is of no use any more. */
+  const forgetful = <T extends { readonly name: string }>(changed: T) => {
+    if (changed.name === firstName) forgetFirstPassword(parts.firstPasswordFile)
+    return changed
+  }
+  const administrators: Administrators = {
+    ...made,
+    reset: async (...args) => forgetful(await made.reset(...args)),
+    remove: async (name, cause) => {
+      await made.remove(name, cause)
+      forgetful({ name: nameIn(name) })
+    },
+    change: async (...args) => forgetful(await made.change(...args)),
+  }
   return {
     administrators,
     tokens: createTokens(parts),
     sessions: browserSessions({ administrators, clock: parts.clock }),
     login: administratorLogin({ ...parts, administrators }),
-    changePassword: async (of, password, cause) => {
-      const changed = await administrators.change(of, password, cause)
-      if (changed.name === firstName) forgetFirstPassword(parts.firstPasswordFile)
-      return changed
-    },
     oneTimeUntil: () => handedOverUntil(parts.clock),
   }
 }

@@ -85,7 +85,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { 
     if (name === undefined || value === undefined) throw noPassword()
     const { oldPassword, newPassword } = request.body
     const today = await access.login({ name, password: new Secret(oldPassword), source: request.ip })
-    const changed = await access.changePassword(today, new Secret(newPassword), causeOf(request))
+    const changed = await access.administrators.change(today, new Secret(newPassword), causeOf(request))
     access.sessions.renew(value, changed)
     return reply.code(204).send(null)
   })
