@@ -18,6 +18,11 @@ export type ViewReader = {
 /** Reads and changes views. `run` returns how many rows it changed. */
 export type ViewWriter = ViewReader & { run(sql: string, ...values: SQLInputValue[]): number }
 
+export type Handlers = { readonly [T in EventType]?: (views: ViewWriter, event: Recorded<T>) => void }
+
+/** Handlers that add up what a few events of one batch do to the same row; `end` writes it, once, after the last. */
+export type Batch = { readonly on: Handlers; end(views: ViewWriter): void }
+
 /**
  * A view: its tables, how events change them. The same log always gives the same view, so a handler reads only the
  * event and its own tables: no time, no chance, no other projection's tables.
@@ -28,7 +33,8 @@ export type Projection = {
   readonly version: number
   /** SQL that creates the tables and their indices. */
   readonly tables: string
-  readonly on: { readonly [T in EventType]?: (views: ViewWriter, event: Recorded<T>) => void }
+  /** Or what begins a batch: what it has gathered is gone with a batch that fails. */
+  readonly on: Handlers | (() => Batch)
 }
 
 const writers = new WeakMap<DatabaseSync, ViewWriter>()

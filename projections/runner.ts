@@ -3,7 +3,7 @@ import type { Recorded } from '../src/core/events.ts'
 import { type EventId, origin, type Position } from '../src/core/ids.ts'
 import type { StreamName } from '../src/core/streams.ts'
 import { UnreadableEvent } from '../src/core/unreadableEvent.ts'
-import { type Projection, type Row, type ViewWriter, viewWriter } from './projection.ts'
+import { type Handlers, type Projection, type Row, type ViewWriter, viewWriter } from './projection.ts'
 
 /** The last event that a view has taken in; by its stream, revision and id one can tell whether a log holds it. */
 export type Checkpoint = {
@@ -102,12 +102,16 @@ const foldInto = (views: ViewWriter, projection: Projection, events: readonly Re
   if (!found) throw new Error(`the view ${projection.name} was not created`)
   const folded = found['position'] as Position
   if (last.position <= folded) return
-  for (const event of events) if (event.position > folded) apply(views, projection, event)
+  const { on, end } = typeof projection.on === 'function' ? projection.on() : { on: projection.on }
+  for (const event of events) if (event.position > folded) apply(views, { name: projection.name, on }, event)
+  end?.(views)
   const advance = 'update projection set position = ?, eventId = ?, stream = ?, revision = ? where name = ?'
   views.run(advance, last.position, last.id, last.stream, last.revision, projection.name)
 }
 
-const apply = (views: ViewWriter, { name, on }: Projection, event: Recorded) => {
+type Named = { readonly name: string; readonly on: Handlers }
+
+const apply = (views: ViewWriter, { name, on }: Named, event: Recorded) => {
   // The handler that a type names takes events of that type: `on` is declared so, but the compiler cannot pair them.
   const handler = on[event.type] as ((views: ViewWriter, event: Recorded) => void) | undefined
   if (!handler) return

@@ -1,3 +1,4 @@
+import type { Recorded } from '../src/core/events.ts'
 import type { Position } from '../src/core/ids.ts'
 import type { Projection, Row, ViewReader, ViewWriter } from './projection.ts'
 
@@ -35,16 +36,39 @@ export const startOf = (unit: Unit, at: string): string => {
 const upsert = `insert into statistic (unit, start, firstPosition, lastPosition,
     received, octetsReceived, retrieved, octetsRetrieved, refused, sessions)
   values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-  on conflict (unit, start) do update set lastPosition = excluded.lastPosition,
+  on conflict (unit, start) do update set lastPosition = max(lastPosition, excluded.lastPosition),
     received = received + excluded.received, octetsReceived = octetsReceived + excluded.octetsReceived,
     retrieved = retrieved + excluded.retrieved, octetsRetrieved = octetsRetrieved + excluded.octetsRetrieved,
     refused = refused + excluded.refused, sessions = sessions + excluded.sessions`
 
-const count = (views: ViewWriter, at: string, position: Position, what: Partial<Counted>) => {
-  const { received = 0, octetsReceived = 0, retrieved = 0, octetsRetrieved = 0, refused = 0, sessions = 0 } = what
-  const counted = [received, octetsReceived, retrieved, octetsRetrieved, refused, sessions]
-  for (const unit of ['minute', 'hour'] as const)
-    views.run(upsert, unit, startOf(unit, at), position, position, ...counted)
+type Sum = { -readonly [name in keyof Counted]: number } & { readonly first: Position; last: Position }
+
+/** What a batch adds to each minute: nearly every event is about the same row, and about its hour's. */
+const sumsOfMinutes = () => {
+  const sums = new Map<string, Sum>()
+  return {
+    count: (at: string, position: Position, ...counted: readonly (readonly [keyof Counted, number])[]) => {
+      const minute = startOf('minute', at)
+      const sum = sums.get(minute) ?? { ...nothing, first: position, last: position }
+      sums.set(minute, sum)
+      sum.last = position
+      for (const [what, number] of counted) sum[what] += number
+    },
+    write: (views: ViewWriter) => {
+      for (const [minute, { first, last, ...sum }] of sums) {
+        const counted = [
+          sum.received,
+          sum.octetsReceived,
+          sum.retrieved,
+          sum.octetsRetrieved,
+          sum.refused,
+          sum.sessions,
+        ]
+        for (const unit of ['minute', 'hour'] as const)
+          views.run(upsert, unit, startOf(unit, minute), first, last, ...counted)
+      }
+    },
+  }
 }
 
 /**
@@ -69,23 +93,30 @@ export const statistics: Projection = {
       sessions integer not null,
       primary key (unit, start)
     ) strict, without rowid;`,
-  on: {
-    MessageReceived: (views, { data, position, metadata }) =>
-      count(views, metadata.at, position, { received: 1, octetsReceived: data.size }),
-    MessageRetrieved: (views, { data, position, metadata }) => {
-      const size = views.get('select size from message where messageId = ?', data.messageId)?.['size'] ?? 0
-      count(views, metadata.at, position, { retrieved: 1, octetsRetrieved: size as number })
-    },
-    SessionOpened: (views, { position, metadata }) => count(views, metadata.at, position, { sessions: 1 }),
+  on: () => {
+    const { count, write } = sumsOfMinutes()
     // These count nothing, but may be the first that the log knows of a session.
-    ProxyConnected: (views, { position, metadata }) => count(views, metadata.at, position, {}),
-    LoginAccepted: (views, { position, metadata }) => count(views, metadata.at, position, {}),
-    SessionClosed: (views, { position, metadata }) => count(views, metadata.at, position, {}),
-    LoginRefused: (views, { position, metadata }) => count(views, metadata.at, position, { refused: 1 }),
-    RefusalsCounted: (views, { data, position }) => {
-      const refused = Object.values(data.counts).reduce((sum, one) => sum + one, 0)
-      count(views, data.minute, position, { refused })
-    },
+    const began = (_: ViewWriter, { position, metadata }: Recorded) => count(metadata.at, position)
+    return {
+      on: {
+        MessageReceived: (_, { data, position, metadata }) =>
+          count(metadata.at, position, ['received', 1], ['octetsReceived', data.size]),
+        MessageRetrieved: (views, { data, position, metadata }) => {
+          const size = views.get('select size from message where messageId = ?', data.messageId)?.['size'] ?? 0
+          count(metadata.at, position, ['retrieved', 1], ['octetsRetrieved', size as number])
+        },
+        SessionOpened: (_, { position, metadata }) => count(metadata.at, position, ['sessions', 1]),
+        ProxyConnected: began,
+        LoginAccepted: began,
+        SessionClosed: began,
+        LoginRefused: (_, { position, metadata }) => count(metadata.at, position, ['refused', 1]),
+        RefusalsCounted: (_, { data, position }) => {
+          const refused = Object.values(data.counts).reduce((sum, one) => sum + one, 0)
+          count(data.minute, position, ['refused', refused])
+        },
+      },
+      end: write,
+    }
   },
 }
 

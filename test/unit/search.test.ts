@@ -220,6 +220,27 @@ test('statistics are what a look at every event counts, in minutes, hours and da
   close()
 })
 
+test('statistics are the same whether events come one by one or in batches, by clocks that go back too', async () => {
+  const events = await recorded(
+    created(1),
+    ...[arrived(1, 1), opened(1), retrieved(1, 1), arrived(2, 1), loggedIn(2, 1), arrived(3, 1), closed(1)],
+  )
+  const minutes = [59, 0, 1, 0, 59, 61, 0, 1, 61, 0]
+  const atTimes = events.map((event, n) => {
+    const at = new Date(Date.UTC(2026, 0, 1, 11, minutes[n % minutes.length])).toISOString()
+    return { ...event, metadata: { ...event.metadata, at } }
+  })
+  const rowsAfter = (batch: number) => {
+    const db = emptyViews()
+    for (let n = 0; n < atTimes.length; n += batch) fold(db, projections, atTimes.slice(n, n + batch))
+    const rows = viewReader(db).all('select * from statistic order by unit, start')
+    db.close()
+    return rows
+  }
+  assert.is(rowsAfter(1).length, 6)
+  for (const batch of [2, 3, 5, 100]) assert.equal(rowsAfter(batch), rowsAfter(1))
+})
+
 test('refusals are counted in the minute in which they were, not in the one in which they were recorded', async () => {
   const minute = '2026-01-01T11:58:00.000Z'
   const reader = await viewsAfter([

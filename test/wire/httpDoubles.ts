@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { projections } from '../../projections/projections.ts'
 import { viewWriter } from '../../projections/projection.ts'
+import { createViews, fold } from '../../projections/runner.ts'
 import { type ErrorCode, GatewayError } from '../../src/core/errors.ts'
 import { type Cause, type Fact, type Metadata, type Recorded, stamper } from '../../src/core/events.ts'
 import { type MailboxId, newMessageId, origin, type Position, vaultKey } from '../../src/core/ids.ts'
@@ -30,7 +31,7 @@ const cause: Cause = { principal: 'system', correlationId: 'c', causationId: 'c'
 export const doubles = () => {
   const db = new DatabaseSync(':memory:')
   const views = viewWriter(db)
-  for (const { tables } of projections) db.exec(tables)
+  createViews(db, projections)
   const events: Recorded[] = []
   const calls: unknown[][] = []
   const said: string[] = []
@@ -56,8 +57,7 @@ export const doubles = () => {
     const id = `event-${events.length + 1}`
     const event = { ...fact, id, stream, revision, position, recordedAt: at.toISOString(), metadata } as Recorded
     events.push(event)
-    // Each handler gets the events of its own type.
-    for (const { on } of projections) on[event.type]?.(views, event as never)
+    fold(db, projections, [event])
   }
 
   const mailboxExists = (id: MailboxId, name: string, aliases: readonly string[] = []) => {
@@ -226,7 +226,8 @@ export const doubles = () => {
     history.close()
     history = openHistory({ log, domain: 'archive.example.com' })
     for (const { name } of views.all("select name from sqlite_schema where type = 'table'"))
-      db.exec(`delete from ${String(name)}`)
+      db.exec(`drop table ${String(name)}`)
+    createViews(db, projections)
   }
 
   return {
