@@ -1,5 +1,5 @@
 import { createHash, createHmac, type Hmac } from 'node:crypto'
-import { asGatewayError, type ErrorCode } from './core/errors.ts'
+import { isSurelyNotWritten } from './core/errors.ts'
 import type { Fact, Source, Stamp, TlsFacts } from './core/events.ts'
 import {
   type EventId,
@@ -100,15 +100,12 @@ export const createArchive = ({ log, vault, stamp }: ArchiveParts): Archive => {
         return { messageId: delivery.messageId, size, wireSize, position, content }
       } catch (error) {
         // An object without events is garbage, an event without its object a lie: what may be named stays.
-        if (certainlyNotWritten.has(asGatewayError(error).code)) await vault.remove(vaultKey(delivery.messageId))
+        if (isSurelyNotWritten(error)) await vault.remove(vaultKey(delivery.messageId))
         throw error
       }
     },
   }
 }
-
-/** The log's answers after which no event names the object. Any other, a defect too, leaves that open. */
-const certainlyNotWritten: ReadonlySet<ErrorCode> = new Set(['not-written', 'storage-full', 'revision-conflict'])
 
 async function* plaintext(trace: Uint8Array, body: AsyncIterable<Uint8Array>, content: Hmac | undefined) {
   yield trace

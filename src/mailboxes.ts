@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { asGatewayError, GatewayError } from './core/errors.ts'
+import { GatewayError, mayBeWritten } from './core/errors.ts'
 import type { Cause, EventData, Stamp } from './core/events.ts'
 import { type MailboxId, newMailboxId } from './core/ids.ts'
 import type { Appended, EventLog } from './core/ports.ts'
@@ -132,7 +132,7 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
         return await append(command, change)
       } catch (error) {
         // It may have been written, and then the addresses are the mailbox's own.
-        if (asGatewayError(error).code !== 'outcome-unknown') await aliases.giveBack(request)
+        if (!mayBeWritten(error)) await aliases.giveBack(request)
         throw error
       }
     })

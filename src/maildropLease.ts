@@ -105,13 +105,15 @@ const leaseOf = ({ log, stamp, logger, seconds }: LeaseParts, holder: Holder, fe
   const released: Fact = { type: 'LeaseReleased', data: { mailboxId, sessionId, fence } }
 
   const write = async (append: Append) => {
+    const isRepeat = open === append
     open = append
     try {
       revision = (await log.append(append)).revision
       open = undefined
     } catch (error) {
       const { code } = asGatewayError(error)
-      if (code !== 'outcome-unknown') open = undefined
+      // A repeat that is refused says nothing of the first attempt.
+      if (code === 'revision-conflict' || (!isRepeat && code !== 'outcome-unknown')) open = undefined
       if (code !== 'revision-conflict') throw error
       lost = true
       throw new GatewayError('maildrop-in-use', { cause: error })

@@ -1,4 +1,4 @@
-import { asGatewayError } from '../core/errors.ts'
+import { isSurelyNotWritten } from '../core/errors.ts'
 import type { Cause, Fact, Stamp } from '../core/events.ts'
 import { newCommandId } from '../core/ids.ts'
 import type { Clock, EventLog, KeyStore } from '../core/ports.ts'
@@ -40,7 +40,7 @@ export const appendWithKey = async (
   try {
     await appendChange(parts, change)
   } catch (error) {
-    if (asGatewayError(error).code !== 'outcome-unknown') await parts.keys.remove(key.name).catch(() => undefined)
+    if (isSurelyNotWritten(error)) await parts.keys.remove(key.name).catch(() => undefined)
     throw error
   }
 }

@@ -99,6 +99,18 @@ export class GatewayError extends Error {
   }
 }
 
+/** The log's answers to an append after which no event names what was made for it. Any other, a defect too, leaves that open. */
+const notWritten: ReadonlySet<ErrorCode> = new Set(['not-written', 'storage-full', 'revision-conflict'])
+
+/** Whether an append has surely written nothing, so that what it was to name may go. */
+export const isSurelyNotWritten = (error: unknown): boolean => notWritten.has(asGatewayError(error).code)
+
+/** Whether work that ends in an append has failed so that its events may be in the log. */
+export const mayBeWritten = (error: unknown): boolean => {
+  const { code } = asGatewayError(error)
+  return code === 'outcome-unknown' || code === 'internal'
+}
+
 /** Whatever was thrown, as a failure of the table: what is not one of ours is `internal`, with its cause kept. */
 export const asGatewayError = (error: unknown): GatewayError =>
   error instanceof GatewayError ? error : new GatewayError('internal', { cause: error })

@@ -85,8 +85,12 @@ export const appender = ({ client, patience, connection }: AppenderParts): Appen
     }
   }
 
+  const refused = () => {
+    if (closed) return 'the log is closed'
+    return running.size >= inFlightLimit ? `${inFlightLimit} appends are waiting already` : undefined
+  }
+
   const append = (wanted: Append): Promise<Appended> => {
-    if (closed) throw notWritten('the log is closed')
     const command = commandOf(wanted)
     const { commandId, events } = command
     const earlier = answered.get(commandId)
@@ -94,7 +98,8 @@ export const appender = ({ client, patience, connection }: AppenderParts): Appen
     const same = running.get(commandId)
     if (same?.count === events.length) return same.outcome
     if (earlier || same) throw usedForAnother()
-    if (running.size >= inFlightLimit) throw notWritten(`${inFlightLimit} appends are waiting already`)
+    const refusal = refused()
+    if (refusal !== undefined) throw unsettled.has(commandId) ? unknown(new Error(refusal)) : notWritten(refusal)
     const outcome = bringToAnEnd(command).finally(() => running.delete(commandId))
     running.set(commandId, { count: events.length, outcome })
     return outcome

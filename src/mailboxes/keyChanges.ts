@@ -1,5 +1,5 @@
 import type { MessageCount } from '../../projections/generations.ts'
-import { asGatewayError, type ErrorCode, GatewayError } from '../core/errors.ts'
+import { asGatewayError, GatewayError, isSurelyNotWritten } from '../core/errors.ts'
 import type { Stamp } from '../core/events.ts'
 import type { MailboxId, SessionId } from '../core/ids.ts'
 import { newestGeneration } from '../core/keyring.ts'
@@ -77,8 +77,6 @@ export type KeyChangesParts = NewestParts & {
 const maxGenerations = 200
 /** Attempts when others write the same stream at the same time. */
 const attempts = 5
-/** The log's answers after which no event names the files. */
-const certainlyNotWritten: ReadonlySet<ErrorCode> = new Set(['not-written', 'storage-full', 'revision-conflict'])
 
 /** Files that are durable, and the command whose event names them. */
 type Prepared<T> = { readonly written: readonly string[]; readonly command: MailboxCommand; readonly told: T }
@@ -113,10 +111,9 @@ export const createKeyChanges = (parts: KeyChangesParts): KeyChanges => {
           told,
         }
       } catch (error) {
-        const { code } = asGatewayError(error)
         // Where it may have been written, its files may be all that opens the mail.
-        if (certainlyNotWritten.has(code)) await keys.removeKeyFiles(written)
-        if (code !== 'revision-conflict' || attempt === attempts) throw error
+        if (isSurelyNotWritten(error)) await keys.removeKeyFiles(written)
+        if (asGatewayError(error).code !== 'revision-conflict' || attempt === attempts) throw error
       }
     }
   }

@@ -1,7 +1,7 @@
-import { asGatewayError, type ErrorCode, GatewayError } from '../core/errors.ts'
+import { asGatewayError, GatewayError } from '../core/errors.ts'
 import type { Recorded } from '../core/events.ts'
 import type { Position } from '../core/ids.ts'
-import type { Append, EventLog } from '../core/ports.ts'
+import type { Append, Appended, EventLog } from '../core/ports.ts'
 import type { StreamName } from '../core/streams.ts'
 
 /** Attempts when others write the same stream at the same time, or when an append's outcome stays unknown. */
@@ -23,19 +23,33 @@ export async function* eventsOf(
   }
 }
 
-/** Appends; asks again, as the same command, as long as nobody knows whether it was written. */
-export const appendSurely = (log: Pick<EventLog, 'append'>, append: Append) =>
-  againWhile('outcome-unknown', () => log.append(append))
+/**
+ * Appends; asks again, as the same command, as long as nobody knows whether it was written. Once that is open, a log that
+ * refuses the repeat says nothing of the first attempt: only another writer's event in its place (`revision-conflict`)
+ * shows that it came to nothing, and anything else is `outcome-unknown`.
+ */
+export const appendSurely = async (log: Pick<EventLog, 'append'>, append: Append): Promise<Appended> => {
+  let open: GatewayError | undefined
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await log.append(append)
+    } catch (error) {
+      const { code } = asGatewayError(error)
+      if (code === 'revision-conflict') throw error
+      if (code === 'outcome-unknown') open = asGatewayError(error)
+      if (!open) throw error
+      if (attempt === attempts) throw open
+    }
+  }
+}
 
 /** Does it again if somebody else was first. */
-export const whileConflicting = <T>(work: () => Promise<T>): Promise<T> => againWhile('revision-conflict', work)
-
-const againWhile = async <T>(code: ErrorCode, work: () => Promise<T>): Promise<T> => {
+export const whileConflicting = async <T>(work: () => Promise<T>): Promise<T> => {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work()
     } catch (error) {
-      if (asGatewayError(error).code !== code || attempt === attempts) throw error
+      if (asGatewayError(error).code !== 'revision-conflict' || attempt === attempts) throw error
     }
   }
 }

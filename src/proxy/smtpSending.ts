@@ -1,5 +1,5 @@
 import type { Archive, Delivery } from '../archive.ts'
-import { asGatewayError, GatewayError } from '../core/errors.ts'
+import { GatewayError, mayBeWritten } from '../core/errors.ts'
 import type { MessageId } from '../core/ids.ts'
 import { crlfLines } from '../wire/crlfLines.ts'
 import { wireEncoder } from '../wire/dots.ts'
@@ -76,15 +76,9 @@ export const openSending = ({ archive, delivery, limit, write, onRoom }: Sending
       body.lose()
     },
     durable: received,
-    mayBeKept: received.then(
-      () => true,
-      (error: unknown) => leavesOpen.has(asGatewayError(error).code),
-    ),
+    mayBeKept: received.then(() => true, mayBeWritten),
   }
 }
 
 const none = Buffer.alloc(0)
 const endOfData = Buffer.from('.\r\n')
-
-/** After which it is not known whether the log has the copy. */
-const leavesOpen: ReadonlySet<string> = new Set(['outcome-unknown', 'internal'])

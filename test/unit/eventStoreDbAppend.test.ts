@@ -24,4 +24,14 @@ test('a wrong version of a stream that shows nothing is no conflict', async () =
   assert.is(await outcome({ append, readStream: () => Promise.resolve([]) }), 'outcome-unknown')
 })
 
+test('a repeat that is refused before it is sent is not called not written, when the first attempt may have been', async () => {
+  const append = () => Promise.reject(new StoreFailure('unknown', new Error('no')))
+  const log = appender({ client: { append, readStream: () => Promise.resolve([]) }, patience, connection })
+  const wanted = appendOf('gateway-a', 'no-stream', [1])
+  assert.is(await failure(log.append(wanted)), 'outcome-unknown')
+  await log.close()
+  assert.is(await failure(log.append(wanted)), 'outcome-unknown')
+  assert.is(await failure(log.append(appendOf('gateway-a', 'no-stream', [2]))), 'not-written')
+})
+
 test.run()

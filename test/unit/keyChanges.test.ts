@@ -1,10 +1,11 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
-import { type Append, systemClock } from '../../src/core/ports.ts'
+import { type Append, systemClock, type Vault } from '../../src/core/ports.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { mailboxStream } from '../../src/core/streams.ts'
 import { mailboxOf } from '../../projections/mailboxes.ts'
+import { check } from '../../src/fsck.ts'
 import { guessingGuard } from '../../src/keys/guessingGuard.ts'
 import { generatePassword } from '../../src/keys/passwords.ts'
 import type { KeysChanged } from '../../src/mailboxes/keyChanges.ts'
@@ -224,6 +225,12 @@ const changes: Readonly<Record<string, Work>> = {
   },
 }
 
+/** What fsck says of the key files. */
+const problemsOf = async ({ log, keys }: World, repair = false) => {
+  const vault = { async *list() {} } as unknown as Vault
+  return (await check({ log, vault, keys, clock: systemClock, repair, progress: () => undefined })).problems
+}
+
 class Died extends Error {}
 
 for (const [name, work] of Object.entries(changes)) {
@@ -288,6 +295,26 @@ for (const [name, work] of Object.entries(changes)) {
       ...((await after.opens(mailbox.mailboxId, new Secret(chosen))) ?? []),
     ]
     assert.ok(open.includes(1))
+  })
+
+  test(`${name} whose record is there keeps its files, though the repeat of the append was refused`, async () => {
+    for (const code of ['not-written', 'storage-full', 'storage-failed'] as const) {
+      const stores = sharedStores()
+      const mailbox = await keyWorld(stores).create()
+      let first = true
+      const world = keyWorld(stores, {
+        append: async (one) => {
+          if (first) await stores.log.append(one)
+          const failure = new GatewayError(first ? 'outcome-unknown' : code)
+          first = false
+          throw failure
+        },
+      })
+      assert.is(await codeOf(work(world, mailbox, undefined)), 'outcome-unknown')
+      const after = keyWorld(stores)
+      const missing = (await problemsOf(after)).filter((problem) => problem.includes('missing'))
+      assert.equal(missing, [], code)
+    }
   })
 
   test(`${name} that the log refuses leaves no files`, async () => {

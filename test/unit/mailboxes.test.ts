@@ -292,6 +292,24 @@ test('when it stays unknown whether a mailbox exists, its aliases stay reserved'
   )
 })
 
+test('a log that refuses the repeat of a creation that may have happened leaves its aliases reserved', async () => {
+  let first = true
+  const { mailboxes, facts } = await world({
+    beforeAppend: async (one, log) => {
+      if (one.events[0]?.type !== 'MailboxCreated') return
+      if (first) await log.append(one)
+      const failure = new GatewayError(first ? 'outcome-unknown' : 'not-written')
+      first = false
+      throw failure
+    },
+  })
+  assert.is((await codeOf(mailboxes.create(wish('a@example.org')))).code, 'outcome-unknown')
+  assert.equal(
+    (await facts()).map(({ type }) => type),
+    ['AliasReserved', 'MailboxCreated'],
+  )
+})
+
 test('nothing is created while the views are not at work', async () => {
   const { mailboxes, facts } = await world({ visible: () => Promise.reject(new GatewayError('storage-failed')) })
   assert.is((await codeOf(mailboxes.create(wish()))).code, 'storage-failed')

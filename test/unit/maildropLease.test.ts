@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { GatewayError } from '../../src/core/errors.ts'
+import { type ErrorCode, GatewayError } from '../../src/core/errors.ts'
 import { stamper } from '../../src/core/events.ts'
 import { type MailboxId, newMailboxId, newMessageId, newSessionId } from '../../src/core/ids.ts'
 import type { Append, EventLog, Logger } from '../../src/core/ports.ts'
@@ -153,6 +153,23 @@ test('a renewal whose outcome is unknown is repeated as it was before anything e
   const [, renewal] = seen
   const repeats = seen.filter(({ commandId }) => commandId === renewal?.commandId)
   assert.ok(repeats.length >= 2)
+  assert.is((await factsOf(log, mailboxId)).at(-1), 'LeaseReleased 1')
+})
+
+test('a renewal whose outcome is unknown stays open when its repeat is refused, and the maildrop is kept', async () => {
+  const { log, gateway } = given()
+  const codes: (ErrorCode | undefined)[] = [undefined, 'outcome-unknown', 'not-written']
+  const append: EventLog['append'] = async (append) => {
+    const code = codes.shift()
+    if (code !== 'not-written') await log.append(append)
+    if (code) throw new GatewayError(code)
+    return log.append(append)
+  }
+  const mailboxId = newMailboxId()
+  const held = await gateway('a', { append }, 0.15).take(sessionOf(mailboxId))
+  await delay(120)
+  assert.equal(codes, [])
+  await held.update([newMessageId()])
   assert.is((await factsOf(log, mailboxId)).at(-1), 'LeaseReleased 1')
 })
 
