@@ -9,6 +9,7 @@ import type { Secret } from '../core/secret.ts'
 import { withoutMapping } from '../core/sourceAddress.ts'
 import { refusalOf, whoOf } from './authorization.ts'
 import { isCrossSite } from './crossSite.ts'
+import { peerAddressOf } from './peerAddress.ts'
 import { sendProblem } from './problem.ts'
 import { cookieOf } from './sessionCookie.ts'
 
@@ -41,7 +42,7 @@ export const requireAccess = (app: FastifyInstance, { token, access, refused }: 
     return { principal: `administrator:${name}`, role, scope: undefined, mustChangePassword: !!oneTimeUntil }
   }
   const refuse = (request: FastifyRequest, reply: FastifyReply, [kind, error]: readonly [string, GatewayError]) => {
-    refused(request.ip, kind)
+    refused(peerAddressOf(request), kind)
     return sendProblem(reply, error)
   }
 
@@ -76,7 +77,7 @@ export const causeOf = (request: FastifyRequest): Cause => ({
   principal: whoOf(request).principal,
   correlationId: request.id,
   causationId: request.id,
-  source: withoutMapping(request.ip),
+  source: withoutMapping(peerAddressOf(request)),
 })
 
 /** The id of a request is minted by `genReqId` as a session's. */

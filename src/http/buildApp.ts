@@ -35,6 +35,7 @@ import { mailboxChangeRoutes } from './mailboxChangeRoutes.ts'
 import { mailboxRoutes } from './mailboxRoutes.ts'
 import { liveRoutes } from './liveRoutes.ts'
 import { messageRoutes } from './messageRoutes.ts'
+import { notePeerAddresses } from './peerAddress.ts'
 import { recordedSessionRoutes } from './recordedSessionRoutes.ts'
 import { statisticsRoutes } from './statisticsRoutes.ts'
 import { cookieName } from './sessionCookie.ts'
@@ -117,6 +118,7 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
     .withTypeProvider<TypeBoxTypeProvider>()
   app.removeContentTypeParser('text/plain')
   app.addSchema(Problem)
+  notePeerAddresses(app)
   app.addHook('onRequest', async (_, reply) => {
     void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   })

@@ -6,6 +6,7 @@ import type { KeyChange, KeysChanged } from '../mailboxes/keyChanges.ts'
 import { causeOf, requestIdOf } from './authentication.ts'
 import type { AdminApi } from './buildApp.ts'
 import { found, Named } from './mailboxRoutes.ts'
+import { peerAddressOf } from './peerAddress.ts'
 import { problems } from './problem.ts'
 import { Conditional, etag, etagOf, revisionsIn } from './revision.ts'
 
@@ -83,7 +84,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api) =
     cause: causeOf(request),
     ifMatch: revisionsIn(request.headers['if-match']),
     requestId: requestIdOf(request),
-    remoteAddress: request.ip,
+    remoteAddress: peerAddressOf(request),
   })
 
   const change = schemaOf(

@@ -16,6 +16,7 @@ import { literals } from './literals.ts'
 import { found, words } from './mailboxRoutes.ts'
 import { begun, octets } from './octets.ts'
 import { after, limit, next, order, pagesOf } from './pages.ts'
+import { peerAddressOf } from './peerAddress.ts'
 import { periodOf, since, until } from './period.ts'
 import { problems } from './problem.ts'
 
@@ -194,7 +195,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
         part: request.query.part,
         reason: request.body.reason === undefined ? undefined : validReason(request.body.reason),
         requestId: requestIdOf(request),
-        remoteAddress: request.ip,
+        remoteAddress: peerAddressOf(request),
         cause: causeOf(request),
       })
       return reply

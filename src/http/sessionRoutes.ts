@@ -8,6 +8,7 @@ import { causeOf } from './authentication.ts'
 import { whoOf } from './authorization.ts'
 import type { AdminApi } from './buildApp.ts'
 import { isCrossSite } from './crossSite.ts'
+import { peerAddressOf } from './peerAddress.ts'
 import { problems, sendProblem } from './problem.ts'
 import { clearCookie, cookieOf, setCookie } from './sessionCookie.ts'
 
@@ -47,7 +48,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { 
   app.post('', { config: { access: 'public' }, schema: login }, async (request, reply) => {
     if (isCrossSite(request, false)) return crossSite(request, reply)
     const { name, password } = request.body
-    const administrator = await access.login({ name, password: new Secret(password), source: request.ip })
+    const administrator = await access.login({ name, password: new Secret(password), source: peerAddressOf(request) })
     const before = cookieOf(request)
     if (before !== undefined) access.sessions.close(before)
     return reply
@@ -56,7 +57,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { 
       .send(shown(administrator))
   })
   const crossSite = (request: FastifyRequest, reply: FastifyReply) => {
-    refused(request.ip, 'cross-site')
+    refused(peerAddressOf(request), 'cross-site')
     return sendProblem(reply, new GatewayError('cross-site'))
   }
 
@@ -84,7 +85,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { 
     const name = /^administrator:(.+)$/.exec(principal)?.[1]
     if (name === undefined || value === undefined) throw noPassword()
     const { oldPassword, newPassword } = request.body
-    const today = await access.login({ name, password: new Secret(oldPassword), source: request.ip })
+    const today = await access.login({ name, password: new Secret(oldPassword), source: peerAddressOf(request) })
     const changed = await access.administrators.change(today, new Secret(newPassword), causeOf(request))
     access.sessions.renew(value, changed)
     return reply.code(204).send(null)
