@@ -7,8 +7,8 @@ export type Admin = {
   readonly address: { readonly protocol: 'https'; readonly host: string; readonly port: number } | undefined
   /** New connections get this certificate. */
   renew(certificate: ServerCertificate): void
-  /** No new requests; running ones have ten seconds. Idempotent. */
-  close(): Promise<void>
+  /** No new requests; running ones have `grace` milliseconds, then their connections are cut. Idempotent. */
+  close(grace?: number): Promise<void>
 }
 
 export type AdminParts = {
@@ -18,8 +18,8 @@ export type AdminParts = {
   readonly certificate: ServerCertificate
 }
 
-/** Milliseconds that running requests have when the API closes: the opening of a large message may take longer. */
-const grace = 10_000
+/** Milliseconds: the opening of a large message may take longer. */
+const usualGrace = 10_000
 
 /** The admin API over HTTPS. Rejects with `start-refused` when it cannot listen. */
 export const startAdmin = async ({ api, host, port, certificate }: AdminParts): Promise<Admin> => {
@@ -34,7 +34,7 @@ export const startAdmin = async ({ api, host, port, certificate }: AdminParts): 
     throw refusal(host, port, error)
   }
   const bound = app.server.address() as AddressInfo // a TCP listener's address is never a string
-  const close = async () => {
+  const close = async (grace: number) => {
     const hurry = setTimeout(() => app.server.closeAllConnections(), grace)
     await app.close()
     clearTimeout(hurry)
@@ -43,7 +43,7 @@ export const startAdmin = async ({ api, host, port, certificate }: AdminParts): 
   return {
     address: { protocol: 'https', host: bound.address, port: bound.port },
     renew: (renewed) => app.server.setSecureContext({ ...renewed, minVersion: 'TLSv1.2' }),
-    close: () => (closing ??= close()),
+    close: (grace = usualGrace) => (closing ??= close(grace)),
   }
 }
 

@@ -26,6 +26,7 @@ import { administratorRoutes } from './administratorRoutes.ts'
 import { clientSetupRoutes } from './clientSetupRoutes.ts'
 import { backupRoutes } from './backupRoutes.ts'
 import type { Cursors } from './cursors.ts'
+import { refuseWhileClosing } from './closing.ts'
 import { docsPath, docsRoutes, documentPath } from './docsRoutes.ts'
 import { eventRoutes } from './eventRoutes.ts'
 import { healthRoutes } from './healthRoutes.ts'
@@ -99,6 +100,9 @@ const maxParamLength = 1000
 const requestTimeout = 30_000
 const keepAliveTimeout = 5_000
 
+/** Which request it was: the correlation id of the events that it causes, and `requestId` in the gateway's own lines. */
+const requestIdHeader = 'x-request-id'
+
 /** The admin API, not yet listening. */
 export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) => {
   const app = fastify({
@@ -110,6 +114,8 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
     routerOptions: { maxParamLength },
     genReqId: newSessionId,
     clientErrorHandler: answerNoHttp,
+    // Its own answer would be no problem document.
+    return503OnClosing: false,
     // What never reaches a route: a path that cannot be decoded.
     frameworkErrors: (error, _, reply) =>
       void sendProblem(reply, new GatewayError('request-invalid', { detail: 'The path is not valid', cause: error })),
@@ -119,9 +125,10 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   app.removeContentTypeParser('text/plain')
   app.addSchema(Problem)
   notePeerAddresses(app)
-  app.addHook('onRequest', async (_, reply) => {
-    void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  app.addHook('onRequest', async ({ id }, reply) => {
+    void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', [requestIdHeader]: id })
   })
+  refuseWhileClosing(app)
   requireDeclarations(app)
   requireAccess(app, api)
   answerProblems(app, api.logger)

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
+import { setTimeout as delay } from 'node:timers/promises'
+import { connect } from 'node:tls'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
@@ -37,6 +39,11 @@ const get = async ({ address }: Admin, path: string) => {
   const asked = request({ host: '127.0.0.1', port: address?.port, path, headers, ca: tls.cert, agent: false }).end()
   const [response] = (await once(asked, 'response')) as [IncomingMessage]
   return response
+}
+
+const rejects = async (work: Promise<unknown>, code: string) => {
+  const error = await work.catch((error: unknown) => error as { readonly code?: string })
+  assert.is((error as { readonly code?: string }).code, code)
 }
 
 const bodyOf = async (response: IncomingMessage) => {
@@ -127,6 +134,68 @@ test('a turned off API listens nowhere, a port in use is refused in one sentence
       error?.detail,
       `The admin API cannot listen on 127.0.0.1:${address?.port ?? 0}: another program is listening there.`,
     )
+  })
+})
+
+/** What comes to the end of a TLS connection on which requests are written by hand. */
+const conversation = async ({ address }: Admin) => {
+  const socket = connect({ host: '127.0.0.1', port: address?.port ?? 0, ca: tls.cert })
+  await once(socket, 'secureConnect')
+  const ended = once(socket, 'close')
+  let heard = ''
+  socket.setEncoding('utf8').on('data', (chunk: string) => (heard += chunk))
+  socket.on('error', () => undefined)
+  return {
+    ask: (path: string) =>
+      void socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`),
+    ended: async () => {
+      await ended
+      return heard
+    },
+  }
+}
+
+test('while the API closes a running request comes to its end, and a new one is put off with a problem document', async () => {
+  const [begun, released] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()]
+  const sealed = async function* () {
+    begun.resolve(undefined)
+    await released.promise
+    yield Buffer.from('the whole')
+  }
+  await serving({ sealed }, async (admin, path) => {
+    const client = await conversation(admin)
+    client.ask(path)
+    await begun.promise
+    const closed = admin.close()
+    client.ask('/v1/mailboxes')
+    await delay(50)
+    released.resolve(undefined)
+    const heard = await client.ended()
+    await closed
+    assert.match(heard, /^HTTP\/1\.1 200 OK[^]*the whole[^]*HTTP\/1\.1 503 Service Unavailable/)
+    const problem = JSON.parse(heard.slice(heard.lastIndexOf('\r\n\r\n'))) as Record<string, unknown>
+    assert.equal([problem['code'], problem['retry']], ['shutting-down', true])
+    const [, head = ''] = heard.split('HTTP/1.1 503')
+    for (const header of ['content-type: application/problem+json', 'retry-after: 5', 'connection: close'])
+      assert.ok(head.toLowerCase().includes(header), header)
+    await rejects(get(admin, path), 'ECONNREFUSED')
+  })
+})
+
+test('a request that does not come to its end does not hold the API up for longer than its grace', async () => {
+  const begun = Promise.withResolvers<undefined>()
+  const sealed = async function* () {
+    begun.resolve(undefined)
+    for (;;) yield await delay(10, chunk)
+  }
+  await serving({ sealed }, async (admin, path) => {
+    const client = await conversation(admin)
+    client.ask(path)
+    await begun.promise
+    const at = performance.now()
+    await admin.close(200)
+    assert.ok(performance.now() - at < 2000)
+    assert.match(await client.ended(), /^HTTP\/1\.1 200 OK/)
   })
 })
 
