@@ -7,7 +7,8 @@ import { passwordIn, secretIn } from './passwordFile.ts'
 /** What the admin API answers to a change of a mailbox's keys. */
 type Changed = {
   readonly generations: readonly number[]
-  readonly shut: { readonly messages: number; readonly inMaildrop: number }
+  /** Null when it could not be counted. */
+  readonly shut: { readonly messages: number; readonly inMaildrop: number } | null
   /** If it was generated. */
   readonly password?: string
   readonly recipient?: string
@@ -56,8 +57,11 @@ const tellPassword = ({ password }: Changed) =>
     ? ''
     : `${facts([['Password', password]])}Keep the password now: it is not stored anywhere, and without it the mail cannot be read.\n`
 
-const tellShut = ({ shut: { messages, inMaildrop } }: Changed) =>
-  messages === 0 ? '' : `Messages that it does not open: ${messages}, ${inMaildrop} of them in the maildrop.\n`
+const tellShut = ({ shut }: Changed) => {
+  if (!shut) return 'How many messages it does not open could not be counted.\n'
+  const { messages, inMaildrop } = shut
+  return messages === 0 ? '' : `Messages that it does not open: ${messages}, ${inMaildrop} of them in the maildrop.\n`
+}
 
 const wantedIn = (given: Given, io: Io) => {
   const file = given.optional('new-password-file')

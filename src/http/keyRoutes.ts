@@ -48,13 +48,10 @@ const changed = {
   generations: Type.Array(Type.Integer(), {
     description: 'The key generations that the password opens now, the oldest first.',
   }),
-  shut: Type.Object(
-    { messages: Type.Integer(), inMaildrop: Type.Integer() },
-    {
-      description:
-        'How many messages of the mailbox, that were not destroyed, it does not open, and how many of them POP3 would list.',
-    },
-  ),
+  shut: Type.Union([Type.Object({ messages: Type.Integer(), inMaildrop: Type.Integer() }), Type.Null()], {
+    description:
+      'How many messages of the mailbox, that were not destroyed, it does not open, and how many of them POP3 would list. Null when that could not be counted: the change is made all the same.',
+  }),
 }
 const told = {
   password: Type.Optional(

@@ -34,8 +34,9 @@ export const namesOf = (store: Pick<KeyStore, 'list'>, mailboxId: MailboxId) => 
 
 /**
  * Files that no event names and none ever will: what a change has replaced, or what one has left that came to nothing.
- * Of `generations` only, and of those that the log does not know; nothing of a generation whose named files are not all
- * there. A file that somebody is about to name is none of them.
+ * Of `generations` only, and of those that the log does not know. None as long as any file that the log names is damaged or
+ * missing: what it had replaced, or another one of the mailbox, may be all that still opens mail. A file that somebody is
+ * about to name is none of them.
  */
 export const leftoversOf = async (
   store: Pick<KeyStore, 'get' | 'list'>,
@@ -46,18 +47,14 @@ export const leftoversOf = async (
   const wanted = keyFilesOf(keyring)
   if (names.length <= wanted.length) return []
   const found = await Promise.all(
-    wanted.map(async (one) => {
-      const file = await namedFile(store, { mailboxId, names }, one).catch(() => undefined)
-      return { generation: one.generation, name: file?.name }
-    }),
+    wanted.map((one) => namedFile(store, { mailboxId, names }, one).catch(() => undefined)),
   )
+  if (found.includes(undefined)) return []
   const known = new Set(keyring.generations.map(({ generation }) => generation))
-  const incomplete = new Set(found.filter(({ name }) => name === undefined).map(({ generation }) => generation))
-  const named = new Set(found.map(({ name }) => name))
+  const named = new Set(found.map((file) => file?.name))
   return names.filter((name) => {
     const parsed = parseFileName(mailboxId, name)
     if (!parsed || named.has(name) || parsed.revision > revision) return false
-    if (!known.has(parsed.generation)) return true
-    return generations.includes(parsed.generation) && !incomplete.has(parsed.generation)
+    return !known.has(parsed.generation) || generations.includes(parsed.generation)
   })
 }

@@ -26,8 +26,8 @@ export type KeysChanged = {
   readonly revision: number
   /** Those that were changed, the oldest first. */
   readonly generations: readonly number[]
-  /** The mailbox's other messages, which what was given does not open. */
-  readonly shut: MessageCount
+  /** The mailbox's other messages, which what was given does not open; null when they could not be counted. */
+  readonly shut: MessageCount | null
 }
 
 /** Told once and kept nowhere; undefined for a password that was chosen. */
@@ -123,9 +123,9 @@ export const createKeyChanges = (parts: KeyChangesParts): KeyChanges => {
     { appended, told }: { readonly appended: Appended; readonly told: T },
     { changed, open }: { readonly changed: readonly number[]; readonly open: readonly number[] },
   ): Promise<T & KeysChanged> => {
-    // It has happened, and its only password must reach the caller, even when the views are late.
+    // It has happened, and its only password must reach the caller, even when the views are late or fail.
     await seen(views, appended.position).catch(() => undefined)
-    const shut = await parts.countShut(mailboxId, open)
+    const shut = await parts.countShut(mailboxId, open).catch(() => null)
     return { ...told, revision: appended.revision, generations: changed, shut }
   }
 

@@ -13,7 +13,7 @@ import { memoryLog } from '../../src/log/memory.ts'
 import { createLogin } from '../../src/login.ts'
 import { createMailboxes } from '../../src/mailboxes.ts'
 import { countShut } from '../../src/mailboxes/countShut.ts'
-import { createKeyChanges, type KeyChange } from '../../src/mailboxes/keyChanges.ts'
+import { createKeyChanges, type KeyChange, type KeyChangesParts } from '../../src/mailboxes/keyChanges.ts'
 import { knownMailboxes } from '../../src/mailboxes/known.ts'
 import { ringOf } from '../../src/mailboxes/newest.ts'
 import type { SessionId } from '../../src/core/ids.ts'
@@ -32,6 +32,7 @@ export type Faults = {
   /** Stand before the store's own, and may throw. */
   readonly keys?: Partial<KeyStore>
   readonly append?: EventLog['append']
+  readonly countShut?: KeyChangesParts['countShut']
   /** Otherwise nobody who guesses is held back. */
   readonly guard?: GuessingGuard
 }
@@ -77,10 +78,12 @@ export const keyWorld = (stores: Stores = sharedStores(), faults: Faults = {}) =
     login,
     keys: { ...keys, removeKeyFiles: (names) => keys.removeKeyFiles(names).catch(() => undefined) },
     views,
-    countShut: async (mailboxId, open) => {
-      await visible()
-      return countShut(reader, mailboxId, open)
-    },
+    countShut:
+      faults.countShut ??
+      (async (mailboxId, open) => {
+        await visible()
+        return countShut(reader, mailboxId, open)
+      }),
   })
   const change = (mailboxId: MailboxId, more: Partial<KeyChange> = {}): KeyChange => ({
     mailboxId,

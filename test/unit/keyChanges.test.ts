@@ -204,6 +204,37 @@ test('If-Match that names another revision changes nothing', async () => {
   assert.equal(world.files(), ['1.age'])
 })
 
+// Damage.
+
+/** Damages the file of that beginning. */
+const damage = ({ values }: World, start: string) => {
+  const name = [...values.keys()].find((one) => one.split('/').at(-1)?.startsWith(start))
+  if (name === undefined) throw new Error(`no file ${start}`)
+  values.set(name, Buffer.from('damaged'))
+}
+
+test('nothing that was replaced is removed while a newer key that opens its successor is damaged', async () => {
+  for (const lost of ['2.1.', '1.recovery.']) {
+    const world = keyWorld()
+    const { mailboxId, password } = await world.create((await generateIdentity()).recipient)
+    await world.keyChanges.rotateKey(world.change(mailboxId), password)
+    const files = world.files()
+    damage(world, lost)
+    assert.is((await problemsOf(world, true)).length, 1)
+    if (lost.includes('recovery')) assert.equal(await world.opens(mailboxId, password), [1, 2])
+    assert.equal(world.files(), files, lost)
+  }
+})
+
+test('a reset is answered with its password even if nobody can count what stays shut', async () => {
+  const stores = sharedStores()
+  const { mailboxId } = await keyWorld(stores).create()
+  const world = keyWorld(stores, { countShut: () => Promise.reject(new GatewayError('views-behind')) })
+  const done = await world.keyChanges.resetPassword(world.change(mailboxId), generated)
+  assert.is(done.shut, null)
+  assert.equal(await world.opens(mailboxId, passwordOf(done)), [2])
+})
+
 // Crashes and races.
 
 type World = ReturnType<typeof keyWorld>

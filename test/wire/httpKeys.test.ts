@@ -51,6 +51,23 @@ for (const [method, path, payload, name, details, answered] of changes) {
   })
 }
 
+test('where nobody can count what stays shut, the password is told all the same', async () => {
+  const { keyChanges } = world.api
+  const resetPassword: typeof keyChanges.resetPassword = async (...how) => ({
+    ...(await keyChanges.resetPassword(...how)),
+    shut: null,
+  })
+  const uncounted = await buildApp({ ...world.api, keyChanges: { ...keyChanges, resetPassword } })
+  const answer = await uncounted.inject({
+    method: 'POST',
+    url: '/v1/mailboxes/finance/reset-password',
+    headers: { authorization: `Bearer ${token}` },
+    payload: {},
+  })
+  await uncounted.close()
+  assert.equal([answer.statusCode, answer.json()], [200, { generations: [1, 2], shut: null, password }])
+})
+
 test('a mailbox shows its keys and their age, and each file of them can be had', async () => {
   const mailbox = await app.inject({
     url: '/v1/mailboxes/finance',
