@@ -9,6 +9,8 @@ export type BrowserSessions = {
   open(administrator: Administrator): Secret
   /** Whose cookie it is; undefined when it is nobody's any more. A change of the password elsewhere is known soon. */
   whoHas(cookie: string): Promise<Administrator | undefined>
+  /** The same, and breaks no silence. */
+  stillHas(cookie: string): Promise<Administrator | undefined>
   close(cookie: string): void
   /** The session goes on with a new password, all others of the same name end. */
   renew(cookie: string, administrator: Administrator): void
@@ -51,6 +53,15 @@ export const browserSessions = ({ administrators, clock }: BrowserSessionsParts)
     return today?.credential === session.administrator.credential
   }
 
+  const current = async (cookie: string): Promise<Session | undefined> => {
+    const key = digestOf(cookie)
+    const session = sessions.get(key)
+    if (!session) return undefined
+    if (!isOver(session) && (await stillTheSame(session))) return session
+    sessions.delete(key)
+    return undefined
+  }
+
   return {
     open: (administrator) => {
       makeRoom(administrator.name)
@@ -59,16 +70,11 @@ export const browserSessions = ({ administrators, clock }: BrowserSessionsParts)
       return new Secret(cookie)
     },
     whoHas: async (cookie) => {
-      const key = digestOf(cookie)
-      const session = sessions.get(key)
-      if (!session) return undefined
-      if (isOver(session) || !(await stillTheSame(session))) {
-        sessions.delete(key)
-        return undefined
-      }
-      session.usedAt = now()
-      return session.administrator
+      const session = await current(cookie)
+      if (session) session.usedAt = now()
+      return session?.administrator
     },
+    stillHas: async (cookie) => (await current(cookie))?.administrator,
     close: (cookie) => void sessions.delete(digestOf(cookie)),
     renew: (cookie, administrator) => {
       const own = digestOf(cookie)

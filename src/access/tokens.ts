@@ -39,6 +39,8 @@ export type Tokens = {
   revoke(tokenId: string, cause: Cause): Promise<void>
   /** Who shows it; undefined when it is none that works. A revocation elsewhere is known within `knownFor`. */
   whoHas(text: string): Promise<Who | undefined>
+  /** The same, and is no use of it. */
+  stillHas(text: string): Promise<Who | undefined>
 }
 
 export type TokensParts = AccessParts & { readonly logger: Logger }
@@ -86,6 +88,15 @@ export const createTokens = (parts: TokensParts): Tokens => {
     return known
   }
 
+  const holding = async (text: string): Promise<Token | undefined> => {
+    const [, digits] = form.exec(text) ?? []
+    if (digits === undefined) return undefined
+    const known = await knownAs(`tok-${digits}`)
+    if (!known || !timingSafeEqual(known.digest, digestOf(text))) return undefined
+    const { expires } = known.token
+    return expires && expires.getTime() <= now() ? undefined : known.token
+  }
+
   return {
     issue: async ({ name, role, mailboxes, expiresAfter }, cause) => {
       const digits = randomBytes(8).toString('hex')
@@ -118,18 +129,23 @@ export const createTokens = (parts: TokensParts): Tokens => {
       await uses.forget(tokenId)
     },
     whoHas: async (text) => {
-      const [, digits] = form.exec(text) ?? []
-      if (digits === undefined) return undefined
-      const known = await knownAs(`tok-${digits}`)
-      if (!known || !timingSafeEqual(known.digest, digestOf(text))) return undefined
-      const { tokenId, role, mailboxes, expires } = known.token
-      if (expires && expires.getTime() <= now()) return undefined
-      uses.used(tokenId)
-      const scope = mailboxes ? new Set(mailboxes) : undefined
-      return { principal: `token:${tokenId}`, role, scope, mustChangePassword: false }
+      const token = await holding(text)
+      if (token) uses.used(token.tokenId)
+      return token && whoIs(token)
+    },
+    stillHas: async (text) => {
+      const token = await holding(text)
+      return token && whoIs(token)
     },
   }
 }
+
+const whoIs = ({ tokenId, role, mailboxes }: Token): Who => ({
+  principal: `token:${tokenId}`,
+  role,
+  scope: mailboxes ? new Set(mailboxes) : undefined,
+  mustChangePassword: false,
+})
 
 const tokenIn = ({ tokenId, name, role, mailboxes, expires }: EventData['TokenIssued']) => ({
   tokenId,

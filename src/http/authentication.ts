@@ -27,16 +27,19 @@ export type Authentication = {
   readonly refused: (source: string, kind: string) => void
 }
 
+/** What a request shows is asked about when it comes, and by what goes on for long again. */
+type Asked = 'whoHas' | 'stillHas'
+
 /** Every request but those for public routes says who it is from, those for paths that do not exist too. */
 export const requireAccess = (app: FastifyInstance, { token, access, refused }: Authentication): void => {
   const local = digest(token.reveal())
 
-  const byToken = async (request: FastifyRequest, shown: string): Promise<Who | undefined> =>
+  const byToken = async (request: FastifyRequest, shown: string, asked: Asked): Promise<Who | undefined> =>
     timingSafeEqual(digest(shown), local)
       ? { principal: localUser(request), role: 'admin', scope: undefined, mustChangePassword: false }
-      : access.tokens.whoHas(shown)
-  const byCookie = async (cookie: string): Promise<Who | undefined> => {
-    const administrator = await access.sessions.whoHas(cookie)
+      : access.tokens[asked](shown)
+  const byCookie = async (cookie: string, asked: Asked): Promise<Who | undefined> => {
+    const administrator = await access.sessions[asked](cookie)
     if (!administrator) return undefined
     const { name, role, oneTimeUntil } = administrator
     return { principal: `administrator:${name}`, role, scope: undefined, mustChangePassword: !!oneTimeUntil }
@@ -54,12 +57,20 @@ export const requireAccess = (app: FastifyInstance, { token, access, refused }: 
     const byCookieOnly = request.headers.authorization === undefined && cookie !== undefined
     if (byCookieOnly && isCrossSite(request, true))
       return refuse(request, reply, ['cross-site', new GatewayError('cross-site')])
-    const who = byCookieOnly ? await byCookie(cookie) : shown === undefined ? undefined : await byToken(request, shown)
+    const identified = async (asked: Asked) => {
+      if (byCookieOnly) return byCookie(cookie, asked)
+      return shown === undefined ? undefined : byToken(request, shown, asked)
+    }
+    const who = await identified('whoHas')
     if (!who) {
       void reply.header('www-authenticate', 'Bearer realm="Sealpost"')
       return refuse(request, reply, [byCookieOnly ? 'api-session' : 'api-token', new GatewayError('not-authorized')])
     }
     request.who = who
+    request.stillMay = async () => {
+      const today = await identified('stillHas')
+      return today !== undefined && refusalOf(config, today) === undefined
+    }
     const refusal = refusalOf(config, who)
     return refusal && refuse(request, reply, [refusal.code, refusal])
   })

@@ -19,6 +19,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set for every route that is not public. */
     who?: Who
+    /** Whether who asks might ask the same now, which is no request of his. Rejects with a storage failure. */
+    stillMay?: () => Promise<boolean>
   }
   interface FastifyInstance {
     /** Every route, `GET /v1/mailboxes/:id`, and what it says of itself. */

@@ -9,6 +9,7 @@ import { plain } from '../core/plain.ts'
 import type { Answer } from '../history.ts'
 import { causeOf } from './authentication.ts'
 import type { AdminApi } from './buildApp.ts'
+import { goneWith } from './gone.ts'
 import { Figures, Mailbox } from './mailboxRoutes.ts'
 import { Message } from './messageRoutes.ts'
 import { after, limit, next, pagesOf } from './pages.ts'
@@ -65,10 +66,11 @@ const schemaOf = (summary: string) => ({
 export const historyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { history, cursors, audit }) => {
   const ask = async (reply: FastifyReply, query: Static<typeof Asked>, what: What) => {
     const pages = pagesOf(cursors, 'history', what.view, 'mailbox' in what ? what.mailbox : undefined)
+    const gone = goneWith(reply)
     const [page, moment] = [pages.request(query), momentIn(query)]
     const of = 'mailbox' in what && isMailboxId(what.mailbox) ? { mailboxId: what.mailbox } : {}
     await audit.read({ record: 'history', ...of }, causeOf(reply.request))
-    const answer = await history.ask({ ...page, ...what }, moment, goneWith(reply))
+    const answer = await history.ask({ ...page, ...what }, moment, gone)
     return { asOf: asOf(answer), items: answer.items.map(plain), next: pages.next(answer) }
   }
   const mailboxes = Type.Object({ asOf: AsOf, mailboxes: Type.Array(PastMailbox), next })
@@ -143,12 +145,3 @@ const momentIn = ({ at, position }: Static<typeof Asked>): Moment => {
 }
 
 const invalid = (detail: string) => new GatewayError('request-invalid', { detail })
-
-/** Aborts when the client goes away before it has its answer. */
-const goneWith = ({ raw }: FastifyReply): AbortSignal => {
-  const gone = new AbortController()
-  raw.once('close', () => {
-    if (!raw.writableFinished) gone.abort(new GatewayError('connection-lost'))
-  })
-  return gone.signal
-}

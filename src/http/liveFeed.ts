@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { asFarAsReadable } from '../core/asFarAsReadable.ts'
 import { asGatewayError, GatewayError } from '../core/errors.ts'
-import type { Recorded } from '../core/events.ts'
+import type { Principal, Recorded } from '../core/events.ts'
 import type { Position } from '../core/ids.ts'
 import type { EventLog } from '../core/ports.ts'
 
@@ -16,12 +16,20 @@ export type Listener = {
    */
   heard(within: number): Promise<readonly Recorded[] | undefined>
   leave(): void
+  /** Aborts when the feed has ended for this one, for whatever reason. */
+  readonly ended: AbortSignal
+}
+
+export type Joining = {
+  readonly principal: Principal
+  /** Called when more waits for the listener than is kept. */
+  readonly tooSlow: () => unknown
 }
 
 /** What is new in the log, read once for all who listen, and only while somebody does. */
 export type LiveFeed = {
-  /** `tooSlow` is called when more waits for the listener than is kept. Rejects with `overloaded` when too many listen, or what the log rejects with. */
-  join(tooSlow: () => void): Promise<Listener>
+  /** Rejects with `overloaded` when too many listen, or too many of one principal's, or what the log rejects with. */
+  join(joining: Joining): Promise<Listener>
   close(): void
 }
 
@@ -34,14 +42,15 @@ export type LiveFeedParts = {
 /** Events read at once, and events that wait for one listener: more, and he is let go. */
 const pageSize = 500
 const maxWaiting = 2000
-/** Streams that browsers and programs hold open. */
+/** Streams that browsers and programs hold open, and that one principal does. */
 const maxListeners = 100
+const maxOfOne = 20
 
-type Waiting = {
+type Waiting = Joining & {
   events: Recorded[]
   ended: { readonly because: GatewayError | undefined } | undefined
   wake: () => void
-  readonly tooSlow: () => void
+  readonly gone: AbortController
 }
 
 export const liveFeed = ({ log, every = 250 }: LiveFeedParts): LiveFeed => {
@@ -52,6 +61,7 @@ export const liveFeed = ({ log, every = 250 }: LiveFeedParts): LiveFeed => {
   const end = (listener: Waiting, because?: GatewayError) => {
     listener.ended ??= { because }
     listeners.delete(listener)
+    listener.gone.abort()
     listener.wake()
   }
   const tell = (events: readonly Recorded[]) => {
@@ -96,13 +106,15 @@ export const liveFeed = ({ log, every = 250 }: LiveFeedParts): LiveFeed => {
   }
 
   return {
-    join: async (tooSlow) => {
-      if (listeners.size >= maxListeners) {
-        throw new GatewayError('overloaded', {
-          detail: 'Too many live streams are open: close one, or try again later',
-        })
+    join: async (joining) => {
+      const own = [...listeners].filter(({ principal }) => principal === joining.principal)
+      if (own.length >= maxOfOne || listeners.size >= maxListeners) {
+        const whose = own.length >= maxOfOne ? 'of yours ' : ''
+        const detail = `Too many live streams ${whose}are open: close one, or try again later`
+        throw new GatewayError('overloaded', { detail })
       }
-      const waiting: Waiting = { events: [], ended: undefined, wake: () => undefined, tooSlow }
+      const gone = new AbortController()
+      const waiting: Waiting = { ...joining, events: [], ended: undefined, wake: () => undefined, gone }
       listeners.add(waiting)
       let from: Position
       try {
@@ -126,6 +138,7 @@ export const liveFeed = ({ log, every = 250 }: LiveFeedParts): LiveFeed => {
           return waiting.events.splice(0).filter((event) => event.position > from)
         },
         leave: () => end(waiting),
+        ended: gone.signal,
       }
     },
     close: () => {

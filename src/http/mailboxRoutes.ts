@@ -199,6 +199,7 @@ export const mailboxRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
     '/:id/identity',
     {
       config: { access: 'administer', scoped: true },
+      exposeHeadRoute: false, // It would be recorded as taken.
       schema: { ...identity, params: Named, querystring: WhichFile },
     },
     async (request, reply) => {

@@ -149,7 +149,8 @@ export const messageRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, ap
   const sealed = { summary: 'The sealed message', response: { 200: octets(sealedType, 'An age file.'), ...problems } }
   app.get(
     '/:id/sealed',
-    { config: { access: 'review', scoped: true }, schema: { ...sealed, params: Named } },
+    // No HEAD: it would be recorded as taken.
+    { config: { access: 'review', scoped: true }, exposeHeadRoute: false, schema: { ...sealed, params: Named } },
     async (request, reply) => {
       const { mailboxId, messageId, object } = present(known(api, request.params.id, request))
       const octetsOf = await begun(api.sealed(object))

@@ -1,7 +1,4 @@
 import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
-import { request } from 'node:https'
-import { setTimeout as delay } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { newSessionId, type Position } from '../../src/core/ids.ts'
@@ -10,6 +7,7 @@ import { startAdmin } from '../../src/http/admin.ts'
 import { liveFeed } from '../../src/http/liveFeed.ts'
 import { certificate } from '../../src/tls/selfSigned.ts'
 import { codeOf } from '../support/codeOf.ts'
+import { type Heard, listenLive } from '../support/liveClient.ts'
 import { memoryKeys } from '../support/memoryKeys.ts'
 import { doubles, mailboxId, token } from './httpDoubles.ts'
 
@@ -33,48 +31,13 @@ test.after(async () => {
   world.close()
 })
 
-type Heard = {
-  readonly id: string | undefined
-  readonly event: string | undefined
-  readonly data: Record<string, unknown>
-}
-
-const listen = async (query = '', more: Readonly<Record<string, string>> = {}) => {
-  const headers = { authorization: `Bearer ${token}`, ...more }
-  const where = { host: '127.0.0.1', port: admin.address?.port, path: `/v1/live${query}`, ca: tls.cert, agent: false }
-  const asked = request({ ...where, headers }).end()
-  asked.on('error', () => undefined)
-  const [response] = (await once(asked, 'response')) as [IncomingMessage]
-  let text = ''
-  response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-  response.on('error', () => undefined)
-  const field = (block: string, name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1]
-  const heard = (): readonly Heard[] =>
-    text
-      .split('\n\n')
-      .filter((block) => block.includes('data: '))
-      .map((block) => ({
-        id: field(block, 'id'),
-        event: field(block, 'event'),
-        data: JSON.parse(field(block, 'data') ?? '') as Record<string, unknown>,
-      }))
-  const until = async (is: () => boolean) => {
-    for (let tries = 0; !is(); tries++) {
-      assert.ok(tries < 100, `not within two seconds: ${text}`)
-      await delay(20)
-    }
-  }
-  return {
-    response,
-    text: () => text,
-    count: async (count: number) => {
-      await until(() => heard().length >= count)
-      return heard()
-    },
-    begun: () => until(() => /^id: /m.test(text)),
-    leave: () => asked.destroy(),
-  }
-}
+const listen = (query = '', more: Readonly<Record<string, string>> = {}) =>
+  listenLive({
+    port: admin.address?.port ?? 0,
+    ca: tls.cert,
+    query,
+    headers: { authorization: `Bearer ${token}`, ...more },
+  })
 const typesOf = (heard: readonly Heard[]) => heard.map(({ data }) => data['type'])
 
 test('what happens is heard by everybody who listens, in order, and the log is read once for all', async () => {
@@ -160,8 +123,8 @@ test('who takes nothing is let go while the others hear on, and nothing is kept 
     },
   })
   let slow = 0
-  const lazy = await feed.join(() => slow++)
-  const eager = await feed.join(() => assert.unreachable())
+  const lazy = await feed.join({ principal: 'token:lazy', tooSlow: () => (slow += 1) })
+  const eager = await feed.join({ principal: 'token:eager', tooSlow: () => assert.unreachable() })
   head = 5000
   for (let heard = 0; heard < 5000;) heard += (await eager.heard(1000))?.length ?? NaN
   assert.is(slow, 1)
@@ -172,10 +135,13 @@ test('who takes nothing is let go while the others hear on, and nothing is kept 
 
 test('as many may listen as are allowed, and the gateway stops without waiting for them', async () => {
   const feed = liveFeed({ log: world.api.log })
-  const listeners = await Promise.all(Array.from({ length: 100 }, () => feed.join(() => undefined)))
-  assert.is(await codeOf(feed.join(() => undefined)), 'overloaded')
+  const join = (name: string) => feed.join({ principal: `token:${name}`, tooSlow: () => undefined })
+  const listeners = await Promise.all(Array.from({ length: 80 }, (_, index) => join(String(index))))
+  await Promise.all(Array.from({ length: 20 }, () => join('many')))
+  assert.is(await codeOf(join('other')), 'overloaded')
   listeners[0]?.leave()
-  await feed.join(() => undefined)
+  assert.is(await codeOf(join('many')), 'overloaded')
+  await join('other')
   feed.close()
   world.reset()
   const listener = await listen()
