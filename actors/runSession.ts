@@ -6,7 +6,7 @@ import { type Notation, startTranscript, stateName } from './transcript.ts'
 export type RunningSession<Event> = {
   /** Nothing happens when it is over. */
   send(event: Event): void
-  is(tag: 'ready' | 'response'): boolean
+  is(tag: 'ready' | 'response' | 'chunks'): boolean
   isActive(): boolean
   /** `open.transaction.mailed`. */
   state(): string

@@ -41,6 +41,8 @@ const writeEvent = (event: SmtpHeard): string => {
       return `mail size=${event.size}${event.smtpUtf8 ? ' smtputf8' : ''}`
     case 'rcpt':
       return `rcpt ${writeFound(event.found)}${event.ascii ? '' : ' beyond-ascii'}`
+    case 'bdat':
+      return `bdat size=${event.size}${event.last ? ' last' : ''}`
     case 'malformed':
       return `malformed ${event.problem}`
     case 'flooded':
@@ -69,6 +71,8 @@ const plain = [
   'auth',
   'unimplemented',
   'http',
+  'sizeless',
+  'chunkRead',
   'secured',
   'idle',
   'closed',
@@ -97,6 +101,7 @@ const readers: Readonly<Partial<Record<string, (words: readonly string[]) => Smt
     const found = readFound(words)
     return found && { type: 'rcpt', found, ascii: words.at(-1) !== 'beyond-ascii' }
   },
+  bdat: ([size = '', last]) => ({ type: 'bdat', size: Number(size.slice('size='.length)), last: last === 'last' }),
   malformed: ([problem = '']) => (isReplyName(problem) ? { type: 'malformed', problem } : undefined),
   flooded: ([what]) => (what === 'line' || what === 'message' ? { type: 'flooded', with: what } : undefined),
   shutdown: ([now]) => ({ type: 'shutdown', now: now === 'now' }),

@@ -1,7 +1,7 @@
-import type { ErrorActorEvent } from 'xstate'
-import type { SessionOutcome } from '../src/core/events.ts'
 import type { ReplyName } from './smtpReplies.ts'
 import { type Found, type RefusalKind, smtp } from './smtpSetup.ts'
+import { chunk, chunkingStates } from './smtpChunking.ts'
+import { anytime, end, ending, nonsense, receive, refuse, reply, tooManyBad } from './smtpTransitions.ts'
 
 /** How a recipient is refused; a mailbox is not, except where no recipient is expected. */
 const strangers = {
@@ -13,24 +13,6 @@ const strangers = {
   unavailable: { kind: 'unavailable', reply: 'recipientUnavailable' },
 } as const satisfies Record<Found['is'], { readonly kind: RefusalKind; readonly reply: ReplyName }>
 
-const errorOf = ({ event }: { readonly event: ErrorActorEvent }) => event.error
-const failed = [
-  { type: 'answerFailure' as const, params: errorOf },
-  { type: 'fail' as const, params: errorOf },
-]
-const reply = (params: ReplyName) => ({ type: 'reply' as const, params })
-const refuse = (params: RefusalKind) => ({ type: 'refuse' as const, params })
-const end = (params: SessionOutcome) => ({ type: 'end' as const, params })
-
-/** A command that makes no sense: counted, answered, and too many of them end the session. */
-const nonsense = (name: ReplyName, kind: RefusalKind = 'bad-command') => ({
-  actions: [{ type: 'countBad' as const }, refuse(kind), reply(name)],
-})
-const ending = (name: ReplyName, outcome: SessionOutcome) => ({
-  target: '#smtpSession.ended' as const,
-  actions: [reply(name), end(outcome)],
-})
-
 /** One SMTP connection of a journal sender (RFC 5321): one mailbox per transaction, never a relay. */
 export const smtpSession = smtp.createMachine({
   id: 'smtpSession',
@@ -41,6 +23,7 @@ export const smtpSession = smtp.createMachine({
     smtpUtf8: false,
     mailboxId: undefined,
     recipients: 0,
+    announced: 0,
     badCommands: 0,
     draining: false,
   }),
@@ -73,22 +56,9 @@ export const smtpSession = smtp.createMachine({
       description: 'The peer may send its next command.',
       tags: 'ready',
       initial: 'greeted',
-      always: { guard: 'tooManyBad', ...ending('tooManyBad', 'refused') },
+      always: tooManyBad,
       on: {
-        noop: { actions: reply('ok') },
-        help: { actions: reply('help') },
-        vrfy: { actions: reply('notVerified') },
-        quit: ending('bye', 'quit'),
-        hello: {
-          target: '.helloed',
-          actions: ['keepHello', { type: 'welcome', params: ({ event }) => event.extended }],
-        },
-        auth: nonsense('noAuth', 'auth'),
-        unimplemented: nonsense('notImplemented'),
-        http: ending('notHttp', 'refused'),
-        malformed: {
-          actions: ['countBad', refuse('bad-command'), { type: 'reply', params: ({ event }) => event.problem }],
-        },
+        ...anytime,
       },
       states: {
         greeted: {
@@ -102,6 +72,7 @@ export const smtpSession = smtp.createMachine({
             mail: nonsense('helloFirst'),
             rcpt: nonsense('helloFirst'),
             data: nonsense('helloFirst'),
+            bdat: nonsense('helloFirst'),
           },
         },
         helloed: {
@@ -126,6 +97,7 @@ export const smtpSession = smtp.createMachine({
             ],
             rcpt: nonsense('mailFirst'),
             data: nonsense('mailFirst'),
+            bdat: nonsense('mailFirst'),
           },
         },
         transaction: {
@@ -160,10 +132,15 @@ export const smtpSession = smtp.createMachine({
                 },
                 // A pipelining peer sends DATA before it knows that its recipients were refused (RFC 2920 §3.1).
                 data: { actions: reply('recipientFirst') },
+                bdat: [
+                  { guard: { type: 'isLast', params: ({ event }) => event }, actions: reply('recipientFirst') },
+                  { target: 'spoilt', actions: reply('recipientFirst') },
+                ],
               },
             },
             addressed: {
               description: 'One mailbox is the recipient.',
+              tags: 'chunks',
               on: {
                 rcpt: [
                   { guard: 'tooManyRecipients', actions: reply('tooManyRecipients') },
@@ -178,6 +155,21 @@ export const smtpSession = smtp.createMachine({
                   },
                 ],
                 data: { target: '#smtpSession.receiving', actions: reply('sendData') },
+                bdat: chunk,
+              },
+            },
+            spoilt: {
+              description: 'A chunk was refused: what follows it would be a message that is not whole.',
+              // A pipelining peer sends more of them before it knows.
+              on: {
+                bdat: [
+                  {
+                    guard: { type: 'isLast', params: ({ event }) => event },
+                    target: '#smtpSession.open.helloed',
+                    actions: reply('spoilt'),
+                  },
+                  { actions: reply('spoilt') },
+                ],
               },
             },
           },
@@ -191,24 +183,9 @@ export const smtpSession = smtp.createMachine({
     },
     receiving: {
       description: 'The message is on its way into the vault and the log.',
-      invoke: {
-        id: 'receive',
-        src: 'receive',
-        input: ({ context: { sessionId, mailboxId, smtpUtf8 } }) => ({ sessionId, mailboxId, smtpUtf8 }),
-        onDone: {
-          target: 'open.helloed',
-          actions: ['forgive', { type: 'acknowledge', params: ({ event }) => event.output.messageId }],
-        },
-        onError: [
-          {
-            guard: { type: 'endsSession', params: errorOf },
-            target: 'ended',
-            actions: [...failed, end('failed')],
-          },
-          { target: 'open.helloed', actions: failed },
-        ],
-      },
+      invoke: receive,
     },
+    ...chunkingStates,
     ended: { type: 'final' },
   },
 })

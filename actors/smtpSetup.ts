@@ -24,6 +24,8 @@ export type Found =
   | { readonly is: 'unknown' | 'relay' | 'noPostmaster' | 'unavailable' }
 
 type Mail = { readonly type: 'mail'; readonly size: number; readonly smtpUtf8: boolean }
+/** A piece of a message (RFC 3030 §2): told when it is announced, or where none is taken (no tag `chunks`) when it has gone by. */
+export type Chunk = { readonly type: 'bdat'; readonly size: number; readonly last: boolean }
 type Recipient = { readonly type: 'rcpt'; readonly found: Found; readonly ascii: boolean }
 
 /** Commands of the peer, then what the shell sees. No address, name, credential or octet of a message is among them. */
@@ -31,12 +33,17 @@ export type SmtpEvent =
   | { readonly type: 'hello'; readonly extended: boolean }
   | Mail
   | Recipient
+  | Chunk
   | {
       readonly type:
         'data' | 'rset' | 'noop' | 'vrfy' | 'help' | 'quit' | 'starttls' | 'auth' | 'unimplemented' | 'http'
     }
   /** A command that cannot be what it should; `problem` is how it is answered. */
   | { readonly type: 'malformed'; readonly problem: ReplyName }
+  /** BDAT without a size: where its chunk ends, nobody knows. */
+  | { readonly type: 'sizeless' }
+  /** All octets of the chunk that was announced last have come. */
+  | { readonly type: 'chunkRead' }
   /** TLS is active. */
   | { readonly type: 'secured' }
   /** Nothing was heard for the idle limit while the peer's turn was. */
@@ -74,6 +81,8 @@ export type SmtpContext = SmtpInput & {
   readonly smtpUtf8: boolean
   readonly mailboxId: MailboxId | undefined
   readonly recipients: number
+  /** Octets of the chunks that were announced. */
+  readonly announced: number
   readonly badCommands: number
   readonly draining: boolean
 }
@@ -91,6 +100,7 @@ const extensions = ({ secure, maxSize }: SmtpContext) => [
   ...(secure ? [] : ['STARTTLS']),
   '8BITMIME',
   'SMTPUTF8',
+  'CHUNKING',
   'ENHANCEDSTATUSCODES',
 ]
 
@@ -105,10 +115,12 @@ export const smtp = setup({
     input: {} as SmtpInput,
     events: {} as SmtpEvent,
     emitted: {} as SmtpEffect,
-    tags: {} as 'ready',
+    tags: {} as 'ready' | 'chunks',
   },
   actors: {
-    /** Takes the message from DATA to its durable record. Settles only when the end of the data has been read. */
+    /**
+     * Takes the message from DATA or its first BDAT to its durable record. Settles only when the end of the data has been read.
+     */
     receive: work<{ readonly messageId: MessageId }, ReceiveInput>(unwired),
   },
   guards: {
@@ -117,6 +129,9 @@ export const smtp = setup({
     secure: ({ context }) => context.secure,
     tooManyBad: ({ context }) => context.badCommands > context.maxBadCommands,
     tooLarge: ({ context }, size: number) => size > context.maxSize,
+    outgrows: ({ context }, { size }: Chunk) => context.announced + size > context.maxSize,
+    outgrowsAtLast: ({ context }, { size, last }: Chunk) => last && context.announced + size > context.maxSize,
+    isLast: (_, { last }: Chunk) => last,
     needsSmtpUtf8: ({ context }, ascii: boolean) => !ascii && !context.smtpUtf8,
     deliverable: ({ context }, { found, ascii }: Recipient) => found.is === 'mailbox' && (ascii || context.smtpUtf8),
     otherMailbox: ({ context }, { found, ascii }: Recipient) =>
@@ -145,7 +160,8 @@ export const smtp = setup({
       mailboxId: 'mailboxId' in found ? found.mailboxId : undefined,
       recipients: context.recipients + 1,
     })),
-    reset: assign({ mailboxId: undefined, recipients: 0, smtpUtf8: false }),
+    announce: assign(({ context }, { size }: Chunk) => ({ announced: context.announced + size })),
+    reset: assign({ mailboxId: undefined, recipients: 0, announced: 0, smtpUtf8: false }),
     secured: assign({ secure: true }),
     countBad: assign({ badCommands: ({ context }) => context.badCommands + 1 }),
     forgive: assign({ badCommands: 0 }),

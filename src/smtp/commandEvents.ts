@@ -1,6 +1,6 @@
 import type { SmtpEvent } from '../../actors/smtpSetup.ts'
 import type { Logger } from '../core/ports.ts'
-import type { Command } from './commandLine.ts'
+import type { BdatCommand, Command } from './commandLine.ts'
 import { findRecipient, type Mailbox, type RecipientFound, type Recipients } from './recipient.ts'
 
 export type CommandContext = {
@@ -11,13 +11,16 @@ export type CommandContext = {
   readonly awaitsRecipient: boolean
 }
 
+/** All but BDAT, of which the octets come after its line. */
+export type LineCommand = Exclude<Command, BdatCommand>
+
 export type CommandEvent = { readonly event: SmtpEvent; readonly mailbox?: Mailbox | undefined }
 
 /**
  * A command as the machine takes it, and the mailbox that a RCPT means: addresses and names stay behind. A promise, which
  * never rejects, where the answer has to be asked for.
  */
-export const eventOf = (command: Command, context: CommandContext): CommandEvent | Promise<CommandEvent> => {
+export const eventOf = (command: LineCommand, context: CommandContext): CommandEvent | Promise<CommandEvent> => {
   const asked = eventNow(command, context)
   const { current } = context.recipients
   if (current === undefined || asked.event.type !== 'rcpt' || !context.awaitsRecipient) return asked
@@ -34,7 +37,7 @@ export const eventOf = (command: Command, context: CommandContext): CommandEvent
 /** What a gateway answers that has no such mailbox. */
 const knowsNone: ReadonlySet<RecipientFound['found']['is']> = new Set(['unknown', 'relay', 'noPostmaster'])
 
-const eventNow = (command: Command, context: CommandContext, known?: RecipientFound): CommandEvent => {
+const eventNow = (command: LineCommand, context: CommandContext, known?: RecipientFound): CommandEvent => {
   switch (command.verb) {
     case 'hello':
       return { event: { type: 'hello', extended: command.extended } }

@@ -13,10 +13,15 @@ export type CommonCommand =
   | { readonly verb: 'hello'; readonly extended: boolean; readonly name: string }
   | { readonly verb: 'malformed'; readonly problem: ReplyName }
 
+/** RFC 3030 §2: so many octets follow the line. */
+export type BdatCommand = { readonly verb: 'bdat'; readonly size: number; readonly last: boolean }
+
 /** One line of a journal sender, understood. */
 export type Command =
   | CommonCommand
   | ({ readonly verb: 'mail'; readonly reversePath: string } & MailParameters)
+  | BdatCommand
+  | { readonly verb: 'sizeless' }
   | {
       readonly verb: 'rcpt'
       readonly forwardPath: Address | 'postmaster'
@@ -89,6 +94,11 @@ const rcpt = (argument: string): Command => {
   return { verb: 'rcpt', forwardPath: address, typed: parsed.path, ascii: isAscii(parsed.path) }
 }
 
+const bdat = (argument: string): Command => {
+  const [, size, last] = /^(\d{1,20})([ \t]+LAST)?$/iv.exec(argument) ?? []
+  return size === undefined ? { verb: 'sizeless' } : { verb: 'bdat', size: Number(size), last: last !== undefined }
+}
+
 export const isAscii = (text: string) => /^\p{ASCII}*$/v.test(text)
 
 const plain = (verb: Plain) => (): CommonCommand => ({ verb })
@@ -113,4 +123,4 @@ const common: ArgumentParsers<CommonCommand> = {
 }
 
 /** Of a journal sender. The argument of AUTH is never looked at. */
-export const parseCommandLine = commandLineParser<Command>({ MAIL: mail, RCPT: rcpt })
+export const parseCommandLine = commandLineParser<Command>({ MAIL: mail, RCPT: rcpt, BDAT: bdat })

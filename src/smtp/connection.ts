@@ -6,13 +6,21 @@ import type { ReceiveInput, SmtpEffect, SmtpEvent } from '../../actors/smtpSetup
 import { GatewayError } from '../core/errors.ts'
 import type { MessageId } from '../core/ids.ts'
 import { type Intake, openIntake } from '../wire/intake.ts'
-import { type CommandEvent, eventOf } from './commandEvents.ts'
-import { type Command, maxCommandLine, parseCommandLine } from './commandLine.ts'
+import { type CommandEvent, eventOf, type LineCommand } from './commandEvents.ts'
+import { type BdatCommand, type Command, maxCommandLine, parseCommandLine } from './commandLine.ts'
 import { type Accepted, PeerConnection, type SessionStart } from './peerConnection.ts'
 import { receiveMessage } from './receive.ts'
 import type { Mailbox } from './recipient.ts'
 import { keptOf, silence } from './said.ts'
 import type { SmtpShared } from './shared.ts'
+
+/** A chunk whose octets come in. */
+type Chunk = {
+  /** What the machine is told when they have come. */
+  readonly then: SmtpEvent
+  /** Nothing of the message follows them. */
+  readonly last: boolean
+}
 
 /** One connection of a journal sender, driven by the `smtpSession` machine. */
 export class JournalConnection extends PeerConnection {
@@ -22,6 +30,7 @@ export class JournalConnection extends PeerConnection {
   #command: Command | undefined
   #mailbox: Mailbox | undefined
   #intake: Intake | undefined
+  #chunk: Chunk | undefined
 
   constructor(server: SMTPServer, socket: Socket, shared: SmtpShared, accepted: Accepted) {
     super(server, socket, shared, accepted)
@@ -43,7 +52,7 @@ export class JournalConnection extends PeerConnection {
     return this.#session
   }
 
-  /** The machine's work: the message that follows DATA. */
+  /** The machine's work: the message that follows DATA, or comes in chunks. */
   async receive({ smtpUtf8 }: ReceiveInput, signal: AbortSignal): Promise<{ readonly messageId: MessageId }> {
     const { archive, domain, clock, limits } = this.#shared
     const { sessionId, remoteAddress, input } = this
@@ -52,9 +61,12 @@ export class JournalConnection extends PeerConnection {
     if (!mailbox || !input || !cause) throw new GatewayError('internal')
     const intake = openIntake(limits.messageSize, () => input.resume())
     const { body } = intake
-    signal.addEventListener('abort', () => body.lose())
     this.#intake = intake
-    input.startData()
+    signal.addEventListener('abort', () => {
+      if (this.#intake === intake) this.#intake = undefined
+      body.lose()
+    })
+    if (this.#command?.verb === 'data') input.startData()
     return receiveMessage({
       archive,
       domain,
@@ -66,14 +78,16 @@ export class JournalConnection extends PeerConnection {
   }
 
   protected override onLine(line: Buffer): void {
-    this.#onCommand(parseCommandLine(line))
+    const command = parseCommandLine(line)
+    if (command.verb === 'bdat') this.#onChunk(command)
+    else this.#onCommand(command)
   }
 
   protected override onLineTooLong(): void {
     this.#onCommand({ verb: 'malformed', problem: 'lineTooLong' })
   }
 
-  #onCommand(command: Command): void {
+  #onCommand(command: LineCommand): void {
     const { logger } = this.#shared
     const awaitsRecipient = this.#session?.state().startsWith('open.transaction') ?? false
     const event = eventOf(command, { recipients: this.#shared, logger, sessionId: this.sessionId, awaitsRecipient })
@@ -90,11 +104,29 @@ export class JournalConnection extends PeerConnection {
     })
   }
 
-  #take(command: Command, { event, mailbox }: CommandEvent): void {
+  #take(command: LineCommand, { event, mailbox }: CommandEvent): void {
     this.#command = command
     this.#mailbox = mailbox
     this.#session?.send(event)
     this.pace()
+  }
+
+  /** RFC 3030 §2: whatever becomes of them, the octets of a chunk are read before its answer, and are no commands. */
+  #onChunk(command: BdatCommand): void {
+    const { input } = this
+    const { size, last } = command
+    const event = { type: 'bdat', size, last } as const
+    const taken = this.#session?.is('chunks') === true
+    this.#command = command
+    this.#chunk = taken ? { then: { type: 'chunkRead' }, last } : { then: event, last: true }
+    if (taken) this.#session?.send(event)
+    if (this.#intake === undefined) {
+      this.#chunk = { ...this.#chunk, last: true }
+      this.#intake = openIntake(this.#shared.limits.messageSize, () => input?.resume())
+      this.#intake.body.discard()
+    }
+    if (size > 0) input?.startChunk(size)
+    else this.endOfContent()
   }
 
   protected override onContent(pieces: readonly Uint8Array[]): boolean {
@@ -104,8 +136,13 @@ export class JournalConnection extends PeerConnection {
   }
 
   protected override onEndOfContent(): void {
-    this.#intake?.body.end()
-    this.#intake = undefined
+    const chunk = this.#chunk
+    this.#chunk = undefined
+    if (chunk?.last !== false) {
+      this.#intake?.body.end()
+      this.#intake = undefined
+    }
+    if (chunk !== undefined) this.#session?.send(chunk.then)
   }
 
   protected override onOver(): void {

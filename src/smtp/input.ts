@@ -12,7 +12,7 @@ export type InputHandlers = {
   endless(): void
   /** The content of a message. Whether more may follow at once. */
   content(pieces: readonly Uint8Array[]): boolean
-  /** The end of the data was read; what follows are commands. */
+  /** The end of the data, or of a chunk, was read; what follows are commands. */
   endOfData(): void
   /** A run of the above is over: a good moment to write what they had to say. */
   pause(): void
@@ -33,6 +33,8 @@ export class SmtpInput extends SMTPStream {
   readonly #handlers: InputHandlers
   readonly #lines: LineReader
   #data: DataParser | undefined
+  /** Octets of a chunk that are still to come. */
+  #chunk = 0
   #held = false
   #running = false
   #finished = false
@@ -54,7 +56,7 @@ export class SmtpInput extends SMTPStream {
 
   /** What comes is the content of a message. */
   get inData(): boolean {
-    return this.#data !== undefined
+    return this.#data !== undefined || this.#chunk > 0
   }
 
   hold(): void {
@@ -70,6 +72,11 @@ export class SmtpInput extends SMTPStream {
   /** What follows is the content of a message. */
   startData(): void {
     this.#data = dataParser()
+  }
+
+  /** What follows is a chunk of so many octets, at least one. */
+  startChunk(octets: number): void {
+    this.#chunk = octets
   }
 
   override _write(chunk: Buffer, _encoding: string, next: () => void): void {
@@ -93,6 +100,7 @@ export class SmtpInput extends SMTPStream {
     while (this.#rest !== undefined && !this.#held && lines < maxRun) {
       if (this.isClosed) this.#rest = undefined
       else if (this.#data !== undefined) this.#takeData(this.#data, this.#rest.subarray(this.#at))
+      else if (this.#chunk > 0) this.#takeChunk(this.#rest)
       else if (this.#takeLine(this.#rest)) lines += 1
       else this.#rest = undefined
     }
@@ -135,5 +143,20 @@ export class SmtpInput extends SMTPStream {
     this.#at = 0
     this.#handlers.content(content)
     this.#handlers.endOfData()
+  }
+
+  #takeChunk(octets: Buffer): void {
+    const from = this.#at
+    const end = Math.min(octets.length, from + this.#chunk)
+    const content = octets.subarray(from, end)
+    const rest = octets.subarray(end)
+    this.#chunk -= content.length
+    // The content is the consumer's from now on, with the memory in which it lies: the smaller part is copied out of it.
+    const copied = rest.length > content.length
+    this.#at = copied ? end : 0
+    if (rest.length === 0) this.#rest = undefined
+    else if (!copied) this.#rest = Buffer.from(rest)
+    if (!this.#handlers.content([copied ? Buffer.from(content) : content])) this.#held = true
+    if (this.#chunk === 0) this.#handlers.endOfData()
   }
 }

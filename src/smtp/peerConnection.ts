@@ -107,6 +107,7 @@ export abstract class PeerConnection extends SMTPConnection {
   protected abstract onLineTooLong(): void
   /** The content of a message. Whether more may follow at once; else `input.resume` is called later. */
   protected abstract onContent(pieces: readonly Uint8Array[]): boolean
+  /** The end of a message or of a chunk of it. */
   protected abstract onEndOfContent(): void
   /** The session is over; its connection closes. */
   protected abstract onOver(): void
@@ -153,7 +154,7 @@ export abstract class PeerConnection extends SMTPConnection {
       lineTooLong: () => this.onLineTooLong(),
       endless: () => this.#session?.send({ type: 'flooded', with: 'line' }),
       content: (pieces) => this.onContent(pieces),
-      endOfData: () => this.#onEndOfData(),
+      endOfData: () => this.endOfContent(),
       pause: () => this.#onPause(),
       finished: () => this.#session?.send({ type: 'closed' }),
     }
@@ -196,9 +197,9 @@ export abstract class PeerConnection extends SMTPConnection {
     if (this.#session?.is('ready') !== true && input?.inData === false) this.#holdUntilReady(input)
   }
 
-  #onEndOfData(): void {
+  protected endOfContent(): void {
     this.onEndOfContent()
-    if (this.input !== undefined) this.#holdUntilReady(this.input)
+    this.pace()
   }
 
   #holdUntilReady(input: SmtpInput): void {

@@ -56,11 +56,16 @@ const smtpEvent = fc.oneof(
     .constantFrom('data', 'data', 'rset', 'noop', 'vrfy', 'help', 'starttls', 'auth', 'unimplemented', 'secured')
     .map((type): SmtpEvent => ({ type })),
   fc
+    .record({ size: fc.constantFrom(0, 10, 990, 1001), last: flag })
+    .map((chunk): SmtpEvent => ({ type: 'bdat', ...chunk })),
+  fc.constant<SmtpEvent>({ type: 'chunkRead' }),
+  fc
     .constantFrom('unknownCommand', 'lineTooLong', 'mailSyntax')
     .map((problem): SmtpEvent => ({ type: 'malformed', problem })),
 )
 const smtpLast = fc.oneof(
   fc.constantFrom<SmtpEvent>({ type: 'closed' }, { type: 'quit' }, { type: 'idle' }, { type: 'http' }),
+  fc.constant<SmtpEvent>({ type: 'sizeless' }),
   fc.constantFrom<SmtpEvent>({ type: 'flooded', with: 'line' }, { type: 'flooded', with: 'message' }),
   flag.map((now): SmtpEvent => ({ type: 'shutdown', now })),
 )
@@ -283,6 +288,13 @@ const smtpOpenings: readonly (readonly SmtpEvent[])[] = [
     { type: 'mail', size: 0, smtpUtf8: true },
     { type: 'rcpt', found: { is: 'mailbox', mailboxId: here }, ascii: true },
     { type: 'data' },
+  ],
+  [
+    { type: 'hello', extended: true },
+    { type: 'mail', size: 0, smtpUtf8: true },
+    { type: 'rcpt', found: { is: 'mailbox', mailboxId: here }, ascii: true },
+    { type: 'bdat', size: 10, last: false },
+    { type: 'chunkRead' },
   ],
 ]
 const pop3Openings: readonly (readonly (Pop3Event | WorkEnd)[])[] = [

@@ -32,6 +32,8 @@ const rcpt = (found: Found = { is: 'mailbox', mailboxId: here }, ascii = true): 
   ascii,
 })
 const data: Event = { type: 'data' }
+const bdat = (size: number, last = false): Event => ({ type: 'bdat', size, last })
+const chunkRead: Event = { type: 'chunkRead' }
 const received: Event = { type: 'xstate.done.actor.receive', output: { messageId: 'the-message' } }
 const failed = (code: ErrorCode): Event => ({ type: 'xstate.error.actor.receive', error: new GatewayError(code) })
 const plain = (
@@ -66,6 +68,9 @@ const helloed = [hello]
 const mailed = [hello, mail]
 const addressed = [hello, mail, rcpt()]
 const receiving = [hello, mail, rcpt(), data]
+const awaiting = [...addressed, bdat(600), chunkRead]
+const whole = [...awaiting, bdat(400, true), chunkRead]
+const spoilt = [...mailed, bdat(10)]
 const draining: Event = { type: 'shutdown', now: false }
 
 // prettier-ignore
@@ -130,6 +135,53 @@ const table: readonly (readonly [Event[], Event, state: string, ...replies: stri
   [receiving, { type: 'shutdown', now: true }, 'ended', '421 4.3.2'],
   [[...receiving, draining], received, 'ended', '250 2.6.0', '421 4.3.2'],
   [[...receiving, received], data, 'open.helloed', '503 5.5.1'],
+  [greeted, bdat(10), 'open.greeted', '503 5.5.1'],
+  [helloed, bdat(10, true), 'open.helloed', '503 5.5.1'],
+  [mailed, bdat(10), 'open.transaction.spoilt', '503 5.5.1'],
+  [mailed, bdat(10, true), 'open.transaction.mailed', '503 5.5.1'],
+  [spoilt, bdat(10), 'open.transaction.spoilt', '503 5.5.1'],
+  [spoilt, bdat(0, true), 'open.helloed', '503 5.5.1'],
+  [spoilt, rcpt(), 'open.transaction.spoilt', '503 5.5.1'],
+  [spoilt, data, 'open.transaction.spoilt', '503 5.5.1'],
+  [spoilt, mail, 'open.transaction.spoilt', '503 5.5.1'],
+  [spoilt, plain('rset'), 'open.helloed', '250 2.0.0'],
+  [addressed, bdat(1000), 'chunking.coming'],
+  [addressed, bdat(0, true), 'chunking.last'],
+  [addressed, bdat(1001), 'oversized.coming'],
+  [addressed, bdat(1001, true), 'oversized.last'],
+  [[...addressed, bdat(1001)], chunkRead, 'open.transaction.spoilt', '552 5.3.4'],
+  [[...addressed, bdat(1001, true)], chunkRead, 'open.helloed', '552 5.3.4'],
+  [[...addressed, bdat(600)], chunkRead, 'chunking.awaiting', '250 2.0.0'],
+  [[...addressed, bdat(600)], { type: 'closed' }, 'ended'],
+  [[...addressed, bdat(600)], { type: 'idle' }, 'ended', '421 4.4.2'],
+  [[...addressed, bdat(600)], draining, 'chunking.coming'],
+  [[...addressed, bdat(600)], { type: 'shutdown', now: true }, 'ended', '421 4.3.2'],
+  [awaiting, bdat(400), 'chunking.coming'],
+  [awaiting, bdat(401), 'oversized.coming'],
+  [awaiting, bdat(401, true), 'oversized.last'],
+  [awaiting, bdat(400, true), 'chunking.last'],
+  [awaiting, data, 'chunking.awaiting', '503 5.5.1'],
+  [awaiting, mail, 'chunking.awaiting', '503 5.5.1'],
+  [awaiting, rcpt(), 'chunking.awaiting', '503 5.5.1'],
+  [awaiting, plain('starttls'), 'chunking.awaiting', '503 5.5.1'],
+  [awaiting, plain('noop'), 'chunking.awaiting', '250 2.0.0'],
+  [awaiting, { type: 'malformed', problem: 'unknownCommand' }, 'chunking.awaiting', '500 5.5.1'],
+  [awaiting, plain('rset'), 'open.helloed', '250 2.0.0'],
+  [awaiting, hello, 'open.helloed', '250'],
+  [awaiting, plain('quit'), 'ended', '221 2.0.0'],
+  [awaiting, { type: 'sizeless' }, 'ended', '501 5.5.4', '421 4.7.0'],
+  [awaiting, { type: 'closed' }, 'ended'],
+  [awaiting, draining, 'chunking.awaiting'],
+  [[...awaiting, bdat(400, true)], chunkRead, 'chunking.whole'],
+  [whole, received, 'open.helloed', '250 2.6.0'],
+  [whole, failed('storage-full'), 'open.helloed', '452 4.3.1'],
+  [whole, failed('shutting-down'), 'ended', '421 4.3.2'],
+  [whole, { type: 'closed' }, 'ended'],
+  [[...whole, draining], received, 'ended', '250 2.6.0', '421 4.3.2'],
+  [[...whole, received], bdat(0, true), 'open.helloed', '503 5.5.1'],
+  [[...whole, received, mail, rcpt()], bdat(1000, true), 'chunking.last'],
+  [[...awaiting, plain('rset'), mail, rcpt()], bdat(1000, true), 'chunking.last'],
+  [greeted, { type: 'sizeless' }, 'ended', '501 5.5.4', '421 4.7.0'],
   [[plain('starttls')], { type: 'secured' }, 'open.greeted'],
   [[plain('starttls')], { type: 'closed' }, 'ended'],
   [[hello, plain('starttls'), { type: 'secured' }], mail, 'open.greeted', '503 5.5.1'],
@@ -166,6 +218,7 @@ test('STARTTLS is offered before TLS and not after', () => {
     'STARTTLS',
     '8BITMIME',
     'SMTPUTF8',
+    'CHUNKING',
     'ENHANCEDSTATUSCODES',
   ])
   assert.not(offered(true).includes('STARTTLS'))
@@ -179,13 +232,16 @@ test('one command that makes no sense too many ends the session, after its own a
 
 test('a message that was received forgives the commands that made no sense', () => {
   assert.is(given([data, data, ...receiving, received]).context.badCommands, 0)
+  assert.is(given([data, data, ...whole, received]).context.badCommands, 0)
 })
 
 test('a transaction leaves nothing behind for the next one', () => {
-  for (const end of [plain('rset'), hello]) {
-    const { context } = given([...addressed, end])
-    assert.equal([context.mailboxId, context.recipients, context.smtpUtf8], [undefined, 0, false])
-  }
+  for (const before of [addressed, awaiting, spoilt])
+    for (const end of [plain('rset'), hello]) {
+      const { context } = given([...before, end])
+      const { mailboxId, recipients, smtpUtf8, announced } = context
+      assert.equal([mailboxId, recipients, smtpUtf8, announced], [undefined, 0, false, 0])
+    }
 })
 
 test('every refusal is counted under its kind', () => {
@@ -195,6 +251,20 @@ test('every refusal is counted under its kind', () => {
   assert.equal(kinds(mailed, rcpt({ is: 'relay' })), ['relay'])
   assert.equal(kinds(greeted, plain('auth')), ['auth'])
   assert.equal(kinds(greeted, data), ['bad-command'])
+  assert.equal(kinds([...addressed, bdat(1001)], chunkRead), ['too-large'])
+})
+
+test('of chunks too, one command that makes no sense too many ends the session', () => {
+  const [state, effects] = step(given([...awaiting, data, data]), mail)
+  assert.is(state.status, 'done')
+  assert.equal(replies(effects), ['503 5.5.1', '421 4.7.0'])
+})
+
+test('whoever gives a message in chunks up gives the work on it up', () => {
+  const isReceiving = ({ children }: State) => children['receive'] !== undefined
+  assert.ok(isReceiving(given(awaiting)))
+  for (const event of [plain('rset'), hello, plain('quit'), bdat(401)])
+    assert.not(isReceiving(step(given(awaiting), event)[0]), event.type)
 })
 
 const alphabet: readonly Event[] = [
@@ -206,6 +276,10 @@ const alphabet: readonly Event[] = [
   rcpt({ is: 'mailbox', mailboxId: elsewhere }),
   rcpt({ is: 'relay' }),
   data,
+  bdat(600),
+  bdat(600, true),
+  chunkRead,
+  { type: 'sizeless' },
   ...(['rset', 'noop', 'vrfy', 'help', 'quit', 'starttls', 'auth', 'unimplemented', 'http'] as const).map(plain),
   { type: 'malformed', problem: 'notText' },
   { type: 'secured' },
@@ -220,7 +294,15 @@ const settled = [received, failed('storage-failed')]
 
 /** What tells states apart here; how many commands made no sense so far does not. */
 const shape = ({ value, context }: State) =>
-  JSON.stringify([value, context.secure, context.draining, context.smtpUtf8, context.recipients, context.mailboxId])
+  JSON.stringify([
+    value,
+    context.secure,
+    context.draining,
+    context.smtpUtf8,
+    context.recipients,
+    context.mailboxId,
+    context.announced,
+  ])
 
 const reachable: readonly State[] = getShortestPaths(
   smtpSession as never,
@@ -234,11 +316,18 @@ const reachable: readonly State[] = getShortestPaths(
 test('in no reachable state does an event vanish: it is answered, or it changes the state', () => {
   const values = new Set(reachable.map(valueOf))
   assert.equal([...values].sort(), [
+    'chunking.awaiting',
+    'chunking.coming',
+    'chunking.last',
+    'chunking.whole',
     'ended',
     'open.greeted',
     'open.helloed',
     'open.transaction.addressed',
     'open.transaction.mailed',
+    'open.transaction.spoilt',
+    'oversized.coming',
+    'oversized.last',
     'receiving',
     'securing',
   ])
@@ -256,10 +345,13 @@ test('from every reachable state the session ends when the connection is gone', 
     assert.is(step(state, { type: 'closed' })[0].status, 'done')
 })
 
-test('only an accepted recipient leads to 354, and only a receipt to a 250 for a message', () => {
+test('only an accepted recipient leads to 354 or to chunks that are taken, and only a receipt to a 250 for a message', () => {
   for (const state of reachable.filter(({ status }) => status === 'active'))
     for (const event of [...alphabet, failed('storage-failed')]) {
-      const answers = replies(step(state, event)[1])
+      const [next, effects] = step(state, event)
+      const answers = replies(effects)
+      if (valueOf(next).startsWith('chunking'))
+        assert.ok(next.context.mailboxId !== undefined && next.context.recipients > 0)
       if (answers.includes('354')) assert.ok(state.context.mailboxId !== undefined && state.context.recipients > 0)
       assert.not(answers.includes('250 2.6.0'))
     }

@@ -360,7 +360,7 @@ test(
       S: 250 2.0.0 OK
       C: EXPN list
       S: 502 5.5.1 *
-      C: BDAT 10 LAST
+      C: ETRN list
       S: 502 5.5.1 *
       C: WIZ
       S: 500 5.5.1 *

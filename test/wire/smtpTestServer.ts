@@ -173,6 +173,7 @@ export const greeting = `
   S: 250-STARTTLS
   S: 250-8BITMIME
   S: 250-SMTPUTF8
+  S: 250-CHUNKING
   S: 250 ENHANCEDSTATUSCODES`
 
 export const transaction = `
