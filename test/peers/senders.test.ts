@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { peerTest } from '../support/peers.ts'
-import { pop3Client } from '../support/pop3Client.ts'
 import { withoutTrace } from '../support/roundTrip.ts'
 import { inUnixLines, ordinaryMails, sorted } from './ordinaryMails.ts'
 import { outputOf, scratchFiles } from './program.ts'
+import { retrieved } from './retrieved.ts'
 import { startTestGateway } from '../support/testGateway.ts'
 
 const test = suite('mail senders')
@@ -18,23 +18,6 @@ test.after(async () => {
   gateway.remove()
   files.remove()
 })
-
-type Mailbox = Awaited<ReturnType<typeof gateway.createMailbox>>
-
-const retrieved = async ({ mailboxId, password }: Mailbox): Promise<readonly Buffer[]> => {
-  const archive = await pop3Client(gateway.ports.pop3s)
-  assert.ok((await archive.login(mailboxId, password)).startsWith('+OK'))
-  const sizes = (await archive.list('LIST')).toString().trim().split('\r\n')
-  const mails: Buffer[] = []
-  for (const size of sizes) {
-    const number = mails.length + 1
-    const mail = await archive.retrieve(number)
-    assert.is(size, `${number} ${mail.length}`)
-    mails.push(mail)
-  }
-  await archive.quit()
-  return mails
-}
 
 const areEqual = (these: readonly Buffer[], those: readonly Buffer[]) => {
   assert.is(these.length, those.length)
@@ -56,7 +39,7 @@ for (const [flag, port] of swaksWays) {
       const to = ['--server', `127.0.0.1:${port}`, '--to', mailbox.address, '--from', 'ada@example.com']
       await outputOf('swaks', [...to, flag, '--tls-verify', '--tls-ca-path', certificate, '--data', data, '--silent'])
     }
-    const mails = await retrieved(mailbox)
+    const mails = await retrieved(gateway.ports.pop3s, mailbox)
     areEqual(mails.map(withoutTrace), ordinaryMails)
     for (const mail of mails) assert.match(mail.toString(), /^Received: [^]*? with ESMTPS /m)
   })
@@ -71,7 +54,7 @@ peerTest(test, ['msmtp'], 'what msmtp sends over STARTTLS, the certificate verif
   )
   for (const mail of ordinaryMails)
     await outputOf('msmtp', ['-C', config, '--', mailbox.address], { input: inUnixLines(mail) })
-  areEqual((await retrieved(mailbox)).map(withoutTrace), ordinaryMails)
+  areEqual((await retrieved(gateway.ports.pop3s, mailbox)).map(withoutTrace), ordinaryMails)
 })
 
 peerTest(test, ['smtp-source'], 'what smtp-source sends over ten sessions at once comes out as it was', async () => {
@@ -84,7 +67,7 @@ peerTest(test, ['smtp-source'], 'what smtp-source sends over ten sessions at onc
   }
   // smtp-source ends every file's mail with an empty line.
   const expected = ordinaryMails.flatMap((mail) => Array<Buffer>(each).fill(Buffer.concat([mail, Buffer.from('\r\n')])))
-  areEqual(sorted((await retrieved(mailbox)).map(withoutTrace)), sorted(expected))
+  areEqual(sorted((await retrieved(gateway.ports.pop3s, mailbox)).map(withoutTrace)), sorted(expected))
 })
 
 test.run()
