@@ -141,30 +141,6 @@ test(
   }),
 )
 
-for (const end of [
-  '\n.\n',
-  '\n.\r\n',
-  '\r\n.\n',
-  '\r.\r',
-  '\r.\r\n',
-  '\r\n.\r',
-  '\r\n\0.\r\n',
-  '\r\n.\0\r\n',
-  '\n\n.\n\n',
-  '\r\r\n.\r\r\n',
-])
-  test(
-    `${JSON.stringify(end)} smuggles no second message in`,
-    withSmtp({}, async ({ mails }, wire) => {
-      await talk(wire, greeting + transaction)
-      const smuggled = `first${end}MAIL FROM:<evil@example.com>\r\nRCPT TO:<${address}>\r\nDATA\r\nsecond\r\n`
-      wire.send(`${smuggled}.\r\nQUIT\r\n`)
-      await talk(wire, 'S: 250 2.6.0 *\nS: 221 *')
-      assert.is(mails.length, 1)
-      assert.is(first(mails).body.toString(), smuggled.replaceAll('\r\n.', '\r\n'))
-    }),
-  )
-
 for (const [title, line] of [
   ['a bare LF', 'NOOP\nMAIL FROM:<a@b>'],
   ['a bare CR', 'NOOP\rNOOP'],
