@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Cause } from '../../src/core/events.ts'
+import { GatewayError } from '../../src/core/errors.ts'
 import { buildApp } from '../../src/http/buildApp.ts'
 import { doubles, mailboxId, token } from './httpDoubles.ts'
 
@@ -230,6 +231,36 @@ test('who tries to delete a mailbox that has to stay is recorded, and nobody els
     world.audited,
     codes.slice(0, 3).map((because) => ['deletionRefused', { mailboxId, because }, 'local:root']),
   )
+})
+
+test('what cannot be recorded, as on a full disk, is not read: 507, and nothing of it', async () => {
+  const full = () => Promise.reject(new GatewayError('storage-full'))
+  const audit = { read: full, opened: full, exported: full, deletionRefused: full }
+  const fullApp = await buildApp({ ...world.api, audit })
+  world.mailboxExists(mailboxId, 'Finance')
+  const messageId = world.messageExists()
+  const read = (url: string) => fullApp.inject({ method: 'GET', url, headers: local })
+  for (const url of [
+    '/v1/events',
+    '/v1/live',
+    '/v1/sessions',
+    '/v1/history/mailboxes',
+    `/v1/history/messages?mailbox=${mailboxId}`,
+    `/v1/history/maildrop?mailbox=${mailboxId}`,
+    `/v1/messages?mailbox=${mailboxId}`,
+    `/v1/messages/${messageId}`,
+    `/v1/messages/${messageId}/timeline`,
+    `/v1/messages/${messageId}/sealed`,
+    `/v1/mailboxes/${mailboxId}/identity`,
+  ]) {
+    const answer = await read(url)
+    assert.is(codeOf(answer), 'storage-full', url)
+    const { status, retry } = answer.json<{ status: number; retry: boolean }>()
+    assert.equal([status, retry, answer.body.includes(messageId)], [507, true, false], url)
+  }
+  for (const url of ['/v1/mailboxes', `/v1/mailboxes/${mailboxId}`, '/v1/status', '/v1/statistics?per=day', '/metrics'])
+    assert.is((await read(url)).statusCode, 200, url)
+  await fullApp.close()
 })
 
 test.run()
