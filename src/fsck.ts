@@ -235,7 +235,7 @@ const replacedFiles = async (told: Told, keys: KeyStore): Promise<readonly strin
   const found: string[] = []
   for (const ring of existing(told)) {
     const generations = ring.keyring.generations.map(({ generation }) => generation)
-    found.push(...(await leftoversOf(keys, ring, generations)))
+    found.push(...(await leftoversOf(keys, ring, generations).catch(() => [])))
   }
   return found
 }

@@ -36,6 +36,7 @@ const answers = {
   'not-openable': { text: 'The message is sealed under a key that this password does not open', smtp: [451, '4.3.0'], pop3: '[SYS/PERM]', http: 403, retry: false },
   'password-wrong': { text: 'Wrong user name or password', smtp: [535, '5.7.8'], pop3: '[AUTH]', http: 403, retry: false },
   'password-older': { text: 'That password opens older mail only: give the one that opens new mail', smtp: [535, '5.7.8'], pop3: '[AUTH]', http: 403, retry: false },
+  'identity-older': { text: 'A newer key opens what that identity does: give the identity of the newer key', smtp: [535, '5.7.8'], pop3: '[AUTH]', http: 403, retry: false },
   'too-many-attempts': { text: 'Too many failed attempts, try again later', smtp: [454, '4.7.0'], pop3: '[SYS/TEMP]', http: 429, retry: true },
   'maildrop-in-use': { text: 'Another session holds this maildrop', smtp: [451, '4.3.0'], pop3: '[IN-USE]', http: 409, retry: true },
   'storage-full': { text: 'Insufficient storage, try again later', smtp: [452, '4.3.1'], pop3: '[SYS/TEMP]', http: 507, retry: true },

@@ -22,6 +22,18 @@ export const emptyKeyring: Keyring = { generations: [], recovery: null }
 
 export const newestGeneration = ({ generations }: Keyring): Generation | undefined => generations.at(-1)
 
+/** What has to be opened before a generation's identity is, the nearest first: the last one opens by a password. */
+export const openersOf = ({ generations }: Keyring, { wrappedTo }: Generation): readonly Generation[] => {
+  const openers: Generation[] = []
+  for (let to = wrappedTo; typeof to === 'number' && openers.length < generations.length;) {
+    const next = generations.find(({ generation }) => generation === to)
+    if (!next) break
+    openers.push(next)
+    to = next.wrappedTo
+  }
+  return openers
+}
+
 /** The keyring after one more event of the mailbox's stream. */
 export const keyringAfter = (keyring: Keyring, event: Recorded): Keyring => {
   const { generations, recovery } = keyring

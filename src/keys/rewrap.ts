@@ -1,5 +1,6 @@
+import { GatewayError } from '../core/errors.ts'
 import type { WrappedIdentity } from '../core/events.ts'
-import { type Keyring, newestGeneration } from '../core/keyring.ts'
+import { type Generation, type Keyring, newestGeneration, openersOf } from '../core/keyring.ts'
 import type { KeyStore } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import { sealBytes } from '../seal/age.ts'
@@ -12,7 +13,7 @@ import {
   wrapUnderPassword,
 } from './identities.ts'
 import { type Made, makeFiles, type WriteFile } from './newFiles.ts'
-import type { Ring } from './ring.ts'
+import { damagedOf, type Ring } from './ring.ts'
 import type { Unlocked } from './unlock.ts'
 
 // New files for identities that were opened. Each function only adds: the event that names the files follows, and what
@@ -42,27 +43,43 @@ const wrapTo = async (
 }
 
 /**
- * What was opened is opened by the password afterwards: the newest is wrapped under it, and to that one all that are not
- * wrapped to another one of them.
+ * What was opened is opened by the password afterwards: the newest is wrapped under it, and to that one all others, those
+ * too whose files were damaged. Rejects with `identity-older` where that would take something from another password.
  */
-export const rewrapIdentities = (
-  store: Files,
+export const rewrapIdentities = async (
+  store: Files & Pick<KeyStore, 'get' | 'list'>,
   ring: Ring,
   { opened, given }: { readonly opened: Opened; readonly given: GivenPassword | undefined },
-): Promise<Made<{ readonly password: Secret; readonly identities: readonly WrappedIdentity[] }>> =>
-  makeFiles(store, placeOf(ring), async (write) => {
+): Promise<Made<{ readonly password: Secret; readonly identities: readonly WrappedIdentity[] }>> => {
+  await mustTakeNothing(store, ring, opened)
+  return makeFiles(store, placeOf(ring), async (write) => {
     const newest = newestOf(opened)
-    const isWrappedToAnother = ({ generation }: Unlocked) => {
-      const to = ring.keyring.generations.find((one) => one.generation === generation)?.wrappedTo
-      return opened.some((one) => one.generation === to)
-    }
-    const others = opened.filter((one) => one !== newest && !isWrappedToAnother(one))
+    const others = opened.filter((one) => one !== newest)
     const { password, bytes } = await wrapUnderPassword(clearOf(newest), given)
     const { generation } = newest
     const sha256 = await write({ generation, kind: 'identity' }, bytes)
     const wrapped = await wrapTo(write, others, { generation, recipient: recipientOf(newest.identity) })
     return { password, identities: [...wrapped, { generation, sha256, wrappedTo: 'password' }] }
   })
+}
+
+/**
+ * An identity that was opened by itself, while a newer one that was not opens it for whoever has that one's password, is
+ * theirs too. Unless no password opens it, because a file on the way is damaged.
+ */
+const mustTakeNothing = async (store: Pick<KeyStore, 'get' | 'list'>, ring: Ring, opened: Opened) => {
+  const isOpen = ({ generation }: Generation) => opened.some((one) => one.generation === generation)
+  const openers = ring.keyring.generations.filter(isOpen).map((one) => openersOf(ring.keyring, one))
+  const shut = openers.filter(([nearest]) => nearest && !isOpen(nearest))
+  if (shut.length === 0) return
+  const damaged = await damagedOf(store, ring)
+  for (const way of shut) {
+    const last = way.at(-1)
+    if (!last || way.some(({ generation }) => damaged.includes(generation))) continue
+    const needed = `the identity of key ${last.generation} (${last.recipient}), or the recovery identity`
+    throw new GatewayError('identity-older', { detail: `A newer key opens what that identity does: give ${needed}` })
+  }
+}
 
 export type RotatedKey = Omit<NewIdentity, 'password' | 'identitySha256'> & {
   readonly identities: readonly WrappedIdentity[]

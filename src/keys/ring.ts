@@ -12,25 +12,50 @@ export const sha256Of = (file: Uint8Array) => createHash('sha256').update(file).
 
 export type FoundFile = { readonly name: string; readonly bytes: Uint8Array }
 
-/** The file that the log names, by its digest. `storage-failed` when there is none or its octets are others. */
-export const namedFile = async (
+type Named = { readonly mailboxId: MailboxId; readonly names: readonly string[] }
+
+/** The file that the log names, by its digest; undefined when there is none or its octets are others. */
+const findFile = async (
   store: Pick<KeyStore, 'get'>,
-  { mailboxId, names }: { readonly mailboxId: MailboxId; readonly names: readonly string[] },
+  { mailboxId, names }: Named,
   { generation, kind, sha256 }: KeyFile,
-): Promise<FoundFile> => {
+): Promise<FoundFile | undefined> => {
   for (const name of names) {
     const parsed = parseFileName(mailboxId, name)
     if (parsed?.generation !== generation || parsed.kind !== kind || !mayBe(parsed, sha256)) continue
     const bytes = await store.get(name)
     if (bytes && sha256Of(bytes) === sha256) return { name, bytes }
   }
+  return undefined
+}
+
+/** The same; `storage-failed` in place of undefined. */
+export const namedFile = async (store: Pick<KeyStore, 'get'>, place: Named, file: KeyFile): Promise<FoundFile> => {
+  const found = await findFile(store, place, file)
+  if (found) return found
+  const { generation, kind } = file
   const what = kind === 'recovery' ? 'recovery file' : 'identity'
-  const cause = new Error(`${directoryOf(mailboxId)} has no ${what} of generation ${generation} that the log names`)
+  const cause = new Error(
+    `${directoryOf(place.mailboxId)} has no ${what} of generation ${generation} that the log names`,
+  )
   throw new GatewayError('storage-failed', { cause })
 }
 
 /** The names of all files of a mailbox. */
 export const namesOf = (store: Pick<KeyStore, 'list'>, mailboxId: MailboxId) => store.list(directoryOf(mailboxId))
+
+/** The generations whose identity file is missing or damaged. */
+export const damagedOf = async (
+  store: Pick<KeyStore, 'get' | 'list'>,
+  { mailboxId, keyring }: Ring,
+): Promise<readonly number[]> => {
+  const names = await namesOf(store, mailboxId)
+  const damaged: number[] = []
+  for (const { generation, sha256 } of keyring.generations)
+    if (!(await findFile(store, { mailboxId, names }, { generation, sha256, kind: 'identity' })))
+      damaged.push(generation)
+  return damaged
+}
 
 /**
  * Files that no event names and none ever will: what a change has replaced, or what one has left that came to nothing.
@@ -46,9 +71,7 @@ export const leftoversOf = async (
   const names = await namesOf(store, mailboxId)
   const wanted = keyFilesOf(keyring)
   if (names.length <= wanted.length) return []
-  const found = await Promise.all(
-    wanted.map((one) => namedFile(store, { mailboxId, names }, one).catch(() => undefined)),
-  )
+  const found = await Promise.all(wanted.map((one) => findFile(store, { mailboxId, names }, one)))
   if (found.includes(undefined)) return []
   const known = new Set(keyring.generations.map(({ generation }) => generation))
   const named = new Set(found.map((file) => file?.name))

@@ -52,7 +52,10 @@ export type KeyChanges = {
     change: KeyChange,
     to: { readonly password: Secret; readonly recipient: string | null },
   ): Promise<KeysChanged>
-  /** A new password for everything that the recovery identity, or an identity of the mailbox itself, opens. */
+  /**
+   * A new password for everything that the recovery identity, or an identity of the mailbox itself, opens. `identity-older`:
+   * another password opens that too, by a newer key, and would lose it.
+   */
   recover(change: KeyChange, by: NewPassword & { readonly identity: Secret }): Promise<KeysChanged & Password>
 }
 

@@ -9,6 +9,7 @@ import { check } from '../../src/fsck.ts'
 import { guessingGuard } from '../../src/keys/guessingGuard.ts'
 import { generatePassword } from '../../src/keys/passwords.ts'
 import type { KeysChanged } from '../../src/mailboxes/keyChanges.ts'
+import { openWithPassphrase } from '../../src/seal/passphrase.ts'
 import { generateIdentity } from '../../src/seal/x25519.ts'
 import { codeOf } from '../support/codeOf.ts'
 import { keyWorld, sharedStores } from '../support/keyWorld.ts'
@@ -154,12 +155,7 @@ test('the identity of the mailbox itself, opened elsewhere, recovers it too', as
   const world = keyWorld()
   const { mailboxId, password } = await world.create()
   await world.keyChanges.rotateKey(world.change(mailboxId), password)
-  // What `age -d` gives of the identity file.
-  const { keys } = world
-  const [name = ''] = (await keys.list('mailboxes/')).filter((one) => one.includes('/2.'))
-  const { openWithPassphrase } = await import('../../src/seal/passphrase.ts')
-  const clear = await openWithPassphrase((await keys.get(name)) ?? Buffer.alloc(0), password, { maxLogN: 18 })
-  const identity = new Secret(Buffer.from(clear).toString())
+  const identity = await clearOf(world, '2.1.', password)
   const done = await world.keyChanges.recover(world.change(mailboxId), { identity, ...generated })
   assert.equal(done.generations, [1, 2])
   assert.equal(await world.opens(mailboxId, passwordOf(done)), [1, 2])
@@ -224,6 +220,41 @@ test('nothing that was replaced is removed while a newer key that opens its succ
     if (lost.includes('recovery')) assert.equal(await world.opens(mailboxId, password), [1, 2])
     assert.equal(world.files(), files, lost)
   }
+})
+
+/** What `age -d` gives of the identity file of that beginning, under a password. */
+const clearOf = async ({ values }: World, start: string, password: Secret) => {
+  const name = [...values.keys()].find((one) => one.split('/').at(-1)?.startsWith(start)) ?? ''
+  const clear = await openWithPassphrase(values.get(name) ?? Buffer.alloc(0), password, { maxLogN: 18 })
+  return new Secret(Buffer.from(clear).toString())
+}
+
+test('a recovery restores what it says, a key too whose file is damaged and that the log says is wrapped to another', async () => {
+  const { identity, recipient } = await generateIdentity()
+  const world = keyWorld()
+  const { mailboxId, password } = await world.create(recipient)
+  await world.keyChanges.rotateKey(world.change(mailboxId), password)
+  damage(world, '1.1.')
+  const by = { identity: new Secret(identity), ...generated }
+  const done = await world.keyChanges.recover(world.change(mailboxId), by)
+  assert.equal(done.generations, [1, 2])
+  assert.equal(await world.opens(mailboxId, passwordOf(done)), [1, 2])
+  assert.equal(await problemsOf(world), [])
+})
+
+test("an older key's identity takes nothing from the password that opens it by a newer key, unless that one is damaged", async () => {
+  const world = keyWorld()
+  const { mailboxId, password } = await world.create()
+  const identity = await clearOf(world, '1.age', password)
+  const newer = await world.keyChanges.rotateKey(world.change(mailboxId), password)
+  const recover = () => world.keyChanges.recover(world.change(mailboxId), { identity, ...generated })
+  const refused: unknown = await recover().catch((error: unknown) => error)
+  assert.is((refused as GatewayError).code, 'identity-older')
+  assert.ok((refused as GatewayError).message.includes(`key 2 (${newer.recipient})`))
+  assert.equal(await world.opens(mailboxId, password), [1, 2])
+  damage(world, '2.1.')
+  const done = await recover()
+  assert.equal(await world.opens(mailboxId, passwordOf(done)), [1])
 })
 
 test('a reset is answered with its password even if nobody can count what stays shut', async () => {
