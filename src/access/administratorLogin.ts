@@ -15,7 +15,7 @@ export type AdministratorAttempt = { readonly name: string; readonly password: S
 export type AdministratorLogin = (attempt: AdministratorAttempt) => Promise<Administrator>
 
 export type AdministratorLoginParts = {
-  readonly administrators: Pick<Administrators, 'verify'>
+  readonly administrators: Pick<Administrators, 'verify' | 'of'>
   readonly clock: Clock
   refused(source: string, kind: string): void
 }
@@ -24,16 +24,24 @@ export const administratorLogin = ({ administrators, clock, refused }: Administr
   const guard = guessingGuard(clock)
   const verified = async (name: string, { password, source }: AdministratorAttempt) => {
     try {
-      return await administrators.verify(name, password)
+      return await administrators.verify(name, password, guard.knows(source, name) ? 'known' : 'anyone')
     } catch (error) {
       guard.abandoned(source, name)
       throw error
     }
   }
+  /** A password for once is a random one, which no number of tries finds: who was given it is not kept out by whoever else tries. */
+  const isUnguessable = async (name: string) => {
+    const until = (await administrators.of(name))?.oneTimeUntil
+    return until !== undefined && until > clock.now()
+  }
+  const isAdmitted = async (source: string, name: string) =>
+    guard.admit(source, name) === 0 || ((await isUnguessable(name)) && guard.admit(source, name, true) === 0)
+
   return async (attempt) => {
     const { source } = attempt
     const name = nameIn(attempt.name)
-    if (guard.admit(source, name) > 0) {
+    if (!(await isAdmitted(source, name))) {
       refused(source, 'too-many-attempts')
       throw new GatewayError('too-many-attempts')
     }

@@ -5,7 +5,7 @@ import type { Cause, Recorded } from '../core/events.ts'
 import type { Secret } from '../core/secret.ts'
 import { administratorStream } from '../core/streams.ts'
 import { generatePassword } from '../keys/passwords.ts'
-import { hashPassword, isHashOf } from '../keys/passwordHash.ts'
+import { hashPassword, isHashOf, type Turn } from '../keys/passwordHash.ts'
 import { eventsOf } from '../mailboxes/stream.ts'
 import { type AccessParts, appendChange, appendWithKey, keyIn } from './accessParts.ts'
 import { nameIn, validName, validPassword } from './typed.ts'
@@ -32,8 +32,8 @@ export type Administrators = {
   reset(name: string, until: Date, cause: Cause): Promise<OneTime>
   /** Rejects with `administrator-unknown`. */
   remove(name: string, cause: Cause): Promise<void>
-  /** Whose password it is; undefined, after the same time, when it is nobody's of that name. */
-  verify(name: string, password: Secret): Promise<Administrator | undefined>
+  /** Whose password it is; undefined, after the same time, when it is nobody's of that name. Rejects with `overloaded`. */
+  verify(name: string, password: Secret, turn: Turn): Promise<Administrator | undefined>
   /** One's own new password; the old one has been verified. Rejects with `request-invalid` or `revision-conflict`. */
   change(of: Administrator, password: Secret, cause: Cause): Promise<Administrator>
 }
@@ -136,17 +136,17 @@ export const createAdministrators = (parts: AccessParts): Administrators => {
       await appendChange(parts, { stream: administratorStream(administrator.name), next, fact, cause })
       await forget(administrator.credential)
     },
-    verify: async (name, password) => {
+    verify: async (name, password, turn) => {
       const { administrator } = await stateOf(nameIn(name))
       const key = await keyIn(parts, keyOf(administrator?.credential ?? 'none'))
       const hash = typeof key?.['hash'] === 'string' ? key['hash'] : undefined
-      return (await isHashOf(hash, password)) ? administrator : undefined
+      return (await isHashOf(hash, password, turn)) ? administrator : undefined
     },
     change: async (of, typed, cause) => {
       const password = validPassword(typed, of.name)
       const { administrator, next } = await stateOf(of.name)
       if (administrator?.credential !== of.credential) throw new GatewayError('revision-conflict')
-      if (await isHashOf(hashIn(await keyIn(parts, keyOf(of.credential))), password)) throw same()
+      if (await isHashOf(hashIn(await keyIn(parts, keyOf(of.credential))), password, 'known')) throw same()
       const credential = randomUUID()
       const key = { name: keyOf(credential), value: { name: of.name, hash: await hashPassword(password) } }
       return become(of, next, { key, credential, oneTimeUntil: undefined }, cause)

@@ -10,10 +10,15 @@ import { sourceOf } from '../core/sourceAddress.ts'
  * `mailbox` the mailbox's id or, where none is known, the name that was typed.
  */
 export type GuessingGuard = {
-  /** Milliseconds to wait; 0 when the peer may try now, and has begun to. */
-  admit(source: string, mailbox: string): number
+  /**
+   * Milliseconds to wait; 0 when the peer may try now, and has begun to. `unguessable` is said of a mailbox whose password is a
+   * random one: what others have failed there makes nobody wait.
+   */
+  admit(source: string, mailbox: string, unguessable?: boolean): number
   /** The same without beginning to try. */
   wait(source: string, mailbox: string): number
+  /** Whether the address opened the mailbox lately. */
+  knows(source: string, mailbox: string): boolean
   failed(source: string, mailbox: string): void
   succeeded(source: string, mailbox: string): void
   abandoned(source: string, mailbox: string): void
@@ -33,7 +38,7 @@ const perSource = { burst: 8, first: second, longest: 15 * minute, forgottenAfte
 /** An office behind one address: its mail programs all log in at once after a start of the gateway. */
 export const officeBurst = 64
 
-/** One mailbox, from everywhere: 1 a minute in the end, so that its owner at a new address soon finds a gap. */
+/** One mailbox, from everywhere: 1 a minute in the end. Who is quicker each minute keeps its owner out at a new address. */
 const perMailbox = { burst: 8, first: second, longest: minute, forgottenAfter: hour, capacity: 65_536 }
 
 /** One address at a mailbox that it opened lately: it waits for its own failures there, and for no others' there. */
@@ -61,8 +66,8 @@ export const guessingGuard = (clock: Clock, burst = perSource.burst): GuessingGu
   }
   type Keys = ReturnType<typeof keysOf>
 
-  const waitOf = ({ source, name, pair }: Keys): number => {
-    if (!successes.has(name, source)) return Math.max(sources.wait(source), mailboxes.wait(name))
+  const waitOf = ({ source, name, pair }: Keys, unguessable = false): number => {
+    if (!successes.has(name, source)) return Math.max(sources.wait(source), unguessable ? 0 : mailboxes.wait(name))
     return pairs.hasFailed(pair) ? Math.max(sources.wait(source), pairs.wait(pair)) : pairs.wait(pair)
   }
   const settled = ({ source, name, pair }: Keys) => {
@@ -72,9 +77,13 @@ export const guessingGuard = (clock: Clock, burst = perSource.burst): GuessingGu
   }
   return {
     wait: (remoteAddress, mailbox) => waitOf(keysOf(remoteAddress, mailbox)),
-    admit: (remoteAddress, mailbox) => {
+    knows: (remoteAddress, mailbox) => {
+      const { source, name } = keysOf(remoteAddress, mailbox)
+      return successes.has(name, source)
+    },
+    admit: (remoteAddress, mailbox, unguessable) => {
       const keys = keysOf(remoteAddress, mailbox)
-      const wait = waitOf(keys)
+      const wait = waitOf(keys, unguessable)
       if (wait > 0) return wait
       sources.begin(keys.source)
       mailboxes.begin(keys.name)

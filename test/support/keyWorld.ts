@@ -40,6 +40,7 @@ export type Faults = {
 const patient: GuessingGuard = {
   admit: () => 0,
   wait: () => 0,
+  knows: () => false,
   failed: () => undefined,
   succeeded: () => undefined,
   abandoned: () => undefined,

@@ -223,6 +223,21 @@ test('a flood of other addresses and typed names does not make it forget who fai
   assert.ok(guard.admit('172.16.0.1', 'target') > 0)
 })
 
+test('at a mailbox whose password cannot be guessed an address waits for its own failures, and for no others', () => {
+  const guard = guessingGuard(handClock())
+  assert.is(guard.admit(attacker, 'a'), 0)
+  guard.failed(attacker, 'a')
+  assert.is(guard.admit(owner, 'a'), 1000)
+  assert.is(guard.admit(attacker, 'a', true), 1000)
+  assert.is(guard.admit(owner, 'a', true), 0)
+  guard.failed(owner, 'a')
+  assert.is(guard.admit(owner, 'a', true), 1000)
+  assert.is(guard.knows(other, 'a'), false)
+  assert.is(guard.admit(other, 'a', true), 0)
+  guard.succeeded(other, 'a')
+  assert.is(guard.knows(other, 'a'), true)
+})
+
 test('a clock that is set back makes nobody wait longer than the rule says', () => {
   const clock = handClock()
   const guard = guessingGuard(clock)

@@ -58,7 +58,7 @@ let names = 0
 const withCookie = async () => {
   const name = `iris-${++names}`
   const { password } = await administrators.add({ name, role: 'auditor' }, new Date(Date.now() + 60_000), cause)
-  const once = await administrators.verify(name, password)
+  const once = await administrators.verify(name, password, 'known')
   assert.ok(once)
   const cookie = sessions.open({ ...once, oneTimeUntil: undefined })
   return { name, cookie: cookie.reveal(), headers: { cookie: `__Host-sealpost=${cookie.reveal()}` } }
