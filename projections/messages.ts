@@ -239,10 +239,8 @@ export const findMessages = (
   search(reader, page, {
     table: 'message',
     period,
-    within: [
-      ['object is not null', []],
-      ['mailboxId = ?', [mailboxId]],
-    ],
+    within: [['mailboxId = ?', [mailboxId]]],
+    shown: 'object is not null',
     matching: [
       ['mailboxId in (select value from json_each(?))', [only && JSON.stringify([...only])]],
       ['source = ?', [source]],

@@ -15,32 +15,32 @@ export type Search<T> = {
   readonly period: Period
   /** Conditions that an index answers. */
   readonly within: readonly Condition[]
+  /** Which rows there are for readers: nearly all, so that nobody who asks for no more looks through many. */
+  readonly shown?: string
   /** Conditions for which the rows have to be looked at. */
   readonly matching: readonly Condition[]
   readonly toItem: (row: Row) => T
 }
 
 /** Rows looked at for one page, whatever of them the conditions let through: bounds the work of a request. */
-const scanned = 2_000
+const scanned = 1_000
 
 /** What of a table matches, in the order of the log. A page may hold fewer than `limit`, even none, and have a next one. */
 export const search = <T>(reader: ViewReader, page: OrderedPage, wanted: Search<T>): Page<T> => {
   const between = positionsIn(reader, wanted.period)
   if (!between) return { items: [], next: undefined }
   const { limit, order } = page
-  const [within, matching] = [made([...wanted.within, ...placed(page, between)]), made(wanted.matching)]
-  const rowsOf = (columns: string) =>
-    `select ${columns} from ${wanted.table} where ${within.sql} order by position ${order === 'oldest' ? '' : 'desc'}`
-  const select =
-    matching.sql === ''
-      ? `${rowsOf('*')} limit ?`
-      : `select * from (${rowsOf('*')} limit ${scanned}) where ${matching.sql} limit ?`
-  const rows = reader.all(select, ...within.values, ...matching.values, limit + 1)
+  const { table, matching, shown } = wanted
+  const ordered = `order by position ${order === 'oldest' ? '' : 'desc'}`
+  const within = made([...wanted.within, ...placed(page, between)])
+  const bound = `select position from ${table} where ${within.sql} ${ordered} limit 1 offset ${scanned - 1}`
+  const isBounded = made(matching).sql !== ''
+  const last = (isBounded ? reader.get(bound, ...within.values)?.['position'] : undefined) as Position | undefined
+  const looked = last === undefined ? between : { ...between, [order === 'oldest' ? 'last' : 'first']: last }
+  const where = made([...wanted.within, ...placed(page, looked), ...matching, ...(shown ? [[shown, []] as const] : [])])
+  const rows = reader.all(`select * from ${table} where ${where.sql} ${ordered} limit ?`, ...where.values, limit + 1)
   const items = rows.slice(0, limit).map(wanted.toItem)
-  if (rows.length > limit) return { items, next: rows[limit - 1]?.['position'] as Position }
-  if (matching.sql === '') return { items, next: undefined }
-  const last = reader.get(`${rowsOf('position')} limit 1 offset ${scanned - 1}`, ...within.values)
-  return { items, next: last?.['position'] as Position | undefined }
+  return { items, next: rows.length > limit ? (rows[limit - 1]?.['position'] as Position) : last }
 }
 
 /** Where in the log the page lies: one bound at each end, so that the index is entered at the nearer of two. */

@@ -8,6 +8,7 @@ import { GatewayError } from '../core/errors.ts'
 import { type MailboxId, newSessionId, type VaultKey } from '../core/ids.ts'
 import type { KeyFile } from '../core/keyring.ts'
 import type { Moment } from '../core/moment.ts'
+import type { EventFinder } from '../core/eventSearch.ts'
 import type { Clock, EventLog, Logger } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import type { AccessControl } from '../access/openAccess.ts'
@@ -62,7 +63,7 @@ export type AdminApi = {
     readonly reader: ViewReader
     status(): ViewsStatus
   }
-  readonly log: Pick<EventLog, 'readAll' | 'readStream' | 'head'>
+  readonly log: Pick<EventLog, 'readAll' | 'readStream' | 'head'> & Partial<EventFinder>
   readonly clock: Clock
   readonly cursors: Cursors
   /** The views as of any moment; `overloaded` when too many ask at once. */

@@ -1,4 +1,5 @@
 import type { GatewayError } from '../core/errors.ts'
+import type { EventFinder } from '../core/eventSearch.ts'
 import type { Clock, EventLog } from '../core/ports.ts'
 import { readSqliteLog, sqliteLog } from './sqlite.ts'
 
@@ -15,7 +16,7 @@ export type OpenLogOptions = {
 }
 
 /** The log for its writer. Rejects with `start-refused`; a store that is away is no reason. */
-export const openLog = async (place: LogPlace, options: OpenLogOptions): Promise<EventLog> =>
+export const openLog = async (place: LogPlace, options: OpenLogOptions): Promise<EventLog & Partial<EventFinder>> =>
   place.engine === 'sqlite' ? sqliteLog({ file: place.file, ...options }) : eventStore(place.url)
 
 /** The log for who only reads. `onState`: why a store that subscriptions come from is away, undefined when it is back. */

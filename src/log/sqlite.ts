@@ -1,10 +1,12 @@
 import type { GatewayError } from '../core/errors.ts'
+import type { EventFinder } from '../core/eventSearch.ts'
 import type { Clock, EventLog } from '../core/ports.ts'
 import type { CategoryReader } from './byCategory.ts'
 import { catchUps } from './catchUp.ts'
 import { announcer, listenForCommits } from './commitNews.ts'
 import { groupCommit } from './groupCommit.ts'
 import { openForReading, openForWriting } from './sqliteFile.ts'
+import { sqliteFinder } from './sqliteFinder.ts'
 import { sqliteCategoryReader, sqliteReader } from './sqliteReader.ts'
 import { type Database, sqliteWriter } from './sqliteWriter.ts'
 import { notWritten, storable } from './storedEvent.ts'
@@ -20,10 +22,14 @@ export type SqliteLogOptions = {
  * The log in one SQLite file, for its one writer. Its commits block the thread that constructs it, so that thread must
  * own no sockets. Throws `start-refused` when the file cannot be opened.
  */
-export const sqliteLog = (options: SqliteLogOptions): EventLog => sqliteLogOver(openForWriting(options.file), options)
+export const sqliteLog = (options: SqliteLogOptions): EventLog & EventFinder =>
+  sqliteLogOver(openForWriting(options.file), options)
 
 /** The same over a database that `openForWriting` has opened; closes it in the end. */
-export const sqliteLogOver = (db: Database, { file, clock, onFatal = () => {} }: SqliteLogOptions): EventLog => {
+export const sqliteLogOver = (
+  db: Database,
+  { file, clock, onFatal = () => {} }: SqliteLogOptions,
+): EventLog & EventFinder => {
   const reader = sqliteReader(db)
   const followers = catchUps(reader.readAll)
   const news = announcer(file)
@@ -34,6 +40,7 @@ export const sqliteLogOver = (db: Database, { file, clock, onFatal = () => {} }:
   const commits = groupCommit(sqliteWriter(db, clock), { onCommitted, onFatal })
   return {
     ...reader,
+    findEvents: sqliteFinder(db),
     append: (append) => Promise.try(() => commits.append(storable(append))),
     subscribe: followers.subscribe,
     close: once(async () => {

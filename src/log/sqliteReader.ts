@@ -49,7 +49,8 @@ const events = (statement: StatementSync, ...parameters: (string | number)[]): r
   // The cast is the statement's columns and the table's strict types.
   read(() => statement.all(...parameters) as readonly unknown[] as readonly StoredEvent[]).map(readable)
 
-const read = <T>(work: () => T): T => {
+/** What SQLite cannot read is `storage-failed`. */
+export const read = <T>(work: () => T): T => {
   try {
     return work()
   } catch (cause) {

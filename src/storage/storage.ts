@@ -2,6 +2,7 @@ import type { Archive, Delivery, Receipt } from '../archive.ts'
 import type { Cause } from '../core/events.ts'
 import type { SessionId, VaultKey } from '../core/ids.ts'
 import { asGatewayError, type GatewayError } from '../core/errors.ts'
+import type { EventFinder } from '../core/eventSearch.ts'
 import type { EventLog } from '../core/ports.ts'
 import type { SealedMessage } from '../retrieve.ts'
 import { type Call, callsTo } from './calls.ts'
@@ -14,7 +15,7 @@ import type { Conditions, StorageMethods, StoragePlace } from './storageThread.t
 /** The storage thread as the main thread sees it. Every method answers as the port or use case it is named after. */
 export type Storage = Keys & {
   /** Reads and appends. Subscriptions belong to threads that open the log themselves. */
-  readonly log: Omit<EventLog, 'subscribe'>
+  readonly log: Omit<EventLog, 'subscribe'> & EventFinder
   readonly archive: Archive
   /** The plaintext, opened with what `sessionId` has unlocked; see `Retrieve` for when it ends. */
   retrieve(message: SealedMessage, sessionId: SessionId, cause: Cause): AsyncGenerator<Uint8Array, void, undefined>
@@ -92,6 +93,7 @@ const remoteLog = (call: Call<StorageMethods>): Storage['log'] => ({
   readStream: (stream, revision, limit) => call('readStream', { stream, revision, limit }),
   readLast: (stream) => call('readLast', { stream }),
   readAll: (position, limit) => call('readAll', { position, limit }),
+  findEvents: (look) => call('findEvents', look),
   head: () => call('head', undefined),
   close: () => Promise.resolve(),
 })

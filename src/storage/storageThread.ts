@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { createArchive, type Delivery } from '../archive.ts'
 import { GatewayError } from '../core/errors.ts'
+import { findEvents, type Look } from '../core/eventSearch.ts'
 import { type Cause, stamper } from '../core/events.ts'
 import type { Position, SessionId, VaultKey } from '../core/ids.ts'
 import { type Append, systemClock } from '../core/ports.ts'
@@ -89,6 +90,7 @@ export const storageMethods = async (place: StoragePlace) => {
       log.readStream(q.stream, q.revision, q.limit),
     readLast: (q: { stream: StreamName }) => log.readLast(q.stream),
     readAll: (q: { position: Position; limit: number }) => log.readAll(q.position, q.limit),
+    findEvents: (look: Look) => findEvents(log, look),
     head: () => log.head(),
 
     ...keyMethods(keys, unlocked),
