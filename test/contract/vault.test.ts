@@ -156,6 +156,21 @@ test('a pack is an ordinary SQLite file that only its owner may read', () =>
     if (process.platform !== 'win32') for (const each of filesIn(dir)) assert.is(statSync(each).mode & 0o077, 0, each)
   }))
 
+test('of what was purged nothing is left in the file, once the vault has closed', () =>
+  inScratch(async (dir, open) => {
+    const vault = open()
+    const [kept, purged] = [keyAt('2025-03-01'), keyAt('2025-03-01')]
+    const [keptBytes, purgedBytes] = [randomBytes(900), randomBytes(900)]
+    await put(vault, kept, keptBytes)
+    await put(vault, purged, purgedBytes)
+    await vault.remove(purged)
+    await vault.close()
+    const octets = Buffer.concat(filesIn(dir).map((file) => readFileSync(file)))
+    assert.ok(octets.includes(keptBytes.subarray(0, 32)))
+    for (let at = 0; at + 32 <= purgedBytes.length; at += 32)
+      assert.not(octets.includes(purgedBytes.subarray(at, at + 32)), `from octet ${at}`)
+  }))
+
 test('a damaged pack is object-corrupt, and others are served', () =>
   inScratch(async (dir, open) => {
     const vault = open()

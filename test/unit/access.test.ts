@@ -15,7 +15,8 @@ const cause: Cause = { principal: 'local:root', correlationId: randomUUID(), cau
 const gateways = () => {
   let at = Date.parse('2026-03-01T10:00:00Z')
   const clock = { now: () => new Date(at) }
-  const shared = { log: memoryLog({ clock }), keys: memoryKeys().keys, clock }
+  const { keys, values } = memoryKeys()
+  const shared = { log: memoryLog({ clock }), keys, clock }
   const quiet = () => undefined
   const open = (node: string) =>
     openAccess({
@@ -25,7 +26,8 @@ const gateways = () => {
       refused: quiet,
       firstPasswordFile: '/nonexistent/admin.password',
     })
-  return { one: open('one'), other: open('other'), pass: (milliseconds: number) => void (at += milliseconds) }
+  const kept = () => [...values.values()].map((value) => Buffer.from(value).toString()).join('\n')
+  return { one: open('one'), other: open('other'), pass: (milliseconds: number) => void (at += milliseconds), kept }
 }
 
 const request = { name: undefined, role: 'auditor', mailboxes: null, expiresAfter: undefined } as const
@@ -55,6 +57,18 @@ test('a token is known by all of its digits', async () => {
   const [first, second] = [await one.tokens.issue(request, cause), await one.tokens.issue(request, cause)]
   const mixed = first.secret.reveal().slice(0, 26) + second.secret.reveal().slice(26)
   assert.is(await one.tokens.whoHas(mixed), undefined)
+})
+
+test('the key store keeps an argon2id hash of a password and a digest of a token, and neither as it is', async () => {
+  const { one, kept } = gateways()
+  const [{ secret }, { password }] = [
+    await one.tokens.issue(request, cause),
+    await one.administrators.add({ name: 'hester', role: 'auditor' }, new Date('2026-03-02T10:00:00Z'), cause),
+  ]
+  assert.match(kept(), /argon2id/)
+  assert.match(kept(), /"sha256":"[0-9a-f]{64}"/)
+  for (const shown of [secret.reveal(), secret.reveal().slice(26), password.reveal()])
+    assert.not(kept().includes(shown))
 })
 
 const anna = async ({ one, other }: ReturnType<typeof gateways>) => {
