@@ -6,7 +6,7 @@ import type { ScratchGateway } from '../../ops/scratchGateway.ts'
 import { awkwardMails } from '../support/mails.ts'
 import { corpusTest, type Mail } from '../support/peers.ts'
 import { pop3Client } from '../support/pop3Client.ts'
-import { expectedFromPop3, messagesOf, withoutTrace } from '../support/roundTrip.ts'
+import { messagesOf, onTheWire, withoutTrace } from '../support/roundTrip.ts'
 import { asSent, smtpClient } from '../support/smtpClient.ts'
 import { storeDoubleProcess } from '../support/storeDoubleProcess.ts'
 import { startTestGateway } from '../support/testGateway.ts'
@@ -25,15 +25,19 @@ test.after(async () => {
   await store.remove()
 })
 
+type Way = 'starttls' | 'implicit' | 'chunks'
+
 /** Every mail goes in by SMTP, and comes out by POP3 and by the API as the documentation says. */
-const goThrough = async (gateway: ScratchGateway, mails: readonly Mail[], tls: 'starttls' | 'implicit') => {
+const goThrough = async (gateway: ScratchGateway, mails: readonly Mail[], way: Way) => {
   const { address, mailboxId, password } = await gateway.createMailbox('--name', 'mails')
   const sender =
-    tls === 'starttls'
+    way === 'starttls'
       ? await smtpClient(gateway.ports.smtp, { starttls: true })
       : await smtpClient(gateway.ports.smtps, { tls: true })
+  // Chunks carry a last line without its end too.
+  const kept = way === 'chunks' ? (bytes: Buffer) => bytes : asSent
   for (const { name, bytes } of mails) {
-    const reply = await sender.deliver(address, bytes)
+    const reply = await (way === 'chunks' ? sender.deliverInChunks(address, bytes) : sender.deliver(address, bytes))
     assert.ok(reply.startsWith('250 '), `${name}: ${reply}`)
   }
   await sender.quit()
@@ -47,10 +51,10 @@ const goThrough = async (gateway: ScratchGateway, mails: readonly Mail[], tls: '
   for (const [index, { name, bytes }] of mails.entries()) {
     const wire = await archive.retrieve(index + 1)
     assert.is(sizes[index], `${index + 1} ${wire.length}`, `${name}: LIST says its octets`)
-    assert.ok(withoutTrace(wire).equals(expectedFromPop3(bytes)), `${name}: by POP3`)
+    assert.ok(withoutTrace(wire).equals(onTheWire(kept(bytes))), `${name}: by POP3`)
     if (index % 10 !== 0 && !bytes.includes(0)) continue
     const exact = await gateway.commandBytes('open', messages[index]?.messageId ?? '', '--password-file', passwordFile)
-    assert.ok(withoutTrace(exact).equals(asSent(bytes)), `${name}: opened to the octet`)
+    assert.ok(withoutTrace(exact).equals(kept(bytes)), `${name}: opened to the octet`)
     assert.is(exact.length, messages[index]?.size)
   }
   await archive.quit()
@@ -61,8 +65,11 @@ const awkward = 'every awkward mail comes out as it went in, by the documented r
 test(awkward, () => goThrough(embedded, awkwards, 'starttls'))
 test(`${awkward}, with the log in EventStoreDB`, () => goThrough(overEventStore, awkwards, 'starttls'))
 
+test('every awkward mail comes out of chunks octet for octet', () => goThrough(embedded, awkwards, 'chunks'))
+
 corpusTest(test, 'every real mail comes out as it went in, by the documented rule', (mails) =>
   goThrough(embedded, mails, 'implicit'),
 )
+corpusTest(test, 'every real mail comes out of chunks octet for octet', (mails) => goThrough(embedded, mails, 'chunks'))
 
 test.run()

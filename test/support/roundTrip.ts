@@ -1,5 +1,4 @@
 import type { ScratchGateway } from '../../ops/scratchGateway.ts'
-import { asSent } from './smtpClient.ts'
 
 /** The header lines that stand before what was received (RFC 5321 §4.4), as the documentation names them. */
 const tracePrefix = /^Return-Path: <[^\r\n]*>\r\nDelivered-To: [^\r\n]*\r\nReceived: [^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n/
@@ -15,9 +14,6 @@ export const onTheWire = (plaintext: Buffer): Buffer => {
   const text = plaintext.toString('latin1').replace(/\r?\n/g, '\r\n')
   return Buffer.from(text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`, 'latin1')
 }
-
-/** What POP3 gives, less the trace, of a mail that was sent with DATA. */
-export const expectedFromPop3 = (bytes: Buffer): Buffer => onTheWire(asSent(bytes))
 
 export const messagesOf = async (gateway: ScratchGateway, mailbox: string) =>
   (

@@ -8,6 +8,8 @@ export type SmtpClient = {
   command(line: string): Promise<string>
   /** One transaction; gives the reply to the end of data, or the first refusal. */
   deliver(to: string, bytes: Uint8Array, from?: string): Promise<string>
+  /** The same in two chunks (RFC 3030); gives the reply to the last, or the first refusal. */
+  deliverInChunks(to: string, bytes: Uint8Array): Promise<string>
   /** AUTH PLAIN; gives the last line of the reply. */
   login(name: string, password: string): Promise<string>
   quit(): Promise<void>
@@ -42,6 +44,15 @@ export const smtpClient = async (
     wire.send(`${line}\r\n`)
     return reply()
   }
+  /** Gives the first refusal, if there is one. */
+  const begin = async (sender: string, to: string) => {
+    say(sender, to)
+    for (const line of [`MAIL FROM:<${sender}>`, `RCPT TO:<${to}>`]) {
+      const answer = await command(line)
+      if (!answer.startsWith('2')) return answer
+    }
+    return undefined
+  }
   await reply()
   await command('EHLO client.example')
   if (starttls) {
@@ -53,18 +64,26 @@ export const smtpClient = async (
     wire,
     command,
     async deliver(to, bytes, from = 'sender@example.com') {
-      say(from, to)
-      for (const [line, wanted] of [
-        [`MAIL FROM:<${from}>`, '2'],
-        [`RCPT TO:<${to}>`, '2'],
-        ['DATA', '3'],
-      ] as const) {
-        const answer = await command(line)
-        if (!answer.startsWith(wanted)) return answer
-      }
+      const refused = await begin(from, to)
+      if (refused !== undefined) return refused
+      const answer = await command('DATA')
+      if (!answer.startsWith('3')) return answer
       sayMail(bytes)
       wire.send(dotStuffed(bytes))
       wire.send('.\r\n')
+      return reply()
+    },
+    async deliverInChunks(to, bytes) {
+      const refused = await begin('sender@example.com', to)
+      if (refused !== undefined) return refused
+      sayMail(bytes)
+      const half = bytes.length >> 1
+      wire.send(`BDAT ${half}\r\n`)
+      wire.send(bytes.subarray(0, half))
+      const answer = await reply()
+      if (!answer.startsWith('2')) return answer
+      wire.send(`BDAT ${bytes.length - half} LAST\r\n`)
+      wire.send(bytes.subarray(half))
       return reply()
     },
     login: (name, password) => {
