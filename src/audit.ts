@@ -28,7 +28,7 @@ const oneReading = 10 * 60_000
 const capacity = 10_000
 
 export const createAudit = ({ log, stamp, clock }: AuditParts): Audit => {
-  const readings = new Map<string, number>()
+  const readings = new Map<string, { readonly at: number; readonly recorded: Promise<void> }>()
   const now = () => clock.now().getTime()
 
   const append = async (fact: Fact, cause: Cause) => {
@@ -39,13 +39,19 @@ export const createAudit = ({ log, stamp, clock }: AuditParts): Audit => {
 
   return {
     opened,
-    read: async (record, cause) => {
+    // Who asks for the same while it is being recorded waits for that.
+    read: (record, cause) => {
       const key = JSON.stringify([cause.principal, cause.source, record])
-      if (now() - (readings.get(key) ?? -Infinity) < oneReading) return
-      await opened(record, cause)
+      const last = readings.get(key)
+      if (last && now() - last.at < oneReading) return last.recorded
+      const reading = { at: now(), recorded: opened(record, cause) }
       readings.delete(key)
-      readings.set(key, now())
+      readings.set(key, reading)
       for (const oldest of readings.keys()) if (readings.size > capacity) readings.delete(oldest)
+      reading.recorded.catch(() => {
+        if (readings.get(key) === reading) readings.delete(key)
+      })
+      return reading.recorded
     },
     exported: (data, cause) => append({ type: 'IdentityExported', data }, cause),
     deletionRefused: (data, cause) => append({ type: 'MailboxDeletionRefused', data }, cause),

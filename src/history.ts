@@ -32,7 +32,11 @@ export type PastItem = PastMailbox | Message | RetrievableMessage
 export type AsOf = { readonly position: Position; readonly recordedAt: string | undefined }
 
 /** A page of what the views held then, as the same readers tell it that tell of today. */
-export type Answer = { readonly asOf: AsOf } & Page<PastItem>
+export type Answer = {
+  readonly asOf: AsOf
+  /** The one that was asked about, as it was named then. */
+  readonly mailboxId: MailboxId | undefined
+} & Page<PastItem>
 
 /** The views as of any moment: one moment at a time, folded from the log in memory with the gateway's own projections. */
 export type History = {
@@ -86,7 +90,11 @@ export const openHistory = ({ log, domain, onProgress = () => undefined }: Histo
       await foldTo(moment, signal)
       const asOf = past.asOf()
       if (moment !== 'now' && 'position' in moment && asOf.position !== moment.position) throw notHeld(moment.position)
-      return { asOf, ...pageOf(past.reader, domain, question) }
+      const { reader } = past
+      if (question.view === 'mailboxes') return { asOf, mailboxId: undefined, ...mailboxesIn(reader, domain, question) }
+      const mailboxId = mailboxIn(reader, domain, question.mailbox)
+      if (question.view === 'maildrop') return { asOf, mailboxId, ...maildropOf(reader, mailboxId, question) }
+      return { asOf, mailboxId, ...listMessages(reader, { ...question, mailboxId }) }
     },
     close: () => past.close(),
   }
@@ -133,21 +141,13 @@ const mustBeHeld = async (log: Pick<EventLog, 'head'>, moment: Moment) => {
 const notHeld = (position: Position) =>
   new GatewayError('request-invalid', { detail: `The log holds no event at position ${position}` })
 
-const pageOf = (reader: ViewReader, domain: string, question: Question): Page<PastItem> => {
-  switch (question.view) {
-    case 'mailboxes': {
-      const page = listMailboxes(reader, question)
-      const of = figuresOf(
-        reader,
-        page.items.map(({ mailboxId }) => mailboxId),
-      )
-      return { ...page, items: page.items.map((mailbox) => pastMailbox(domain, mailbox, of(mailbox.mailboxId))) }
-    }
-    case 'messages':
-      return listMessages(reader, { ...question, mailboxId: mailboxIn(reader, domain, question.mailbox) })
-    case 'maildrop':
-      return maildropOf(reader, mailboxIn(reader, domain, question.mailbox), question)
-  }
+const mailboxesIn = (reader: ViewReader, domain: string, question: Question): Page<PastMailbox> => {
+  const page = listMailboxes(reader, question)
+  const of = figuresOf(
+    reader,
+    page.items.map(({ mailboxId }) => mailboxId),
+  )
+  return { ...page, items: page.items.map((mailbox) => pastMailbox(domain, mailbox, of(mailbox.mailboxId))) }
 }
 
 const pastMailbox = (

@@ -3,7 +3,6 @@ import type { FastifyReply } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { GatewayError } from '../core/errors.ts'
 import { isPosition, timeOf } from '../core/eventFilter.ts'
-import { isMailboxId } from '../core/ids.ts'
 import type { Moment } from '../core/moment.ts'
 import { plain } from '../core/plain.ts'
 import type { Answer } from '../history.ts'
@@ -68,9 +67,10 @@ export const historyRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { 
     const pages = pagesOf(cursors, 'history', what.view, 'mailbox' in what ? what.mailbox : undefined)
     const gone = goneWith(reply)
     const [page, moment] = [pages.request(query), momentIn(query)]
-    const of = 'mailbox' in what && isMailboxId(what.mailbox) ? { mailboxId: what.mailbox } : {}
-    await audit.read({ record: 'history', ...of }, causeOf(reply.request))
     const answer = await history.ask({ ...page, ...what }, moment, gone)
+    // Only now is it known which mailbox had the name then.
+    const { mailboxId } = answer
+    await audit.read({ record: 'history', ...(mailboxId && { mailboxId }) }, causeOf(reply.request))
     return { asOf: asOf(answer), items: answer.items.map(plain), next: pages.next(answer) }
   }
   const mailboxes = Type.Object({ asOf: AsOf, mailboxes: Type.Array(PastMailbox), next })

@@ -41,6 +41,17 @@ test('who reads the same again within ten minutes has been recorded, and after t
   assert.is(await recorded(), 2)
 })
 
+test('who asks for the same many times at once is recorded once, and none of the readings is released before that', async () => {
+  const { audit, recorded } = world()
+  const released = await Promise.all(
+    Array.from({ length: 50 }, async () => {
+      await audit.read({ record: 'messages', mailboxId }, by())
+      return recorded()
+    }),
+  )
+  assert.equal(new Set(released), new Set([1]))
+})
+
 test('another record, person or address is another reading', async () => {
   const { audit, recorded } = world()
   await audit.read({ record: 'events' }, by())

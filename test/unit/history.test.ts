@@ -138,7 +138,12 @@ test('an answer says as of which event it is, so that the next page can be asked
   const asked = await history.ask({ view: 'mailboxes', limit: 1 }, { time: new Date(life[3]?.recordedAt ?? '') })
   assert.equal(asked.asOf, { position: life[3]?.position, recordedAt: life[3]?.recordedAt })
   const before = await history.ask({ view: 'mailboxes', limit: 1 }, { time: new Date(0) })
-  assert.equal(before, { asOf: { position: origin, recordedAt: undefined }, items: [], next: undefined })
+  assert.equal(before, {
+    asOf: { position: origin, recordedAt: undefined },
+    mailboxId: undefined,
+    items: [],
+    next: undefined,
+  })
   history.close()
 })
 

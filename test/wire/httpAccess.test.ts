@@ -192,12 +192,12 @@ test('administrators are added, listed, given a new password and removed, and lo
 })
 
 test('what is read of the log and of messages is recorded with who read it, and what leaves the gateway each time', async () => {
-  world.mailboxExists(mailboxId, 'Finance')
+  world.mailboxExists(mailboxId, 'Finance', ['finance@example.com'])
   const messageId = world.messageExists()
   for (const url of [
     '/v1/events',
     `/v1/events?stream=mailbox-${mailboxId}`,
-    `/v1/history/maildrop?mailbox=${mailboxId}`,
+    '/v1/history/maildrop?mailbox=finance%40example.com',
     `/v1/messages?mailbox=${mailboxId}`,
     `/v1/messages/${messageId}`,
     `/v1/messages/${messageId}/sealed`,

@@ -33,7 +33,7 @@ const log = {
   },
 }
 const admin = await startAdmin({ api: { ...world.api, log }, host: '127.0.0.1', port: 0, certificate: tls })
-world.mailboxExists(mailboxId, 'Finance')
+world.mailboxExists(mailboxId, 'Finance', ['finance@example.com'])
 test.after(async () => {
   await admin.close()
   world.close()
@@ -89,6 +89,14 @@ for (const [when, given] of Object.entries(ends))
     const [, , problem, ...more] = await stream.count(3)
     assert.equal([problem?.event, problem?.data['code'], more], ['problem', 'not-authorized', []])
   })
+
+test('that a stream of one mailbox is listened to is recorded with the mailbox, whatever name it was asked for by', async () => {
+  world.audited.length = 0
+  const stream = await listen({ ...local, 'sealpost-user': 'root' }, '?mailbox=finance%40example.com')
+  await stream.begun()
+  stream.leave()
+  assert.equal(JSON.parse(JSON.stringify(world.audited)), [['read', { record: 'events', mailboxId }, 'local:root']])
+})
 
 test('whoever asks for the header of a stream alone listens to nothing', async () => {
   for (const path of [
