@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freePorts, startScratchGateway } from '../scratchGateway.ts'
+import { adminReads } from './adminReads.ts'
 import { history } from './history.ts'
 import { pop3Proxy } from './pop3Proxy.ts'
 import { watchResidentMemory } from './residentMemory.ts'
@@ -215,3 +216,4 @@ await smtpProxy(times(400))
 await sessionCost(times(400))
 await startWithHistory(times(100_000))
 await history(scale)
+await adminReads(scale)

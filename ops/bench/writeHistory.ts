@@ -4,13 +4,14 @@ import {
   type MailboxId,
   type MessageId,
   newCommandId,
+  newMailboxId,
   newMessageId,
   newSessionId,
   type SessionId,
   vaultKey,
 } from '../../src/core/ids.ts'
 import { systemClock } from '../../src/core/ports.ts'
-import { maildropStream, messageStream, sessionStream, type StreamName } from '../../src/core/streams.ts'
+import { mailboxStream, maildropStream, messageStream, sessionStream, type StreamName } from '../../src/core/streams.ts'
 import { pathsIn } from '../../src/dataDirectory.ts'
 import { sqliteLog } from '../../src/log/sqlite.ts'
 
@@ -87,6 +88,49 @@ export const writeMessages = async (data: string, mailboxId: MailboxId, messages
   const one = () => put(sessionId, arrival(newMessageId(), mailboxId, sessionId))
   for (let written = 0; written < messages; written += 1000) await Promise.all(Array.from({ length: 1000 }, one))
   await close()
+}
+
+const creation = (mailboxId: MailboxId, name: string): Group => {
+  const keys = { recipient: `age1${'q'.repeat(58)}`, generation: 1, identitySha256: '0'.repeat(64) }
+  return [mailboxStream(mailboxId), { type: 'MailboxCreated', data: { mailboxId, name, aliases: [], ...keys } }]
+}
+
+/** Mails that came in one session and that nobody has collected. */
+const uncollected = (mailboxId: MailboxId, messages: number): readonly (readonly [SessionId, Group])[] => {
+  const sessionId = newSessionId()
+  const closed = { outcome: 'quit', octetsIn: 100_000, octetsOut: 100_000, ...transcriptOf(sessionId) } as const
+  const opened = { protocol: 'smtp', remoteAddress: '192.0.2.1', tls } as const
+  return [
+    [sessionId, [sessionStream(sessionId), { type: 'SessionOpened', data: opened }]],
+    ...Array.from({ length: messages }, () => [sessionId, arrival(newMessageId(), mailboxId, sessionId)] as const),
+    [sessionId, [sessionStream(sessionId), { type: 'SessionClosed', data: closed }]],
+  ]
+}
+
+/**
+ * Writes so many mailboxes, without their keys, and so many messages that came for them in turn, ten in a session; one in
+ * twenty of the sessions' mails were collected and half of those deleted. Gives the mailboxes.
+ */
+export const writeMailboxes = async (
+  data: string,
+  wanted: { readonly mailboxes: number; readonly messages: number },
+): Promise<readonly MailboxId[]> => {
+  const { put, close } = writer(data)
+  const all = (groups: readonly (readonly [SessionId, Group])[]) =>
+    Promise.all(groups.map(([sessionId, group]) => put(sessionId, group)))
+  const mailboxes = Array.from({ length: wanted.mailboxes }, newMailboxId)
+  const page = 100
+  for (let n = 0; n < mailboxes.length; n += page)
+    await all(mailboxes.slice(n, n + page).map((id, m) => [newSessionId(), creation(id, `Mailbox ${n + m + 1}`)]))
+  for (let written = 0; written < wanted.messages; written += 10 * page)
+    await all(
+      Array.from({ length: page }, (_, n) => {
+        const mailboxId = mailboxes[(written / 10 + n) % mailboxes.length] as MailboxId
+        return n % 20 === 0 ? tenMails(mailboxId) : uncollected(mailboxId, 10)
+      }).flat(),
+    )
+  await close()
+  return mailboxes
 }
 
 /** Writes about so many events: mails that come, are collected and deleted, in their sessions. */

@@ -6,7 +6,7 @@ import type { Cursors } from './cursors.ts'
 export const after = Type.Optional(
   Type.String({ maxLength: 200, description: 'The `next` of the page before, asked for in the same way.' }),
 )
-const defaultLimit = 100
+const defaultLimit = 50
 export const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: defaultLimit }))
 export const next = Type.Union([Type.String(), Type.Null()], {
   description: 'Where the next page begins; null when this is the last one.',
