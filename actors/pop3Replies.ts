@@ -35,8 +35,8 @@ export type Pop3Event =
 
 export type MaildropSize = { readonly count: number; readonly octets: number }
 
-/** `shut`: how many messages there are besides, which another password opens. */
-export type OpenedMaildrop = MaildropSize & { readonly shut?: number }
+/** Messages that there are besides: `shut`, which another password opens, and `damaged`, which nobody can open. */
+export type OpenedMaildrop = MaildropSize & { readonly shut?: number; readonly damaged?: number }
 
 export type Refusal = 'bad-command' | 'credentials-without-tls' | 'proxy-not-enabled'
 
@@ -56,8 +56,12 @@ export const capabilities = ({ secure, proxy }: { secure: boolean; proxy: boolea
 export const sizeText = ({ count, octets }: MaildropSize) =>
   `+OK ${count} ${count === 1 ? 'message' : 'messages'} (${octets} octets)`
 
-export const openedText = ({ shut = 0, ...size }: OpenedMaildrop) =>
-  shut === 0 ? sizeText(size) : `${sizeText(size)}; ${shut} more ${shut === 1 ? 'opens' : 'open'} with another password`
+export const openedText = ({ shut = 0, damaged = 0, ...size }: OpenedMaildrop) =>
+  [
+    sizeText(size),
+    ...(shut > 0 ? [`${shut} more ${shut === 1 ? 'opens' : 'open'} with another password`] : []),
+    ...(damaged > 0 ? [`${damaged} more cannot be opened, ask the administrator`] : []),
+  ].join('; ')
 
 /** RFC 1939 §5: a scan listing is the number and the octets. */
 export const scanText = (message: MessageRef | undefined) => `+OK ${message?.number ?? 0} ${message?.octets ?? 0}`

@@ -182,6 +182,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       guard: guessingGuard(clock),
       refused,
       recorded: metrics.refused,
+      damaged: metrics.keysDamaged,
       logger,
     })
     const named = (name: string) => {

@@ -2,6 +2,7 @@ import { asGatewayError, GatewayError } from './core/errors.ts'
 import type { Cause, Fact, LoginRefusal, Stamp } from './core/events.ts'
 import { type MailboxId, newCommandId, type SessionId } from './core/ids.ts'
 import type { EventLog, Logger } from './core/ports.ts'
+import { emptyKeyring, isSameKeyring } from './core/keyring.ts'
 import { sessionStream } from './core/streams.ts'
 import type { GuessingGuard } from './keys/guessingGuard.ts'
 import type { Ring } from './keys/ring.ts'
@@ -24,6 +25,8 @@ export type LoggedIn = {
   readonly mailboxId: MailboxId
   /** The generations that the proof opens; at least one. */
   readonly generations: readonly number[]
+  /** Those that nobody can open, because a key file is damaged or missing. */
+  readonly damaged: readonly number[]
   /** All that there were. */
   readonly ring: Ring
 }
@@ -42,7 +45,7 @@ export type Login = {
 }
 
 export type LoginParts = {
-  readonly storage: Pick<Storage, 'unlock'>
+  readonly storage: Pick<Storage, 'unlock' | 'lock'>
   /** The mailbox's keys as of now; takes as long for one that there is not. */
   ringOf(mailboxId: MailboxId | undefined): Promise<Ring | undefined>
   /** Removes key files that nobody needs any more, at some time. */
@@ -54,8 +57,13 @@ export type LoginParts = {
   refused(source: string, kind: string): void
   /** Counts one that is, for the metrics. */
   recorded(kind: LoginRefusal): void
+  /** Counts key files that a login has found damaged or missing, for the metrics. */
+  damaged(keys: number): void
   readonly logger: Logger
 }
+
+/** Attempts when the keys are changed meanwhile. */
+const attempts = 3
 
 export const createLogin = (parts: LoginParts): Login => {
   const { storage, log, stamp, guard, refused, recorded, logger } = parts
@@ -73,17 +81,28 @@ export const createLogin = (parts: LoginParts): Login => {
       .catch((error: unknown) => logger.warn({ err: error, sessionId }, 'LoginRefused was not recorded'))
   }
 
-  const unlockNow = async ({ sessionId, mailboxId, proof }: Attempt) => {
-    const ring = await parts.ringOf(mailboxId)
+  const unlockOnce = async ({ sessionId, proof }: Attempt, ring: Ring | undefined) => {
     try {
-      return { ring, opened: await storage.unlock(sessionId, ring, proof) }
+      return { opened: await storage.unlock(sessionId, ring, proof) }
     } catch (error) {
       if (asGatewayError(error).code !== 'storage-failed') throw error
-      // Somebody may have changed the keys since, and what was named before is gone.
-      const newer = await parts.ringOf(mailboxId)
-      if (newer?.revision === ring?.revision) throw error
-      return { ring: newer, opened: await storage.unlock(sessionId, newer, proof) }
+      return { failure: asGatewayError(error) }
     }
+  }
+  /** Somebody may change the keys meanwhile: what was named before is gone, and an old password opens nothing any more. */
+  const unlockNow = async (attempt: Attempt) => {
+    let ring = await parts.ringOf(attempt.mailboxId)
+    for (let tries = 1; tries <= attempts; tries++) {
+      const { opened, failure } = await unlockOnce(attempt, ring)
+      const newer = await parts.ringOf(attempt.mailboxId)
+      if (isSameKeyring(ring?.keyring ?? emptyKeyring, newer?.keyring ?? emptyKeyring)) {
+        if (failure) throw failure
+        return { ring, opened }
+      }
+      storage.lock(attempt.sessionId)
+      ring = newer
+    }
+    throw new GatewayError('revision-conflict')
   }
 
   const unlock = async (attempt: Attempt, guessed: string): Promise<LoggedIn | undefined> => {
@@ -91,8 +110,14 @@ export const createLogin = (parts: LoginParts): Login => {
       const { ring, opened } = await unlockNow(attempt)
       if (!ring || !opened) return undefined
       if (opened.leftovers.length > 0) parts.tidy(opened.leftovers)
-      return { mailboxId: ring.mailboxId, generations: opened.generations, ring }
+      const { generations, damaged } = opened
+      if (damaged.length > 0) {
+        parts.damaged(damaged.length)
+        logger.warn({ mailboxId: ring.mailboxId, damaged }, 'Keys cannot be opened: fsck names the files to restore')
+      }
+      return { mailboxId: ring.mailboxId, generations, damaged, ring }
     } catch (error) {
+      storage.lock(attempt.sessionId)
       guard.abandoned(attempt.remoteAddress, guessed)
       throw error
     }

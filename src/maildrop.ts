@@ -2,6 +2,7 @@ import type { RetrievableMessage } from '../projections/maildrops.ts'
 import { asGatewayError, GatewayError } from './core/errors.ts'
 import type { TlsFacts } from './core/events.ts'
 import type { EventId, MailboxId, MessageId, SessionId } from './core/ids.ts'
+import { triedAtLogin } from './core/keyring.ts'
 import type { Secret } from './core/secret.ts'
 import type { Attempt, Login } from './login.ts'
 import type { HeldLock, MaildropLock } from './maildropLock.ts'
@@ -21,6 +22,8 @@ export type Maildrop = {
   readonly entries: readonly MaildropEntry[]
   /** How many messages there are besides, under keys that another password opens. */
   readonly shut: number
+  /** How many there are besides that nobody can open, because a key file is damaged or missing. */
+  readonly damaged: number
 }
 
 export type MaildropLogin = {
@@ -93,7 +96,7 @@ export const openMaildrops = ({ storage, lock, login, mailboxOf, current, snapsh
         cause,
         mailboxId: mailboxOf(user),
         user,
-        proof: { password },
+        proof: { password, atMost: triedAtLogin },
       })
       if (current) {
         // Before the look, which costs something, and after it whatever it finds: the time tells no names.
@@ -101,15 +104,16 @@ export const openMaildrops = ({ storage, lock, login, mailboxOf, current, snapsh
         await current()
       }
       const attempt = attemptNow()
-      const { mailboxId, generations } = await login.authenticate(attempt)
+      const { mailboxId, generations, damaged } = await login.authenticate(attempt)
       await take(attempt, mailboxId)
       const maildrop = { mailboxId, sessionId, remoteAddress, cause: sessionId }
       try {
         const all = await snapshot(mailboxId)
         const entries = all.filter(({ generation }) => generations.includes(generation))
-        return { ...maildrop, entries, shut: all.length - entries.length }
+        const lost = all.filter(({ generation }) => damaged.includes(generation)).length
+        return { ...maildrop, entries, shut: all.length - entries.length - lost, damaged: lost }
       } catch (error) {
-        release({ ...maildrop, entries: [], shut: 0 })
+        release({ ...maildrop, entries: [], shut: 0, damaged: 0 })
         login.refuse(attempt, 'unavailable')
         throw error
       }

@@ -52,7 +52,7 @@ export const offline = async (config: Places): Promise<Offline> => {
         return openVerified(
           vaultOf(),
           message,
-          unlocked.map(({ identity }) => identity),
+          unlocked.opened.map(({ identity }) => identity),
         )
       }),
     close: async () => {

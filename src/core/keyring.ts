@@ -18,9 +18,18 @@ export type Keyring = {
   readonly recovery: string | null
 }
 
+/**
+ * Files that a login is tried on. Each reset leaves one more that another password opens, and each costs one scrypt: of
+ * chosen passwords, about ten seconds in all.
+ */
+export const triedAtLogin = 8
+
 export const emptyKeyring: Keyring = { generations: [], recovery: null }
 
 export const newestGeneration = ({ generations }: Keyring): Generation | undefined => generations.at(-1)
+
+/** Whether the files that the log names are the same. */
+export const isSameKeyring = (one: Keyring, other: Keyring): boolean => JSON.stringify(one) === JSON.stringify(other)
 
 /** What has to be opened before a generation's identity is, the nearest first: the last one opens by a password. */
 export const openersOf = ({ generations }: Keyring, { wrappedTo }: Generation): readonly Generation[] => {

@@ -1,22 +1,23 @@
-import { GatewayError } from '../core/errors.ts'
+import { asGatewayError, GatewayError } from '../core/errors.ts'
 import type { MailboxId } from '../core/ids.ts'
-import type { Generation } from '../core/keyring.ts'
+import { type Generation, type Keyring, openersOf } from '../core/keyring.ts'
 import type { KeyStore } from '../core/ports.ts'
 import { Secret } from '../core/secret.ts'
 import { startOpening } from '../seal/age.ts'
 import { AgeError } from '../seal/ageError.ts'
 import { openWithPassphrase, sealWithPassphrase, workFactorOf } from '../seal/passphrase.ts'
 import { type Identity, recipientOf } from '../seal/x25519.ts'
+import { mayBe, parseFileName } from './fileNames.ts'
 import { identityText, parseIdentityText } from './identityText.ts'
 import { oneAtATime } from './oneAtATime.ts'
 import { costOfChosen, costOfGenerated, generatePassword } from './passwords.ts'
 import { namedFile, namesOf, type Ring } from './ring.ts'
 
 /**
- * What opens identities: the mailbox password; or an age identity file in the clear, of the recovery recipient or of the
- * mailbox itself.
+ * What opens identities: the mailbox password, tried on every file that a password opens or, with `atMost`, on so many that
+ * were written last; or an age identity file in the clear, of the recovery recipient or of the mailbox itself.
  */
-export type Proof = { readonly password: Secret } | { readonly identity: Secret }
+export type Proof = { readonly password: Secret; readonly atMost?: number | undefined } | { readonly identity: Secret }
 
 /** An identity of a mailbox, opened. */
 export type Unlocked = {
@@ -28,7 +29,15 @@ export type Unlocked = {
   readonly logN: number | undefined
 }
 
-/** Logins that may wait for their scrypt: about three seconds of generated passwords. */
+/** What a proof has opened of a mailbox's keys. */
+export type OpenedRing = {
+  /** At least one, the oldest first. */
+  readonly opened: readonly Unlocked[]
+  /** The generations that nobody can open, because a file is damaged or missing: theirs, or one on the way to it. */
+  readonly damaged: readonly number[]
+}
+
+/** scrypts that may wait for their turn, one of a login at a time: about three seconds of generated passwords. */
 export const stretched = oneAtATime(64)
 
 /** What an unknown mailbox's password is tried against. */
@@ -50,32 +59,49 @@ type Files = Pick<KeyStore, 'get' | 'list'>
  * The identities of every generation that the proof opens, the oldest first; undefined when it opens none. A mailbox that
  * is unknown (`undefined`, or without keys) costs what a wrong generated password costs. A damaged or missing file does not
  * keep the other generations shut; but where none opens, it is no proof of a wrong password, and `storage-failed` is
- * thrown. Rejects with `overloaded` when too many wait, with `request-invalid` for an identity that is none.
+ * thrown. Others have their turn between two scrypts. Rejects with `overloaded` when too many wait, with `request-invalid` for an identity that is none.
  */
 export const unlockIdentities = async (
   store: Files,
   ring: Ring | undefined,
   proof: Proof,
-): Promise<readonly Unlocked[] | undefined> => {
+): Promise<OpenedRing | undefined> => {
   // Before it is known whether it will be needed: the first unknown mailbox must not cost more than others.
   const decoyed = await decoyFile()
   const { mailboxId, keyring } = ring ?? { mailboxId: nobody, keyring: undefined }
   const names = await namesOf(store, mailboxId)
-  const hasKeys = keyring !== undefined && keyring.generations.length > 0
-  const opened = await stretched(async () => {
-    const unlocking = unlockingOf(store, { mailboxId, names })
-    if (hasKeys) await openAll(unlocking, keyring.generations.toReversed(), proof)
-    else if ('password' in proof) await unlessNotForIt(() => withPassword(decoyed, proof.password))
-    return unlocking.result()
-  })
-  return opened.length > 0 ? opened : undefined
+  if (keyring === undefined || keyring.generations.length === 0) {
+    if ('password' in proof) await unlessNotForIt(() => withPassword(decoyed, proof.password))
+    return undefined
+  }
+  const unlocking = unlockingOf(store, { mailboxId, names })
+  const newestFirst = keyring.generations.toReversed()
+  if ('password' in proof) await openByPassword(unlocking, triedOf({ mailboxId, names }, newestFirst, proof), proof)
+  else await openByIdentity(unlocking, newestFirst, proof.identity)
+  await openWrapped(unlocking, newestFirst)
+  return unlocking.result(keyring)
 }
 
+/** The generations that a password is tried on. */
+const triedOf = (
+  { mailboxId, names }: Place,
+  newestFirst: readonly Generation[],
+  { atMost = Infinity }: { readonly atMost?: number | undefined },
+) => {
+  const writtenAt = ({ generation, sha256 }: Generation) =>
+    names
+      .map((name) => parseFileName(mailboxId, name))
+      .find((one) => one?.generation === generation && one.kind === 'identity' && mayBe(one, sha256))?.revision ?? 0
+  const underPassword = newestFirst.filter(({ wrappedTo }) => wrappedTo === 'password')
+  return underPassword.toSorted((a, b) => writtenAt(b) - writtenAt(a)).slice(0, atMost)
+}
+
+type Place = { readonly mailboxId: MailboxId; readonly names: readonly string[] }
 type Unlocking = ReturnType<typeof unlockingOf>
 
-const unlockingOf = (store: Files, place: { readonly mailboxId: MailboxId; readonly names: readonly string[] }) => {
+const unlockingOf = (store: Files, place: Place) => {
   const opened = new Map<number, Unlocked>()
-  const damage: unknown[] = []
+  const damage = new Map<number, unknown>()
   const take = ({ generation, recipient }: Generation, text: Uint8Array, logN: number | undefined) => {
     const identity = parseIdentityText(text).find((one) => recipientOf(one) === recipient)
     if (!identity) throw new Error(`the identity of generation ${generation} is another one`)
@@ -96,23 +122,31 @@ const unlockingOf = (store: Files, place: { readonly mailboxId: MailboxId; reado
         const text = await unlessNotForIt(() => open(bytes))
         if (text) take(generation, text, workFactorOf(bytes))
       } catch (error) {
-        damage.push(error)
+        if (asGatewayError(error).code === 'overloaded') throw error
+        damage.set(generation.generation, error)
       }
     },
-    result: () => {
-      if (opened.size === 0 && damage.length > 0) throw new GatewayError('storage-failed', { cause: damage[0] })
-      return [...opened.values()].toSorted((a, b) => a.generation - b.generation)
+    result: (keyring: Keyring): OpenedRing | undefined => {
+      if (opened.size === 0 && damage.size > 0)
+        throw new GatewayError('storage-failed', { cause: [...damage.values()][0] })
+      if (opened.size === 0) return undefined
+      const isDamaged = (one: Generation) =>
+        !opened.has(one.generation) &&
+        [one, ...openersOf(keyring, one)].some(({ generation }) => damage.has(generation))
+      return {
+        opened: [...opened.values()].toSorted((a, b) => a.generation - b.generation),
+        damaged: keyring.generations.filter(isDamaged).map(({ generation }) => generation),
+      }
     },
   }
 }
 
-const openAll = async (unlocking: Unlocking, newestFirst: readonly Generation[], proof: Proof) => {
-  if ('password' in proof) {
-    for (const generation of newestFirst)
-      if (generation.wrappedTo === 'password')
-        await unlocking.open(generation, 'identity', (file) => withPassword(file, proof.password))
-  } else await openByIdentity(unlocking, newestFirst, proof.identity)
-  await openWrapped(unlocking, newestFirst)
+const openByPassword = async (
+  unlocking: Unlocking,
+  tried: readonly Generation[],
+  { password }: { readonly password: Secret },
+) => {
+  for (const generation of tried) await unlocking.open(generation, 'identity', (file) => withPassword(file, password))
 }
 
 const openByIdentity = async (unlocking: Unlocking, newestFirst: readonly Generation[], clear: Secret) => {
@@ -147,7 +181,7 @@ const identitiesIn = (clear: Secret) => {
 }
 
 const withPassword = (file: Uint8Array, password: Secret) =>
-  openWithPassphrase(file, password, { maxLogN: costOfChosen })
+  stretched(() => openWithPassphrase(file, password, { maxLogN: costOfChosen }))
 
 const withIdentities = (given: readonly { readonly identity: Identity }[]) => (file: Uint8Array) => {
   const opening = startOpening(given.map(({ identity }) => identity))

@@ -2,7 +2,7 @@ import type { MessageCount } from '../../projections/generations.ts'
 import { asGatewayError, GatewayError, isSurelyNotWritten } from '../core/errors.ts'
 import type { Stamp } from '../core/events.ts'
 import type { MailboxId, SessionId } from '../core/ids.ts'
-import { newestGeneration } from '../core/keyring.ts'
+import { isSameKeyring, newestGeneration } from '../core/keyring.ts'
 import type { Appended, EventLog } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import { recoveryRecipient } from '../keys/identities.ts'
@@ -104,7 +104,7 @@ export const createKeyChanges = (parts: KeyChangesParts): KeyChanges => {
     let keyring = since?.keyring
     for (let attempt = 1; ; attempt++) {
       const mailbox = await allowed(change, type)
-      if (keyring && !isSame(keyring, mailbox.keyring)) throw new GatewayError('revision-conflict')
+      if (keyring && !isSameKeyring(keyring, mailbox.keyring)) throw new GatewayError('revision-conflict')
       keyring = mailbox.keyring
       const { written, command, told } = await prepare(ringOfMailbox(mailboxId, mailbox))
       try {
@@ -209,8 +209,6 @@ export const createKeyChanges = (parts: KeyChangesParts): KeyChanges => {
     },
   }
 }
-
-const isSame = (one: Ring['keyring'], other: Ring['keyring']) => JSON.stringify(one) === JSON.stringify(other)
 
 const ringOfMailbox = (mailboxId: MailboxId, { next, keyring }: MailboxAsOf): Ring => {
   if (typeof next !== 'number') throw new GatewayError('mailbox-unknown')

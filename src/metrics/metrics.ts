@@ -23,6 +23,8 @@ export type Metrics = {
   counted(archive: Archive): Archive
   /** One more refusal. `kind` is a word of the program's, never anything that a peer has typed. */
   refused(kind: string): void
+  /** Keys that a login could not open, because a file is damaged or missing. */
+  keysDamaged(count: number): void
   /** Prometheus' text format 0.0.4. */
   text(readings: Readings): Promise<string>
 }
@@ -58,6 +60,10 @@ export const createMetrics = (build: { readonly version: string; readonly node: 
   const help = 'From the end of the data until the message is sealed and recorded: what the sender waits for its 250.'
   const seconds = new Histogram({ name: 'sealpost_acknowledge_seconds', help, buckets, registers })
   const refusals = counter('sealpost_refusals_total', 'Logins, recipients, commands and connections refused.', 'kind')
+  const damaged = counter(
+    'sealpost_damaged_keys_total',
+    'Keys that logins could not open because a file is damaged or missing; counted at each login.',
+  )
   const show = readingGauges(gauge)
   const showProcess = processGauges(gauge, counter)
 
@@ -80,6 +86,7 @@ export const createMetrics = (build: { readonly version: string; readonly node: 
         }
       },
     }),
+    keysDamaged: (count) => damaged.inc(count),
     refused: (kind) => refusals.inc({ kind }),
     text: (readings) => {
       show(readings)

@@ -242,7 +242,7 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
         throw new GatewayError('connection-lost')
       }
       held = holdMaildrop(deps.maildrops, { ...maildrop, cause: opened(maildrop.mailboxId).cause() }, channel)
-      return { ...held.size, shut: maildrop.shut }
+      return { ...held.size, shut: maildrop.shut, damaged: maildrop.damaged }
     },
     enumerate: (work, signal) => heldNow(held).enumerate(work, signal),
     fetch: (work, signal) => heldNow(held).fetch(work, signal),

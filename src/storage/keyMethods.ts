@@ -10,7 +10,8 @@ import { leftoversOf, namedFile, namesOf, type Ring } from '../keys/ring.ts'
 import { unlockIdentities, type Unlocked } from '../keys/unlock.ts'
 
 /** A proof as it crosses between threads. */
-export type SentProof = { readonly password: string } | { readonly identity: string }
+export type SentProof =
+  { readonly password: string; readonly atMost?: number | undefined } | { readonly identity: string }
 
 type OfSession = { readonly sessionId: SessionId; readonly ring: Ring }
 
@@ -18,7 +19,9 @@ const givenOf = (password: string | undefined): GivenPassword | undefined =>
   password === undefined ? undefined : { password: new Secret(password) }
 
 const proofOf = (sent: SentProof) =>
-  'password' in sent ? { password: new Secret(sent.password) } : { identity: new Secret(sent.identity) }
+  'password' in sent
+    ? { password: new Secret(sent.password), atMost: sent.atMost }
+    : { identity: new Secret(sent.identity) }
 
 const revealed = <T extends { readonly password: Secret }>(made: T) => ({ ...made, password: made.password.reveal() })
 
@@ -41,13 +44,14 @@ export const keyMethods = (keys: KeyStore, unlocked: Map<SessionId, readonly Unl
 
     /** The generations that the proof opens, undefined for none; their identities stay here until `lock`. */
     unlock: async (q: { sessionId: SessionId; ring: Ring | undefined; proof: SentProof }) => {
-      const opened = await unlockIdentities(keys, q.ring, proofOf(q.proof))
-      if (!opened || !q.ring) return undefined
+      const found = await unlockIdentities(keys, q.ring, proofOf(q.proof))
+      if (!found || !q.ring) return undefined
+      const { opened, damaged } = found
       unlocked.set(q.sessionId, opened)
       const generations = opened.map(({ generation }) => generation)
       // Nobody waits for tidiness: it is found out again with the next login.
       const leftovers = await leftoversOf(keys, q.ring, generations).catch(() => [])
-      return { generations, leftovers }
+      return { generations, damaged, leftovers }
     },
     lock: (q: { sessionId: SessionId }) => {
       unlocked.delete(q.sessionId)

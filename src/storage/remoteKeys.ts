@@ -12,6 +12,8 @@ import type { StorageMethods } from './storageThread.ts'
 /** What a proof has opened. */
 export type UnlockedGenerations = {
   readonly generations: readonly number[]
+  /** Those that nobody can open, because a key file is damaged or missing. */
+  readonly damaged: readonly number[]
   /** Files that have been replaced, or were never named, and can be removed. */
   readonly leftovers: readonly string[]
 }
@@ -54,7 +56,10 @@ export const remoteKeys = (call: Call<StorageMethods>): Keys => ({
     call('unlock', {
       sessionId,
       ring,
-      proof: 'password' in proof ? { password: proof.password.reveal() } : { identity: proof.identity.reveal() },
+      proof:
+        'password' in proof
+          ? { password: proof.password.reveal(), atMost: proof.atMost }
+          : { identity: proof.identity.reveal() },
     }),
   lock: (sessionId) => void call('lock', { sessionId }).catch(() => undefined),
   rewrapIdentities: async (sessionId, ring, password) =>

@@ -61,6 +61,8 @@ export const keyWorld = (stores: Stores = sharedStores(), faults: Faults = {}) =
   const views = { visible, allVisible: visible, ...knownMailboxes(reader) }
   const stamp = stamper('test', () => new Date(0))
   const tidied: Promise<void>[] = []
+  /** Damaged keys, of each login that met any. */
+  const found: number[] = []
   const login = createLogin({
     storage: keys,
     log,
@@ -68,6 +70,7 @@ export const keyWorld = (stores: Stores = sharedStores(), faults: Faults = {}) =
     guard: faults.guard ?? patient,
     refused: () => undefined,
     recorded: () => undefined,
+    damaged: (keys) => void found.push(keys),
     logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
     ringOf: (mailboxId) => ringOf({ log, views }, mailboxId),
     tidy: (names) => void tidied.push(keys.removeKeyFiles(names).catch(() => undefined)),
@@ -123,6 +126,7 @@ export const keyWorld = (stores: Stores = sharedStores(), faults: Faults = {}) =
     keyChanges,
     mailboxes,
     reader,
+    found,
     visible,
     change,
     arrive,
@@ -133,9 +137,10 @@ export const keyWorld = (stores: Stores = sharedStores(), faults: Faults = {}) =
       return { mailboxId, password }
     },
     /** The generations that a password opens; undefined for a wrong one. Replaced files are gone when it resolves. */
-    opens: async (mailboxId: MailboxId, password: Secret) => {
+    opens: async (mailboxId: MailboxId, password: Secret, atMost?: number) => {
       const { requestId, remoteAddress, cause } = change(mailboxId)
-      const attempt = { sessionId: requestId, remoteAddress, cause, mailboxId, user: mailboxId, proof: { password } }
+      const proof = { password, atMost }
+      const attempt = { sessionId: requestId, remoteAddress, cause, mailboxId, user: mailboxId, proof }
       try {
         return (await login.authenticate(attempt)).generations
       } catch (error) {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
@@ -200,6 +201,36 @@ test('If-Match that names another revision changes nothing', async () => {
   assert.equal(world.files(), ['1.age'])
 })
 
+// Many keys.
+
+test('a login is tried on the files written last only; a change on all, and what it opens is among the last again', async () => {
+  const world = keyWorld()
+  const { mailboxId, password: old } = await world.create()
+  const resets = []
+  for (let times = 0; times < 2; times++)
+    resets.push(passwordOf(await world.keyChanges.resetPassword(world.change(mailboxId), generated)))
+  assert.is(await world.opens(mailboxId, old, 2), undefined)
+  const done = await world.keyChanges.changePassword(world.change(mailboxId), { old, ...generated })
+  assert.equal(done.generations, [1])
+  assert.equal(await world.opens(mailboxId, passwordOf(done), 2), [1])
+  assert.equal(await world.opens(mailboxId, resets[1] ?? old, 2), [3])
+  assert.is(await world.opens(mailboxId, resets[0] ?? old, 2), undefined)
+  assert.equal(await world.opens(mailboxId, resets[0] ?? old), [2])
+})
+
+test('whoever waits for one scrypt has it between those of a login that is tried on many files', async () => {
+  const stores = sharedStores()
+  const [many, world] = [keyWorld(stores), keyWorld(stores)]
+  const { mailboxId } = await many.create()
+  const other = await many.create()
+  for (let times = 0; times < 4; times++) await many.keyChanges.resetPassword(many.change(mailboxId), generated)
+  const ended: string[] = []
+  const slow = many.opens(mailboxId, generatePassword()).then(() => ended.push('many'))
+  await delay(10)
+  await Promise.all([slow, world.opens(other.mailboxId, other.password).then(() => ended.push('one'))])
+  assert.equal(ended, ['one', 'many'])
+})
+
 // Damage.
 
 /** Damages the file of that beginning. */
@@ -220,6 +251,18 @@ test('nothing that was replaced is removed while a newer key that opens its succ
     if (lost.includes('recovery')) assert.equal(await world.opens(mailboxId, password), [1, 2])
     assert.equal(world.files(), files, lost)
   }
+})
+
+test('a login that some damaged keys do not keep out is told of them, those too that they would open', async () => {
+  const world = keyWorld()
+  const { mailboxId, password } = await world.create()
+  await world.keyChanges.rotateKey(world.change(mailboxId), password)
+  const reset = await world.keyChanges.resetPassword(world.change(mailboxId), generated)
+  assert.equal(await world.opens(mailboxId, passwordOf(reset)), [3])
+  assert.equal(world.found, [])
+  damage(world, '2.1.')
+  assert.equal(await world.opens(mailboxId, passwordOf(reset)), [3])
+  assert.equal(world.found, [2])
 })
 
 /** What `age -d` gives of the identity file of that beginning, under a password. */
@@ -465,6 +508,26 @@ test('a login that comes while the files it knows are replaced finds the new one
     },
   })
   assert.equal(await late.opens(mailboxId, password), [1, 2])
+})
+
+test('a password that is changed while a login with it waits opens nothing any more', async () => {
+  const stores = sharedStores()
+  const first = keyWorld(stores)
+  const { mailboxId, password: old } = await first.create()
+  let once = true
+  const late = keyWorld(stores, {
+    keys: {
+      list: async (prefix) => {
+        if (once) {
+          once = false
+          await first.keyChanges.changePassword(first.change(mailboxId), { old, ...generated })
+        }
+        return stores.keys.list(prefix)
+      },
+    },
+  })
+  assert.is(await late.opens(mailboxId, old), undefined)
+  assert.ok(first.files().includes('1.age'))
 })
 
 test.run()

@@ -35,7 +35,7 @@ const fileOf = async (keys: KeyStore, { mailboxId, keyring }: Ring) => {
 }
 
 const unlocked = async (keys: KeyStore, ring: Ring | undefined, password: Secret) =>
-  (await unlockIdentities(keys, ring, { password }))?.map(({ identity }) => recipientOf(identity))
+  (await unlockIdentities(keys, ring, { password }))?.opened.map(({ identity }) => recipientOf(identity))
 
 test('a generated password has 160 bits in base32, is safe in shells and URLs, and no two are alike', () => {
   const passwords = Array.from({ length: 200 }, () => generatePassword().reveal())

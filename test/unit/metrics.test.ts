@@ -64,10 +64,12 @@ test('what is read is shown in seconds and octets, and what is not known is not 
   const metrics = made()
   metrics.refused('wrong-password')
   metrics.refused('wrong-password')
+  metrics.keysDamaged(3)
   const lines = linesOf(await metrics.text(readings))
   for (const line of [
     'sealpost_build_info{version="1.2.3",node="26.0.0"} 1',
     'sealpost_refusals_total{kind="wrong-password"} 2',
+    'sealpost_damaged_keys_total 3',
     'sealpost_check_ok{check="log"} 1',
     'sealpost_check_ok{check="disk"} 0',
     'sealpost_sessions{protocol="smtp"} 3',

@@ -163,6 +163,11 @@ const table: readonly (readonly [events: readonly AnyEvent[], state: string, rep
     ['+OK 3 messages (300 octets); 2 more open with another password'],
   ],
   [
+    [{ type: 'auth', found: 'given' }, done('unlock', { count: 3, octets: 300, shut: 1, damaged: 4 })],
+    'open',
+    ['+OK 3 messages (300 octets); 1 more opens with another password; 4 more cannot be opened, ask the administrator'],
+  ],
+  [
     [{ type: 'auth', found: 'given' }, failed('unlock', new GatewayError('maildrop-in-use'))],
     'anonymous',
     ['-ERR [IN-USE] Another session holds this maildrop'],

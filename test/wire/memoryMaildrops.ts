@@ -48,7 +48,7 @@ export const memoryMaildrops = (password: string, messages: StoredMessage[], shu
       if (user !== 'alice' || given.reveal() !== password) throw new GatewayError('password-wrong')
       if (locked) throw new GatewayError('maildrop-in-use')
       const entries = messages.map(({ entry }) => entry)
-      locked = { mailboxId, sessionId, remoteAddress, cause: sessionId, entries, shut }
+      locked = { mailboxId, sessionId, remoteAddress, cause: sessionId, entries, shut, damaged: 0 }
       return locked
     },
     retrieve: async function* (_, entry, signal) {
