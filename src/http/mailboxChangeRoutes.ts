@@ -2,8 +2,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { asGatewayError } from '../core/errors.ts'
+import { GatewayError } from '../core/errors.ts'
 import type { Change } from '../mailboxes.ts'
 import { causeOf } from './authentication.ts'
+import { whoOf } from './authorization.ts'
 import type { AdminApi } from './buildApp.ts'
 import { found, Named, ProxyLimits, words } from './mailboxRoutes.ts'
 import { problems } from './problem.ts'
@@ -78,6 +80,8 @@ export const mailboxChangeRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (a
   const aliases = schemaOf('Add and remove aliases; to add what it has or remove what it has not changes nothing')
   app.post('/:id/aliases', { config: operate, schema: { ...aliases, body: Aliases } }, async (request, reply) => {
     const { add = [], remove = [] } = request.body
+    // An address is the whole gateway's: which are free, and whose they shall be, is not said within a scope.
+    if (add.length > 0 && whoOf(request).scope) throw new GatewayError('scope-insufficient')
     const revision = await mailboxes.changeAliases(changeOf(request), { add, remove })
     return reply.code(204).header('etag', etagOf(revision)).send(null)
   })

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import { whoOf } from './authorization.ts'
 import type { AdminApi } from './buildApp.ts'
 import { problems } from './problem.ts'
 
@@ -33,7 +34,7 @@ const Status = Type.Object({
         revision: Type.Integer(),
         type: Type.String(),
       }),
-      'The event that has stopped them.',
+      'The event that has stopped them; null for who may not know of every mailbox.',
     ),
     progress: nullable(
       Type.Object({
@@ -51,12 +52,20 @@ const Status = Type.Object({
 // eslint-disable-next-line @typescript-eslint/require-await
 export const statusRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, { views, version }) => {
   const schema = { summary: 'How the gateway is, and why', response: { 200: Status, ...problems } }
-  app.get('', { config: { access: 'read', scoped: true }, schema }, () => {
+  app.get('', { config: { access: 'read', scoped: true }, schema }, (request) => {
     const { state, position, reason = null, event = null, progress, mailboxesKnown } = views.status()
+    const { scope } = whoOf(request)
     const shown = progress ? { ...progress, total: progress.total ?? null } : null
     return {
       version,
-      views: { state, position: position || null, reason, event, progress: shown, mailboxesKnown },
+      views: {
+        state,
+        position: position || null,
+        reason,
+        event: scope ? null : event,
+        progress: shown,
+        mailboxesKnown,
+      },
     }
   })
 }

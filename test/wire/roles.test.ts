@@ -3,7 +3,8 @@ import { text } from 'node:stream/consumers'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isRole } from '../../src/core/access.ts'
-import { type MailboxId, newMailboxId, newSessionId } from '../../src/core/ids.ts'
+import { type MailboxId, newMailboxId, newSessionId, type Position } from '../../src/core/ids.ts'
+import { mailboxStream } from '../../src/core/streams.ts'
 import { buildApp } from '../../src/http/buildApp.ts'
 import { type Asker, askers, isScoped, promised, roleTable } from '../support/roleMatrix.ts'
 import { doubles, password } from './httpDoubles.ts'
@@ -127,6 +128,31 @@ test('a scoped token finds its mailboxes by every name they have, others by none
     [inside],
   )
   assert.is((await list({ authorization: `Bearer ${tokens.get('auditor')}` })).length, 2)
+})
+
+test('a scoped token takes addresses from its mailboxes and gives them none: it does not learn which are free', async () => {
+  const change = (asker: Asker, payload: object) =>
+    app.inject({
+      method: 'POST',
+      url: `/v1/mailboxes/${inside}/aliases`,
+      headers: { authorization: `Bearer ${tokens.get(asker)}` },
+      payload,
+    })
+  const refused = await change('operator, scoped', { add: ['outside@example.com'] })
+  assert.equal([refused.statusCode, refused.json<{ code: string }>().code], [403, 'scope-insufficient'])
+  assert.is((await change('operator, scoped', { remove: ['inside@example.com'] })).statusCode, 204)
+  assert.is((await change('operator', { add: ['free@example.com'] })).statusCode, 204)
+})
+
+test('a scoped token is not told whose event has stopped the views', async () => {
+  const event = { position: '1' as Position, stream: mailboxStream(outside), revision: 0, type: 'MailboxFolded' }
+  world.viewsAre({ state: 'stopped', event })
+  const shown = async (asker: Asker) => {
+    const headers = { authorization: `Bearer ${tokens.get(asker)}` }
+    return (await app.inject({ url: '/v1/status', headers })).json<{ views: { event: unknown } }>().views.event
+  }
+  assert.equal([await shown('auditor'), await shown('auditor, scoped')], [event, null])
+  world.viewsAre({})
 })
 
 test('a route that does not say who may use it ends the start', async () => {
