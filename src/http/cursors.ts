@@ -1,9 +1,10 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { GatewayError } from '../core/errors.ts'
 
 /**
- * Cursors of pages: where the next one begins, of which list, and a digest under the gateway's key, so that one that no
- * page has given, or one of another list, is refused. They outlive a restart.
+ * Cursors of pages: where the next one begins, sealed under the gateway's key for the list that it is of. So one that no page
+ * has given, or one of another list, is refused, and nobody reads from one where what he may not know of lies. They outlive
+ * a restart.
  */
 export type Cursors = {
   /** `list` says what was asked for: a cursor is good for the same question only. */
@@ -12,24 +13,35 @@ export type Cursors = {
   take(cursor: string, list: readonly string[]): string
 }
 
-/** Octets of the digest: nobody may try often enough to guess as many. */
-const digestSize = 12
+/** AES-GCM, NIST SP 800-38D: octets of its nonce and its tag. */
+const algorithm = 'aes-256-gcm'
+const nonceSize = 12
+const tagSize = 16
 
+/** `key` has 32 octets. */
 export const cursorsUnder = (key: Uint8Array): Cursors => {
-  const digestOf = (place: string, list: readonly string[]) =>
-    createHmac('sha256', key)
-      .update(JSON.stringify(['cursor', place, ...list]))
-      .digest()
-      .subarray(0, digestSize)
+  const asked = (list: readonly string[]) => Buffer.from(JSON.stringify(['cursor', ...list]))
+  const opened = (octets: Buffer, list: readonly string[]) => {
+    const [nonce, tag] = [octets.subarray(0, nonceSize), octets.subarray(nonceSize, nonceSize + tagSize)]
+    const cipher = createDecipheriv(algorithm, key, nonce, { authTagLength: tagSize })
+      .setAAD(asked(list))
+      .setAuthTag(tag)
+    return Buffer.concat([cipher.update(octets.subarray(nonceSize + tagSize)), cipher.final()]).toString()
+  }
   return {
-    give: (place, list) => Buffer.concat([digestOf(place, list), Buffer.from(place)]).toString('base64url'),
+    give: (place, list) => {
+      const nonce = randomBytes(nonceSize)
+      const cipher = createCipheriv(algorithm, key, nonce, { authTagLength: tagSize }).setAAD(asked(list))
+      const sealed = Buffer.concat([cipher.update(place), cipher.final()])
+      return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url')
+    },
     take: (cursor, list) => {
-      const octets = Buffer.from(cursor, 'base64url')
-      const place = octets.subarray(digestSize).toString()
-      const given = octets.subarray(0, digestSize)
-      if (given.length === digestSize && timingSafeEqual(given, digestOf(place, list))) return place
-      const detail = 'No page of this list has given this cursor: begin again without it'
-      throw new GatewayError('request-invalid', { detail })
+      try {
+        return opened(Buffer.from(cursor, 'base64url'), list)
+      } catch (cause) {
+        const detail = 'No page of this list has given this cursor: begin again without it'
+        throw new GatewayError('request-invalid', { detail, cause })
+      }
     },
   }
 }
