@@ -31,6 +31,8 @@ export const cursorsUnder = (key: Uint8Array): Cursors => {
   return {
     give: (place, list) => {
       const nonce = randomBytes(nonceSize)
+      // So that the cursor begins with a letter: on a command line, what begins with - is no option's value.
+      nonce[0] = (nonce[0] ?? 0) & 0x7f
       const cipher = createCipheriv(algorithm, key, nonce, { authTagLength: tagSize }).setAAD(asked(list))
       const sealed = Buffer.concat([cipher.update(place), cipher.final()])
       return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url')

@@ -21,6 +21,10 @@ test('a cursor gives back its place to the same list under the same key, and to 
   isRefused(cursor, list, cursorsUnder(Buffer.alloc(32, 2)))
 })
 
+test('a cursor begins with a letter, so that a command line takes it as a value', () => {
+  for (let n = 0; n < 500; n++) assert.match(cursors.give(place, list), /^[A-Za-z]/)
+})
+
 test('a cursor does not show its place, nor whether it is the same as another one', () => {
   const [one, other] = [cursors.give(place, list), cursors.give(place, list)]
   assert.not.ok(Buffer.from(one, 'base64url').includes(place))
