@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -39,27 +39,20 @@ export type ScratchGateway = {
 
 export type CreatedMailbox = { readonly mailboxId: string; readonly address: string; readonly password: string }
 
-const freePort = () =>
-  new Promise<number>((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
-      )
-    })
+const reserved = () =>
+  new Promise<Server>((resolve, reject) => {
+    const server = createServer().once('error', reject)
+    server.listen(0, '127.0.0.1', () => resolve(server))
   })
 
-export const freePorts = async (): Promise<Ports> => ({
-  smtp: await freePort(),
-  smtps: await freePort(),
-  submission: await freePort(),
-  submissions: await freePort(),
-  pop3: await freePort(),
-  pop3s: await freePort(),
-  admin: await freePort(),
-})
+/** All held at once before any is let go: so that no two are the same. */
+export const freePorts = async (): Promise<Ports> => {
+  const names = ['smtp', 'smtps', 'submission', 'submissions', 'pop3', 'pop3s', 'admin'] as const
+  const servers = await Promise.all(names.map(reserved))
+  const ports = servers.map((server) => (server.address() as AddressInfo).port) // a TCP listener's address is never a string
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as Ports
+}
 
 export type ScratchOptions = {
   /** An existing data directory; a new one otherwise. */
