@@ -2,7 +2,7 @@ import type { Cause, EventData, Fact, Stamp } from './core/events.ts'
 import { type MailboxId, newCommandId, type SessionId } from './core/ids.ts'
 import type { Clock, EventLog } from './core/ports.ts'
 import { requestStream } from './core/streams.ts'
-import { appendSurely } from './mailboxes/stream.ts'
+import { appendSurely } from './core/appending.ts'
 
 type Opened = EventData['RecordOpened']
 

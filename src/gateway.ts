@@ -12,11 +12,10 @@ import { pausable } from './backup/pausable.ts'
 import { type Config, configSha256 } from './config.ts'
 import { currentMailboxes } from './currentMailboxes.ts'
 import { GatewayError } from './core/errors.ts'
-import { type Cause, type Fact, type Stamp, stamper } from './core/events.ts'
-import { eventId, newCommandId, newSessionId } from './core/ids.ts'
+import { type Cause, stamper } from './core/events.ts'
+import { newSessionId } from './core/ids.ts'
 import { type EventLog, type Logger, systemClock } from './core/ports.ts'
 import { Secret } from './core/secret.ts'
-import { gatewayStream } from './core/streams.ts'
 import { certificateRecords, configuredCertificate } from './certificates.ts'
 import { claimNode } from './nodeClaim.ts'
 import {
@@ -30,6 +29,7 @@ import {
 import type { AdminApi } from './http/buildApp.ts'
 import { startAdmin } from './http/admin.ts'
 import { cursorsUnder } from './http/cursors.ts'
+import { recordGateway } from './gatewayRecord.ts'
 import { guessingGuard, officeBurst } from './keys/guessingGuard.ts'
 import { endEarlierRuns } from './earlierRuns.ts'
 import { keyFiles } from './keys/keyFiles.ts'
@@ -369,11 +369,9 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       // In the order of the way in: nobody new, what runs comes to its end, then what it needs.
       await Promise.all([backups.close(), smtp.close(grace), submission.close(grace), pop3.close(grace), admin.close()])
       await refusals.close()
-      await recordGateway({ log, stamp, cause, node })({ type: 'GatewayStopped', data: { reason } }).catch(
-        (error: unknown) => {
-          logger.warn({ err: error }, 'GatewayStopped was not recorded')
-        },
-      )
+      await recordChange({ type: 'GatewayStopped', data: { reason } }).catch((error: unknown) => {
+        logger.warn({ err: error }, 'GatewayStopped was not recorded')
+      })
       await undo(cleanup)
       over.resolve(undefined)
     }
@@ -401,22 +399,6 @@ const undo = async (steps: (() => unknown)[]) => {
 
 const ownAddresses = () =>
   Object.values(networkInterfaces()).flatMap((interfaces) => (interfaces ?? []).map(({ address }) => address))
-
-type Recording = {
-  readonly log: Pick<EventLog, 'append'>
-  readonly stamp: Stamp
-  readonly cause: Cause
-  readonly node: string
-}
-
-const recordGateway =
-  ({ log, stamp, cause, node }: Recording) =>
-  async (fact: Fact) => {
-    const commandId = newCommandId()
-    const events = [stamp(fact, cause)]
-    const { position } = await log.append({ stream: gatewayStream(node), expected: 'any', commandId, events })
-    return { event: eventId(commandId, 0), position }
-  }
 
 /** A log in one file has one gateway. */
 const lockOf = (

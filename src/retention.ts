@@ -10,7 +10,8 @@ import type { Clock, EventLog } from './core/ports.ts'
 import { messageStream } from './core/streams.ts'
 import { appendAt, factsOf } from './mailboxes/append.ts'
 import { newestOf, type NewestParts } from './mailboxes/newest.ts'
-import { appendSurely, seen, type Visible, whileConflicting } from './mailboxes/stream.ts'
+import { appendSurely, whileConflicting } from './core/appending.ts'
+import { seen, type Visible } from './mailboxes/seen.ts'
 
 /** What becomes of messages that left their maildrop: they are restored, or destroyed when their time has come. */
 export type Retention = {

@@ -3,7 +3,7 @@ import type { Cause, Fact, Stamp } from '../core/events.ts'
 import { newCommandId } from '../core/ids.ts'
 import type { Clock, EventLog, KeyStore } from '../core/ports.ts'
 import type { StreamName } from '../core/streams.ts'
-import { appendSurely } from '../mailboxes/stream.ts'
+import { appendSurely } from '../core/appending.ts'
 
 /** The log says who there is, the key store what each has to show: hashes and digests, which are no facts. */
 export type AccessParts = {

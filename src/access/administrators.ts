@@ -6,7 +6,7 @@ import type { Secret } from '../core/secret.ts'
 import { administratorStream } from '../core/streams.ts'
 import { generatePassword } from '../keys/passwords.ts'
 import { hashPassword, isHashOf, type Turn } from '../keys/passwordHash.ts'
-import { eventsOf } from '../mailboxes/stream.ts'
+import { eventsOf } from '../core/appending.ts'
 import { type AccessParts, appendChange, appendWithKey, keyIn } from './accessParts.ts'
 import { nameIn, validName, validPassword } from './typed.ts'
 

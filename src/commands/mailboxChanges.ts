@@ -1,39 +1,18 @@
 import { duration } from '../config/kinds.ts'
-import { type Command, type Given, type Option, UsageError } from './command.ts'
-import { mailboxPath, running } from './configured.ts'
+import { type Given, type Option, UsageError } from './command.ts'
+import { changingMailbox, type MailboxChange } from './mailboxChange.ts'
 import type { MailboxAnswer } from './mailboxShow.ts'
-import { write, writeJson } from './output.ts'
 
 const reason: Option = { value: 'REASON', about: 'Why; it is kept in the event log', required: true }
 const reasonIn = (given: Given) => ({ reason: given.text('reason') })
 
-/** A command that changes one mailbox, by one call; prints the mailbox as it is then, or one line. */
-type MailboxChange = Pick<Command, 'name' | 'summary' | 'options' | 'more'> & {
-  readonly method: 'post' | 'put'
-  /** Under the mailbox's own. */
-  readonly path: string
-  body(given: Given): object | undefined
-  told(id: string, given: Given): string
-}
-
-const changing = ({ name, summary, options, more, method, path, body, told }: MailboxChange): Command => ({
-  name,
-  summary,
-  operands: ['ID'],
-  options,
-  ...(more && { more }),
-  run: async (given, io) => {
-    const [id = ''] = given.operands
-    const sent = body(given)
-    const client = running(given, io)
-    // Once it is renamed or has lost an alias, another name may be its own: the id is not.
-    const { mailboxId } = await client.get<MailboxAnswer>(mailboxPath(id))
-    await client[method](`${mailboxPath(mailboxId)}/${path}`, sent)
-    if (given.flag('json')) await writeJson(io.stdout, await client.get<MailboxAnswer>(mailboxPath(mailboxId)))
-    else await write(io.stdout, `${told(id, given)}\n`)
-    return undefined
-  },
-})
+/** Prints the mailbox as it is then, or one line. */
+const changing = (change: Omit<MailboxChange, 'told' | 'shown'> & { told(id: string, given: Given): string }) =>
+  changingMailbox({
+    ...change,
+    told: ({ mailboxId, given }) => `${change.told(mailboxId, given)}\n`,
+    shown: ({ client, path }) => client.get<MailboxAnswer>(path),
+  })
 
 export const mailboxRename = changing({
   name: 'mailbox rename',

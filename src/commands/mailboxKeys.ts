@@ -1,7 +1,6 @@
-import { type Command, type Given, type Io, type Option, UsageError } from './command.ts'
-import { mailboxPath, running } from './configured.ts'
-import type { MailboxAnswer } from './mailboxShow.ts'
-import { facts, write, writeJson } from './output.ts'
+import { type Given, type Io, type Option, UsageError } from './command.ts'
+import { changingMailbox, type MailboxChange } from './mailboxChange.ts'
+import { facts } from './output.ts'
 import { passwordIn, secretIn } from './passwordFile.ts'
 
 /** What the admin API answers to a change of a mailbox's keys. */
@@ -25,32 +24,15 @@ const newPasswordFile: Option = {
     'Holds the new password, 12 to 128 printable ASCII characters; without it one is generated and shown this once',
 }
 
-/** A command that changes the keys of one mailbox, by one call. */
-type KeysChange = Pick<Command, 'name' | 'summary' | 'options' | 'more'> & {
-  readonly method: 'post' | 'put'
-  /** Under the mailbox's own. */
-  readonly path: string
-  body(given: Given, io: Io): object
-  told(id: string, changed: Changed): string
-}
-
-const changing = ({ name, summary, options, more, method, path, body, told }: KeysChange): Command => ({
-  name,
-  summary,
-  operands: ['ID'],
-  options,
-  ...(more && { more }),
-  run: async (given, io) => {
-    const [id = ''] = given.operands
-    const sent = body(given, io)
-    const client = running(given, io)
-    const { mailboxId } = await client.get<MailboxAnswer>(mailboxPath(id))
-    const changed = await client[method]<Changed>(`${mailboxPath(mailboxId)}/${path}`, sent)
-    if (given.flag('json')) await writeJson(io.stdout, changed)
-    else await write(io.stdout, `${told(id, changed)}\n${tellPassword(changed)}${tellShut(changed)}`)
-    return undefined
-  },
-})
+/** Prints what the change answers. */
+const changing = (
+  change: Omit<MailboxChange<Changed>, 'told' | 'shown'> & { told(id: string, changed: Changed): string },
+) =>
+  changingMailbox<Changed>({
+    ...change,
+    told: ({ mailboxId, answer }) => `${change.told(mailboxId, answer)}\n${tellPassword(answer)}${tellShut(answer)}`,
+    shown: ({ answer }) => answer,
+  })
 
 const tellPassword = ({ password }: Changed) =>
   password === undefined

@@ -5,7 +5,7 @@ import type { EventLog, Expected } from '../core/ports.ts'
 import { aliasStream } from '../core/streams.ts'
 import { appendAt, factsOf } from './append.ts'
 import { exists, type MailboxAsOf, newestOf, type NewestParts } from './newest.ts'
-import { appendSurely, eventsOf, whileConflicting } from './stream.ts'
+import { appendSurely, eventsOf, whileConflicting } from '../core/appending.ts'
 
 /** An address's stream: who holds the address, if anybody. */
 type AliasState = { readonly holder: MailboxId | undefined; readonly next: Expected }

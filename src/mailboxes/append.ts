@@ -5,7 +5,7 @@ import type { Appended, EventLog } from '../core/ports.ts'
 import { mailboxStream } from '../core/streams.ts'
 import { decide, type MailboxCommand } from './decide.ts'
 import type { MailboxAsOf } from './newest.ts'
-import { appendSurely } from './stream.ts'
+import { appendSurely } from '../core/appending.ts'
 
 export type AppendParts = { readonly log: Pick<EventLog, 'append'>; readonly stamp: Stamp }
 

@@ -15,7 +15,7 @@ import type { Keys } from '../storage/remoteKeys.ts'
 import { appendAt, factsOf } from './append.ts'
 import { type MailboxCommand, mustAllow } from './decide.ts'
 import { type MailboxAsOf, newestOf, type NewestParts } from './newest.ts'
-import { seen, type Visible } from './stream.ts'
+import { seen, type Visible } from './seen.ts'
 
 /** A change of a mailbox's keys: who asks, and from where. */
 export type KeyChange = Change & { readonly requestId: SessionId; readonly remoteAddress: string }

@@ -7,7 +7,7 @@ import { mailboxStream } from '../core/streams.ts'
 import type { Ring } from '../keys/ring.ts'
 import { nobody } from '../keys/unlock.ts'
 import { evolve } from './decide.ts'
-import { eventsOf } from './stream.ts'
+import { eventsOf } from '../core/appending.ts'
 
 /** A mailbox as its stream tells it up to some event. */
 export type MailboxAsOf = {

@@ -1,13 +1,10 @@
-import { asGatewayError, GatewayError } from '../core/errors.ts'
-import type { Recorded } from '../core/events.ts'
-import type { Position } from '../core/ids.ts'
-import type { Append, Appended, EventLog } from '../core/ports.ts'
-import type { StreamName } from '../core/streams.ts'
+import { asGatewayError, type GatewayError } from './errors.ts'
+import type { Recorded } from './events.ts'
+import type { Append, Appended, EventLog } from './ports.ts'
+import type { StreamName } from './streams.ts'
 
 /** Attempts when others write the same stream at the same time, or when an append's outcome stays unknown. */
 const attempts = 5
-/** Milliseconds that a change may take to be seen in the views. */
-const visibleWithin = 10_000
 
 /** The events of a stream from a revision on. */
 export async function* eventsOf(
@@ -51,17 +48,5 @@ export const whileConflicting = async <T>(work: () => Promise<T>): Promise<T> =>
     } catch (error) {
       if (asGatewayError(error).code !== 'revision-conflict' || attempt === attempts) throw error
     }
-  }
-}
-
-export type Visible = { visible(position: Position, signal?: AbortSignal): Promise<void> }
-
-/** Resolves when the views show everything up to a position; rejects with `storage-failed` when that takes too long. */
-export const seen = async (views: Visible, position: Position): Promise<void> => {
-  const signal = AbortSignal.timeout(visibleWithin)
-  try {
-    await views.visible(position, signal)
-  } catch (error) {
-    throw signal.aborted ? new GatewayError('storage-failed', { cause: error }) : error
   }
 }
