@@ -285,12 +285,13 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     cleanup.push(() => backups.close())
 
     const token = new Secret(randomBytes(32).toString('base64url'))
+    const audit = createAudit({ log, stamp, clock })
     const api: AdminApi = {
       version,
       domain,
       token,
       access,
-      audit: createAudit({ log, stamp, clock }),
+      audit,
       mailboxes: createMailboxes({
         log,
         stamp,
@@ -314,7 +315,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       history,
       keyFile: (mailboxId, wanted) => storage.keyFile(mailboxId, wanted),
       sealed: (object) => storage.sealed(object),
-      open: createOpenMessage({ storage, login, log, stamp }),
+      open: createOpenMessage({ storage, login, audit }),
       mailClients: { listening: () => listening, mustReach: proxies.mustReach },
       backups,
       observation: observe({

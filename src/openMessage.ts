@@ -1,9 +1,8 @@
+import type { Audit } from './audit.ts'
 import { GatewayError } from './core/errors.ts'
-import type { Cause, Stamp } from './core/events.ts'
-import { newCommandId, type SessionId } from './core/ids.ts'
-import type { EventLog } from './core/ports.ts'
+import type { Cause } from './core/events.ts'
+import type { SessionId } from './core/ids.ts'
 import type { Secret } from './core/secret.ts'
-import { requestStream } from './core/streams.ts'
 import type { Message } from '../projections/messages.ts'
 import type { Login } from './login.ts'
 import type { SealedMessage } from './retrieve.ts'
@@ -33,17 +32,15 @@ export type OpenMessage = (opening: Opening) => AsyncGenerator<Uint8Array, void,
 export type OpenMessageParts = {
   readonly storage: Pick<Storage, 'retrieve' | 'lock'>
   readonly login: Pick<Login, 'authenticate'>
-  readonly log: Pick<EventLog, 'append'>
-  readonly stamp: Stamp
+  readonly audit: Pick<Audit, 'opened'>
 }
 
-export const createOpenMessage = ({ storage, login, log, stamp }: OpenMessageParts): OpenMessage => {
-  const record = async ({ message: { mailboxId, messageId }, part, reason, requestId, cause }: Opening) => {
-    const what = { record: 'plaintext', mailboxId, messageId } as const
-    const data = { ...what, ...(part && { part }), ...(reason !== undefined && { reason }) }
-    const events = [stamp({ type: 'RecordOpened', data }, cause)]
-    await log.append({ stream: requestStream(requestId), expected: 'any', commandId: newCommandId(), events })
-  }
+export const createOpenMessage = ({ storage, login, audit }: OpenMessageParts): OpenMessage => {
+  const record = ({ message: { mailboxId, messageId }, part, reason, cause }: Opening) =>
+    audit.opened(
+      { record: 'plaintext', mailboxId, messageId, ...(part && { part }), ...(reason !== undefined && { reason }) },
+      cause,
+    )
 
   return async function* openMessage(opening) {
     const { message, password, part, requestId, remoteAddress, cause } = opening
