@@ -42,6 +42,9 @@ export type Mailbox = {
   readonly streamRevision: number
 }
 
+const unlimited: Mailbox['proxy'] = { targets: [], networks: [] }
+const unlimitedText = JSON.stringify(unlimited)
+
 /** Addresses follow the alias streams, not MailboxCreated: their single writer says whose an address is. */
 export const mailboxes: Projection = {
   name: 'mailboxes',
@@ -58,7 +61,7 @@ export const mailboxes: Projection = {
       generation integer not null,
       keyring text not null,
       createdAt text not null,
-      proxy text not null default '{"targets":[],"networks":[]}',
+      proxy text not null default '${unlimitedText}',
       grace integer,
       revision integer not null,
       streamRevision integer not null,
@@ -152,23 +155,26 @@ type KeyEvent =
   'MailboxPasswordChanged' | 'MailboxRecovered' | 'MailboxKeyRotated' | 'MailboxPasswordReset' | 'MailboxRecoverySet'
 
 const columns = `m.mailboxId, m.position, m.name, m.state, m.holdReason, m.heldSince, m.recipient, m.generation, m.keyring, m.createdAt, m.proxy, m.grace, m.revision, m.streamRevision,
-  (select json_group_array(alias order by alias) from mailboxAddress a where a.mailboxId = m.mailboxId) as aliases`
+  (select group_concat(alias, char(10) order by alias) from mailboxAddress a where a.mailboxId = m.mailboxId) as aliases`
 
 const toMailbox = (row: Row): Mailbox => ({
   mailboxId: row['mailboxId'] as MailboxId,
   name: row['name'] as string,
   state: row['state'] as Mailbox['state'],
   hold: holdIn(row),
-  aliases: JSON.parse(row['aliases'] as string) as string[],
+  aliases: aliasesIn(row),
   recipient: row['recipient'] as string,
   generation: row['generation'] as number,
   keyring: JSON.parse(row['keyring'] as string) as Keyring,
-  proxy: JSON.parse(row['proxy'] as string) as Mailbox['proxy'],
+  proxy: row['proxy'] === unlimitedText ? unlimited : (JSON.parse(row['proxy'] as string) as Mailbox['proxy']),
   createdAt: row['createdAt'] as string,
   grace: (row['grace'] as number | null) ?? undefined,
   revision: row['revision'] as number,
   streamRevision: row['streamRevision'] as number,
 })
+
+/** An address has no line end in it, though spaces between quotes. */
+const aliasesIn = ({ aliases }: Row) => (aliases === null ? [] : (aliases as string).split('\n'))
 
 const holdIn = ({ holdReason, heldSince }: Row): Hold | undefined =>
   holdReason === null ? undefined : { reason: holdReason as string, since: heldSince as string }

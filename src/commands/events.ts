@@ -14,6 +14,7 @@ import { type Command, dataOption, type Given, UsageError } from './command.ts'
 import { running } from './configured.ts'
 import { onData } from './offlineData.ts'
 import { writeJson } from './output.ts'
+import { pagesOf } from './pages.ts'
 
 const time = 'a date, or a date and time with zone (ISO 8601)'
 
@@ -66,18 +67,9 @@ const read = <T>(given: Given, name: string, of: (text: string) => T | undefined
 type Page = { readonly events: readonly Recorded[]; readonly next: string | null }
 
 async function* online(client: Client, given: Given): AsyncGenerator<Recorded> {
-  const query = new URLSearchParams({ limit: '1000' })
-  for (const name of filterNames) {
-    const value = given.optional(name)
-    if (value !== undefined) query.set(name, value)
-  }
-  for (let next: string | null = null; ;) {
-    if (next !== null) query.set('after', next)
-    const page: Page = await client.get<Page>(`/v1/events?${query.toString()}`)
-    yield* page.events
-    if (page.next === null) return
-    next = page.next
-  }
+  const wanted = filterNames.map((name) => [name, given.optional(name)] as const)
+  const filters = Object.fromEntries(wanted.filter(([, value]) => value !== undefined)) as Record<string, string>
+  for await (const { events } of pagesOf<Page>(client, '/v1/events', filters)) yield* events
 }
 
 async function* filtered(all: AsyncIterable<Recorded>, filter: EventFilter): AsyncGenerator<Recorded> {

@@ -2,6 +2,7 @@ import type { Command } from './command.ts'
 import { running } from './configured.ts'
 import type { MailboxAnswer } from './mailboxShow.ts'
 import { table, write, writeJson } from './output.ts'
+import { pagesOf } from './pages.ts'
 
 type Page = { readonly mailboxes: readonly MailboxAnswer[]; readonly next: string | null }
 
@@ -11,15 +12,8 @@ export const mailboxList: Command = {
   operands: [],
   options: {},
   run: async (given, io) => {
-    const client = running(given, io)
     const mailboxes: MailboxAnswer[] = []
-    let next: string | null = null
-    do {
-      const after: string = next === null ? '' : `&after=${encodeURIComponent(next)}`
-      const page: Page = await client.get<Page>(`/v1/mailboxes?limit=1000${after}`)
-      mailboxes.push(...page.mailboxes)
-      next = page.next
-    } while (next !== null)
+    for await (const page of pagesOf<Page>(running(given, io), '/v1/mailboxes')) mailboxes.push(...page.mailboxes)
     if (given.flag('json')) await writeJson(io.stdout, { mailboxes })
     else await write(io.stdout, mailboxes.length === 0 ? 'There is no mailbox.\n' : tableOf(mailboxes))
     return undefined

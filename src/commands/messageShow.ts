@@ -2,6 +2,7 @@ import type { Client } from './client.ts'
 import type { Command } from './command.ts'
 import { messagePath, running } from './configured.ts'
 import { facts, table, write, writeJson } from './output.ts'
+import { pagesOf } from './pages.ts'
 
 /** A message as the admin API shows it. */
 export type MessageAnswer = {
@@ -51,12 +52,9 @@ type TimelinePage = { readonly timeline: readonly Entry[]; readonly next: string
 
 const timelineOf = async (client: Client, id: string): Promise<readonly Entry[]> => {
   const entries: Entry[] = []
-  for (let after = ''; ;) {
-    const page: TimelinePage = await client.get(`${messagePath(id)}/timeline?limit=1000${after}`)
-    entries.push(...page.timeline)
-    if (page.next === null) return entries
-    after = `&after=${page.next}`
-  }
+  const pages = pagesOf<TimelinePage>(client, `${messagePath(id)}/timeline`)
+  for await (const page of pages) entries.push(...page.timeline)
+  return entries
 }
 
 const tableOf = (timeline: readonly Entry[]) =>

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import { isPosition, timeOf } from '../core/eventFilter.ts'
 import type { Moment } from '../core/moment.ts'
+import { largestPage } from '../core/pageSize.ts'
 import { plain } from '../core/plain.ts'
 import type { AsOf, History, Question } from '../history.ts'
 import type { Client } from './client.ts'
@@ -74,7 +75,6 @@ type PastPage = {
   readonly items: readonly Item[]
 }
 type Item = Readonly<Record<string, unknown>>
-const pageSize = 1000
 
 async function* offlinePages(
   open: (domain: string, onProgress: (folded: number) => void) => History,
@@ -85,7 +85,7 @@ async function* offlinePages(
   const history = open(gateway.domain, progressTo(io.stderr))
   let after: Question['after']
   do {
-    const question = { view, mailbox, after, limit: pageSize } as Question // `askedIn` has seen to the mailbox
+    const question = { view, mailbox, after, limit: largestPage } as Question // `askedIn` has seen to the mailbox
     const { asOf, items, next } = await history.ask(question, moment)
     yield { asOf: plainAsOf(asOf), items: items.map(plain) }
     after = next
@@ -109,7 +109,7 @@ type Answer = { readonly asOf: PastPage['asOf']; readonly next: string | null } 
 }
 
 async function* online(client: Client, { view, mailbox }: Asked, given: Given): AsyncGenerator<PastPage> {
-  const query = new URLSearchParams({ limit: String(pageSize) })
+  const query = new URLSearchParams({ limit: String(largestPage) })
   if (mailbox !== undefined) query.set('mailbox', mailbox)
   const [until, position] = [given.optional('until'), given.optional('position')]
   if (until !== undefined) query.set('at', until)

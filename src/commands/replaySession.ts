@@ -6,6 +6,7 @@ import { type Command, dataOption, type Given, type Io, UsageError } from './com
 import { running } from './configured.ts'
 import { onData } from './offlineData.ts'
 import { facts, table, write, writeJson } from './output.ts'
+import { pagesOf } from './pages.ts'
 
 export const replaySession: Command = {
   name: 'replay session',
@@ -30,18 +31,20 @@ const sessionIdIn = ({ operands: [text = ''] }: Given): SessionId => {
   throw new UsageError(`"${text}" is not a session id`)
 }
 
+type Page = { readonly events: readonly Recorded[]; readonly next: string | null }
+
 const eventsOf = async (sessionId: SessionId, given: Given, io: Io): Promise<readonly Recorded[]> => {
   const data = given.optional('data')
-  let events: readonly Recorded[] = []
+  const events: Recorded[] = []
   if (data !== undefined) {
     await onData(given, io, async (offline) => {
-      events = await offline.session(sessionId)
+      events.push(...(await offline.session(sessionId)))
     })
     return events
   }
-  const query = new URLSearchParams({ stream: sessionStream(sessionId), limit: '1000' })
-  const page = await running(given, io).get<{ readonly events: readonly Recorded[] }>(`/v1/events?${query.toString()}`)
-  return page.events
+  const pages = pagesOf<Page>(running(given, io), '/v1/events', { stream: sessionStream(sessionId) })
+  for await (const page of pages) events.push(...page.events)
+  return events
 }
 
 const told = (replay: SessionReplay) => `${headOf(replay)}\n${conversationOf(replay)}${verdictOf(replay)}`

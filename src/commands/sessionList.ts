@@ -1,6 +1,7 @@
 import type { Command } from './command.ts'
 import { running } from './configured.ts'
 import { table, write, writeJson } from './output.ts'
+import { pageAsked, pageOptions } from './pages.ts'
 
 export type SessionAnswer = {
   readonly sessionId: string
@@ -24,17 +25,15 @@ const filters = {
   since: { value: 'TIME', about: 'Begun at or after a date, or date and time with zone (ISO 8601)' },
   until: { value: 'TIME', about: 'Begun at or before it' },
   order: { value: 'ORDER', about: 'oldest first, or newest' },
-  after: { value: 'CURSOR', about: 'The "next" of the page before' },
-  limit: { value: 'N', about: 'At most so many, 1 to 1000; otherwise 100' },
 } as const
 
 export const sessionList: Command = {
   name: 'session list',
   summary: 'List sessions, live and past',
   operands: [],
-  options: filters,
+  options: { ...filters, ...pageOptions },
   run: async (given, io) => {
-    const query = new URLSearchParams()
+    const query = new URLSearchParams(pageAsked(given))
     for (const name of Object.keys(filters)) {
       const value = given.optional(name)
       if (value !== undefined) query.set(name, value)

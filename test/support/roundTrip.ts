@@ -15,17 +15,24 @@ export const onTheWire = (plaintext: Buffer): Buffer => {
   return Buffer.from(text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`, 'latin1')
 }
 
-export const messagesOf = async (gateway: ScratchGateway, mailbox: string) =>
-  (
-    JSON.parse(await gateway.command('message', 'list', '--mailbox', mailbox, '--limit', '1000', '--json')) as {
-      readonly messages: readonly {
-        readonly messageId: string
-        readonly size: number
-        readonly wireSize: number
-        readonly state: string
-      }[]
-    }
-  ).messages
+type MessageLine = {
+  readonly messageId: string
+  readonly size: number
+  readonly wireSize: number
+  readonly state: string
+}
+type MessagePage = { readonly messages: readonly MessageLine[]; readonly next: string | null }
+
+export const messagesOf = async (gateway: ScratchGateway, mailbox: string): Promise<readonly MessageLine[]> => {
+  const messages: MessageLine[] = []
+  for (let after: readonly string[] = []; ;) {
+    const printed = await gateway.command('message', 'list', '--mailbox', mailbox, ...after, '--json')
+    const page = JSON.parse(printed) as MessagePage
+    messages.push(...page.messages)
+    if (page.next === null) return messages
+    after = ['--after', page.next]
+  }
+}
 
 type EventLine = {
   readonly type: string
