@@ -23,7 +23,7 @@ export type Search<T> = {
 }
 
 /** Rows looked at for one page, whatever of them the conditions let through: bounds the work of a request. */
-const scanned = 1_000
+const scanned = 500
 
 /** What of a table matches, in the order of the log. A page may hold fewer than `limit`, even none, and have a next one. */
 export const search = <T>(reader: ViewReader, page: OrderedPage, wanted: Search<T>): Page<T> => {

@@ -18,7 +18,7 @@ export type EventPage = {
 type Request = { readonly after: string | undefined; readonly limit: number }
 
 /** Events looked at for one page, whatever of them the filter lets through: bounds the work of a request. */
-const scanned = 2_000
+const scanned = 1_000
 
 /**
  * The next events that match, at most `limit`; a page may hold fewer, even none, and yet have a next one. Throws

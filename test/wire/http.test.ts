@@ -220,7 +220,7 @@ const badRequests: readonly (readonly [string, 'GET' | 'POST', string, InjectOpt
   ['a suspension without a reason', 'POST', `/v1/mailboxes/${mailboxId}/suspend`, { payload: {} }],
   ['an unknown query parameter', 'GET', '/v1/mailboxes?limits=1', {}],
   ['a limit of none', 'GET', '/v1/mailboxes?limit=0', {}],
-  ['a limit beyond the bound', 'GET', '/v1/mailboxes?limit=101', {}],
+  ['a limit beyond the bound', 'GET', '/v1/mailboxes?limit=51', {}],
   ['a limit that is no number', 'GET', '/v1/events?limit=many', {}],
   ['a limit said twice', 'GET', '/v1/events?limit=1&limit=2', {}],
   ['a state that no message has', 'GET', '/v1/messages?state=lost', {}],
