@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { ScratchGateway } from '../../ops/scratchGateway.ts'
+import { apiOf } from '../support/apiClient.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
@@ -118,6 +119,25 @@ given('a maildrop that is held at one is in use at the other until it is given b
   assert.match(fourth.greeting, /^\+OK/)
   for (const { client } of [second, third, fourth]) await client.quit()
 })
+
+given(
+  'a token that one issues works at the other, and within five seconds no more once it is revoked',
+  async ({ gateways }) => {
+    const [one, other] = gateways as [ScratchGateway, ScratchGateway]
+    const printed = await one.command('token', 'issue', '--role', 'auditor', '--json')
+    const { tokenId, token } = JSON.parse(printed) as { readonly tokenId: string; readonly token: string }
+    const asked = async (gateway: ScratchGateway) => (await apiOf(gateway)('GET', '/v1/mailboxes', { token })).status
+    assert.equal([await asked(one), await asked(other)], [200, 200])
+    await one.command('token', 'revoke', tokenId)
+    const revokedAt = performance.now()
+    assert.is(await asked(one), 401)
+    while ((await asked(other)) === 200) {
+      assert.ok(performance.now() - revokedAt < 5_000, 'it still works elsewhere')
+      await delay(100)
+    }
+    assert.is(await asked(other), 401)
+  },
+)
 
 given(
   'one is killed under load: no acknowledged mail is lost, none is there under two ids, its maildrop is free in bounded time',
