@@ -155,7 +155,7 @@ say "The auditor reads who did all that"
 history() {
   local after=() page
   while :; do
-    page=$(call auditor getEvents '' "$@" limit=100 "${after[@]}")
+    page=$(call auditor getEvents '' "$@" limit=50 "${after[@]}")
     printf '%s' "$page" | python3 -c '
 import json, sys
 for event in json.load(sys.stdin)["events"]:
