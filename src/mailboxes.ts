@@ -66,8 +66,8 @@ export type Mailboxes = {
   retain(change: Change, grace: number | null): Promise<number>
   /**
    * For good: nobody sends to it or collects from it any more, its aliases are free, and what was of it is destroyed at
-   * once. Only a suspended one. Rejects with `mailbox-held` under a hold, and with `mailbox-not-empty` when it holds mail
-   * that nobody has collected, unless that is forced.
+   * once. Rejects with `mailbox-held` under a hold, else with `mailbox-conflict` when it is not suspended, and with
+   * `mailbox-not-empty` when it holds mail that nobody has collected, unless that is forced.
    */
   delete(change: Change, deletion: Deletion): Promise<number>
 }

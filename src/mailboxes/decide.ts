@@ -38,11 +38,12 @@ const refusalOf = (type: MailboxCommand['type'], state: MailboxState): ErrorCode
   // Whoever wanted an address that was reserved for it has ended its creation.
   if (state === 'abandoned' && type === 'create') return 'alias-taken'
   if (state === 'absent' || state === 'abandoned') return 'mailbox-unknown'
-  return type !== 'hold' && isHeld(state) && mayDo(released[state], type) ? 'mailbox-held' : 'mailbox-conflict'
+  return isHeld(state) && isDestruction(type) ? 'mailbox-held' : 'mailbox-conflict'
 }
 
-const released = { activeHeld: 'active', suspendedHeld: 'suspended' } as const
-const isHeld = (state: MailboxState): state is keyof typeof released => Object.hasOwn(released, state)
+const isHeld = (state: MailboxState) => state === 'activeHeld' || state === 'suspendedHeld'
+/** What a hold forbids; said before anything else that stands in its way. */
+const isDestruction = (type: MailboxCommand['type']) => type === 'purge' || type === 'delete'
 
 const factOf = (command: MailboxCommand): Fact => {
   switch (command.type) {

@@ -27,7 +27,16 @@ import {
   unheld,
   updated,
 } from './projectionsFacts.ts'
-import { append, byTest, emptyViews, type Given, mailboxId, recorded, steppingClock } from './projectionsGiven.ts'
+import {
+  append,
+  byTest,
+  emptyViews,
+  type Given,
+  mailboxId,
+  messageId,
+  recorded,
+  steppingClock,
+} from './projectionsGiven.ts'
 
 type Deed = string
 type World = {
@@ -156,6 +165,26 @@ test('a mailbox is renamed in every state but before it exists', async () => {
   assert.equal(await decided([], rename), { refusal: 'mailbox-unknown' })
   for (const more of [[], [suspended(1)], [held(1)], [suspended(1), held(1)]])
     assert.equal(await decided([created(1), ...more], rename), fact)
+})
+
+test('under a hold every destruction is refused for the hold, whatever else forbids it', async () => {
+  const remove: MailboxCommand = { type: 'delete', data: { ...about, through: origin } }
+  const purge: MailboxCommand = { type: 'purge', data: { mailboxId: mailboxId(1), messageIds: [messageId(1)] } }
+  const table: readonly (readonly [readonly Given[], MailboxCommand, ErrorCode | undefined])[] = [
+    [[created(1)], purge, undefined],
+    [[created(1)], remove, 'mailbox-conflict'],
+    [[created(1), held(1)], purge, 'mailbox-held'],
+    [[created(1), held(1)], remove, 'mailbox-held'],
+    [[created(1), suspended(1)], remove, undefined],
+    [[created(1), suspended(1), held(1)], purge, 'mailbox-held'],
+    [[created(1), suspended(1), held(1)], remove, 'mailbox-held'],
+    [[created(1), suspended(1), held(1), unheld(1)], remove, undefined],
+    [[created(1), held(1), unheld(1)], remove, 'mailbox-conflict'],
+  ]
+  for (const [given, command, refusal] of table) {
+    const decision = await decided(given, command)
+    assert.is('refusal' in decision ? decision.refusal : undefined, refusal)
+  }
 })
 
 test('a held mailbox is suspended and resumed, and stays held', async () => {
@@ -562,7 +591,7 @@ test('only a suspended mailbox is deleted, and never under a hold', async () => 
   const refusals: readonly (readonly [readonly Given[], ErrorCode])[] = [
     [[], 'mailbox-unknown'],
     [[created(1)], 'mailbox-conflict'],
-    [[created(1), held(1)], 'mailbox-conflict'],
+    [[created(1), held(1)], 'mailbox-held'],
     [[created(1), suspended(1), held(1)], 'mailbox-held'],
     [[created(1), suspended(1), deleted(1), destroyed(1)], 'mailbox-conflict'],
   ]

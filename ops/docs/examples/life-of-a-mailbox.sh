@@ -126,9 +126,11 @@ send 'the second'
 collect "$password"
 collect "$new"
 
+say "In use it is not deleted"
+refused mailbox-conflict person postMailboxesDelete "$(json reason 'tidying up')" id="$mailbox"
+
 say "Under a hold nothing is destroyed, and a program that runs mailboxes cannot lift it"
 call person postMailboxesHold "$(json reason 'lawsuit 7 O 12/25')" id="$mailbox"
-refused mailbox-conflict person postMailboxesDelete "$(json reason 'tidying up')" id="$mailbox"
 call operator postMailboxesSuspend "$(json reason 'left the company')" id="$mailbox"
 refused mailbox-held person postMailboxesDelete "$(json reason 'tidying up')" id="$mailbox"
 refused role-insufficient operator postMailboxesRelease "$(json reason 'in the way')" id="$mailbox"
