@@ -34,6 +34,9 @@ export const maxCommandLine = 4096
 
 export const malformed = (problem: ReplyName): CommonCommand => ({ verb: 'malformed', problem })
 
+const SPACE = 0x20
+const TAB = 0x09
+
 const visible = /^[^\p{Cc}\p{Zl}\p{Zp}]*$/v
 const httpRequest = /^(?:OPTIONS|GET|HEAD|POST|PUT|PATCH|DELETE|TRACE|CONNECT) \S+ HTTP\/\d/iv
 
@@ -45,7 +48,7 @@ export const commandLineParser =
   <C>(own: ArgumentParsers<C>) =>
   (line: Buffer): C | CommonCommand => {
     // RFC 6531 §3.1: UTF-8. Control characters, bare CR and LF among them, have no place in a command.
-    const text = isUtf8(line) ? line.toString('utf8').replace(/[ \t]+$/v, '') : '\0'
+    const text = isUtf8(line) ? line.toString('utf8', 0, endOfText(line)) : '\0'
     if (!visible.test(text.replaceAll('\t', ' '))) return malformed('notText')
     const [word = ''] = /^\S*/v.exec(text) ?? []
     const argument = text.slice(word.length).trimStart()
@@ -55,6 +58,13 @@ export const commandLineParser =
   }
 
 const unknown = malformed('unknownCommand')
+
+/** Where the spaces and tabs at the end begin. A regular expression would look at every run of them as often as it is long. */
+const endOfText = (line: Buffer): number => {
+  let end = line.length
+  while (end > 0 && (line[end - 1] === SPACE || line[end - 1] === TAB)) end -= 1
+  return end
+}
 
 const alone =
   (verb: Plain) =>

@@ -117,9 +117,10 @@ test('any octets give a command or a problem, and never an error', () => {
 
 test('a hostile line takes no more time than an honest one', () => {
   const began = performance.now()
-  for (const unit of ['"\\', '@a,', '<', '"', 'a.', '@', '-a', '\\"'])
-    for (const verb of ['MAIL FROM:<', 'RCPT TO:<', 'EHLO ']) parse(verb + unit.repeat(2000))
-  assert.ok(performance.now() - began < 1000)
+  for (const unit of ['"\\', '@a,', '<', '"', 'a.', '@', '-a', '\\"', ' ', '\t '])
+    for (const verb of ['MAIL FROM:<', 'RCPT TO:<', 'EHLO ', 'NOOP '])
+      for (const end of ['', 'x']) parse(verb + unit.repeat(12_000 / unit.length) + end)
+  assert.ok(performance.now() - began < 500)
 })
 
 test.run()
