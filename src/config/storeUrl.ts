@@ -9,6 +9,9 @@ const knownOptions = new Set([
   ...['discoveryinterval', 'gossiptimeout', 'nodepreference', 'keepaliveinterval', 'keepalivetimeout'],
 ])
 
+/** A password with a `?` in it that is not escaped looks like options, and has the `@` of the login behind it. */
+const mayBeSecret = (options: string) => options.includes('@')
+
 const parsed = (url: string) => {
   const { login, hosts, options } = pattern.exec(url)?.groups ?? {}
   if (hosts === undefined) return undefined
@@ -18,21 +21,23 @@ const parsed = (url: string) => {
       return name === '' ? [] : [[name.toLowerCase().replaceAll(/[_-]/g, ''), value] as const]
     }),
   )
-  return { login, hosts: hosts.split(','), options: given }
+  return { login, hosts: hosts.split(','), options: given, shown: !mayBeSecret(options ?? '') }
 }
+
+const nothing = { login: undefined, hosts: [], options: new Map<string, string>(), shown: false }
 
 export const isStoreUrl = (url: string) => parsed(url) !== undefined
 export const hasLogin = (url: string) => parsed(url)?.login !== undefined
 
 /** One sentence for each reason not to use a connection string; none repeats what may be secret. */
 export const storeUrlProblems = (url: string): readonly string[] => {
-  const { login, hosts, options } = parsed(url) ?? { login: undefined, hosts: [], options: new Map<string, string>() }
+  const { login, hosts, options, shown } = parsed(url) ?? nothing
   const names = hosts.map((host) => host.replace(/:\d+$/, ''))
   const tls = options.get('tls') !== 'false'
   const unknown = [...options.keys()].filter((name) => !knownOptions.has(name))
   const preference = options.get('nodepreference')?.toLowerCase() ?? 'leader'
   return [
-    ...unknown.map((name) => `log.url has an option that is not known or not supported: ${name}`),
+    ...unknown.map((name) => `log.url has an option that is not known or not supported${shown ? `: ${name}` : ''}`),
     ...(hosts.every((host) => /^[A-Za-z0-9.-]+(?::\d{1,5})?$/.test(host))
       ? []
       : ['log.url must name hosts as name:port']),

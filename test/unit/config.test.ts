@@ -553,6 +553,7 @@ for (const [url, why] of [
   ['esdb://admin:hid:den@node1.example.com:2113', /as user:password/],
   ['https://admin:hidden@node1.example.com', /must be a connection string/],
   ['esdb://admin:hid@den@node1.example.com:2113', /must be a connection string/],
+  ['esdb://admin:hid?den@node1.example.com:2113', /not supported$/m],
 ] as const)
   test(`the event store may not be ${url}, and its password is not repeated`, () => {
     const detail = refusal(store(url))
