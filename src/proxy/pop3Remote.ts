@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { RemoteStatus } from '../../actors/proxied.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { TlsFacts } from '../core/events.ts'
+import { endSocket } from '../wire/endSocket.ts'
 import { tlsFactsOf } from '../wire/serveTls.ts'
 import type { Dialled } from './dial.ts'
 
@@ -173,10 +174,7 @@ export const pop3Remote = (dialled: Dialled, options: RemoteOptions, events: Rem
     end: (goodbye) => {
       unwatch()
       socket.on('error', () => socket.destroy())
-      socket.end(goodbye === undefined ? none : `${goodbye}\r\n`, () =>
-        setTimeout(() => socket.destroy(), linger).unref(),
-      )
-      socket.resume()
+      endSocket(socket, goodbye === undefined ? none : `${goodbye}\r\n`)
     },
     destroy: () => {
       unwatch()
@@ -186,9 +184,6 @@ export const pop3Remote = (dialled: Dialled, options: RemoteOptions, events: Rem
     octets: () => ({ octetsIn, octetsOut }),
   }
 }
-
-/** Milliseconds that the server has to close after our goodbye. */
-const linger = 3_000
 
 const statusOf = (line: Buffer): RemoteStatus | undefined => {
   const text = line.toString('latin1')

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { TlsFacts } from '../core/events.ts'
 import { GatewayError } from '../core/errors.ts'
+import { endSocket } from '../wire/endSocket.ts'
 import { tlsFactsOf } from '../wire/serveTls.ts'
 import type { Dialled } from './dial.ts'
 import { type RemoteReply, replyReader } from './smtpReply.ts'
@@ -32,9 +33,6 @@ export type SmtpRemote = {
   destroy(): void
   octets(): { readonly octetsIn: number; readonly octetsOut: number }
 }
-
-/** Milliseconds that the server has to close after our goodbye. */
-const linger = 3_000
 
 /** `most`: octets that the server has not taken, beyond which there is no room. */
 export const smtpRemote = (dialled: Dialled, most: number, events: RemoteEvents): SmtpRemote => {
@@ -124,8 +122,7 @@ export const smtpRemote = (dialled: Dialled, most: number, events: RemoteEvents)
     quit: () => {
       end()
       octetsOut += quit.length
-      socket.end(quit, () => setTimeout(() => socket.destroy(), linger).unref())
-      socket.resume()
+      endSocket(socket, quit)
     },
     destroy: () => {
       end()

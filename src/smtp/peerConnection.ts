@@ -288,7 +288,8 @@ export abstract class PeerConnection extends SMTPConnection {
   #over(): void {
     this.flush()
     this.#peers.running.delete(this.sessionId)
-    this.close()
+    // Of a socket that is closed already, the base class would wait for the close, and hold the connection meanwhile.
+    if (!this._closed) this.close()
     this.onOver()
     const transcript = this.#session?.transcript() ?? ''
     const end = { outcome: this.#outcome, octetsIn: this.#octetsIn, octetsOut: this.#octetsOut, transcript }

@@ -2,13 +2,12 @@ import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import { GatewayError } from '../core/errors.ts'
 import type { TlsFacts } from '../core/events.ts'
+import { endSocket } from './endSocket.ts'
 import { lineReader } from './lines.ts'
 import { serveTls, tlsFactsOf } from './serveTls.ts'
 
 /** Octets that a peer may send ahead of our answers before it is no longer read from. */
 const readAhead = 64 * 1024
-/** Milliseconds that the peer has to close after our last reply, so that what it still sends does not reset that. */
-const linger = 3_000
 
 /** What happens on a channel. Called from its socket, never from within a call of the channel's. */
 export type ChannelEvents = {
@@ -141,8 +140,7 @@ export const channelOf = (plain: Socket, idleSeconds: number, events: ChannelEve
     end: () => {
       if (ending) return
       ending = true
-      socket.end(() => setTimeout(() => socket.destroy(), linger).unref())
-      socket.resume()
+      endSocket(socket)
     },
     destroy: () => socket.destroy(),
     octets: () => ({ octetsIn, octetsOut }),

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { SMTPServer } from 'smtp-server'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -82,6 +84,22 @@ test('a peer that reads its answers is served to its end, whatever it pipelines'
   const { socket, counts } = peer(true)
   await connectTo(socket).gone
   assert.ok(counts.heard > 100_000 * 'This is an archive'.length)
+})
+
+test('nothing of a connection that was lost is held any longer', async () => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const lost = async () => {
+    const { socket } = peer(true)
+    const connection = connectTo(socket)
+    socket.destroy()
+    await connection.gone
+    return new WeakRef(connection)
+  }
+  const held = await lost()
+  await turns(3)
+  collectGarbage()
+  assert.ok(held.deref() === undefined)
 })
 
 test('a defect in the machine ends its session with 421, and nothing else', async () => {
