@@ -1,0 +1,35 @@
+import fc from 'fast-check'
+import * as assert from 'uvu/assert'
+import { type AnyRequest, anyRequest, mustAnswer } from '../support/anyRequest.ts'
+import { checkedApp, operationsOf } from '../support/checkedApp.ts'
+import { doubles, mailboxId, token } from '../wire/httpDoubles.ts'
+import { target } from './target.ts'
+
+type Asked = { readonly operation: string; readonly request: AnyRequest }
+
+/** The API: whatever it is asked, it answers with what its document says, and never 5xx. */
+export const api = target<Asked>(async () => {
+  const world = doubles()
+  const app = await checkedApp(world.api)
+  world.mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
+  const request = anyRequest(mailboxId, world.messageExists())
+  // A stream without an end is no answer.
+  const operations = new Map(
+    operationsOf(app)
+      .filter(({ path }) => path !== '/v1/live')
+      .map((one) => [`${one.method} ${one.path}`, one]),
+  )
+  return {
+    inputs: fc.record({ operation: fc.constantFrom(...operations.keys()), request }),
+    costs: 500,
+    check: async ({ operation, request }) => {
+      const asked = operations.get(operation)
+      assert.ok(asked, operation)
+      await mustAnswer(app, asked, { request, token })
+    },
+    close: async () => {
+      await app.close()
+      world.close()
+    },
+  }
+})

@@ -1,0 +1,56 @@
+import fc from 'fast-check'
+import { anyOctets, eitherOf, joined, sentence, wordOf } from './octets.ts'
+
+const code = wordOf('250', '220', '235', '334', '354', '421', '451', '535', '550', '221', '199', '600')
+const text = fc.oneof(
+  wordOf(
+    ...[
+      'ok',
+      '2.1.0 Sender ok',
+      'SIZE 35882577',
+      '8BITMIME',
+      'STARTTLS',
+      'AUTH PLAIN LOGIN XOAUTH2',
+      'AUTH=LOGIN',
+      'SMTPUTF8',
+    ],
+    ...['DSN', 'PIPELINING', 'VXNlcm5hbWU6', '', 'SIZE', 'SIZE 99999999999999999999', 'AUTH', '\xff\xfe'],
+  ),
+  anyOctets,
+)
+const smtpReply = fc.oneof(
+  sentence('$ $\r\n', code, text),
+  sentence('$-$\r\n', code, text),
+  fc
+    .tuple(code, fc.array(text, { minLength: 1, maxLength: 8 }))
+    .map(([one, texts]) => texts.map((each, at) => `${one}${at < texts.length - 1 ? '-' : ' '}${each}\r\n`).join('')),
+)
+
+const status = sentence(
+  '$ $\r\n',
+  wordOf('+OK', '-ERR', '+', '+ok', '+OKAY'),
+  wordOf('', '1 200', '2 uidl-2', '1 a', 'ready', '99999999999 x'),
+)
+const line = fc.oneof(
+  wordOf(
+    '1 100',
+    '2 uidl-2',
+    '1 whqtswO00WBw418f9t5JxYwZ',
+    'TOP',
+    'UIDL',
+    'STLS',
+    'SASL PLAIN',
+    'USER',
+    'UTF8',
+    '..',
+    '.x',
+  ),
+  wordOf('Subject: x', '', '0 0', '4294967297 x', '01 x'),
+  anyOctets,
+)
+const listing = sentence('+OK\r\n$.\r\n', joined(sentence('$\r\n', line), 6))
+
+export const smtpReplies = joined(smtpReply, 5)
+export const pop3Replies = joined(fc.oneof(status, listing), 5)
+
+export const remoteDialogue = (corpus: readonly string[]) => eitherOf(corpus, smtpReplies, pop3Replies)

@@ -1,0 +1,20 @@
+import type { OpenTarget } from './target.ts'
+
+/** Each is loaded only when it is tried. */
+export const targets: Readonly<Record<string, () => Promise<OpenTarget>>> = {
+  smtpCommands: async () => (await import('./smtpCommands.ts')).smtpCommands,
+  smtpBody: async () => (await import('./smtpBody.ts')).smtpBody,
+  pop3Commands: async () => (await import('./pop3Commands.ts')).pop3Commands,
+  sasl: async () => (await import('./sasl.ts')).sasl,
+  names: async () => (await import('./names.ts')).names,
+  sealed: async () => (await import('./sealed.ts')).sealed,
+  remoteReplies: async () => (await import('./remoteReplies.ts')).remoteReplies,
+  remotePop3: async () => (await import('./remotePop3.ts')).remotePop3,
+  pageCursors: async () => (await import('./pageCursors.ts')).pageCursors,
+  configFiles: async () => (await import('./configFiles.ts')).configFiles,
+  machines: async () => (await import('./machines.ts')).machines,
+  smtpSession: async () => (await import('./smtpSession.ts')).smtpSession,
+  pop3Session: async () => (await import('./pop3Session.ts')).pop3Session,
+  api: async () => (await import('./api.ts')).api,
+  storedEvents: async () => (await import('./storedEvents.ts')).storedEvents,
+}

@@ -1,0 +1,141 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { parentPort, workerData } from 'node:worker_threads'
+import fc from 'fast-check'
+import { corpusOf } from './corpus.ts'
+import { noteOf } from './note.ts'
+import type { Json, Target } from './target.ts'
+import { targets } from './targets.ts'
+
+/** What a worker is to do: a target by its name, for so long, from these seeds on; or one input alone. */
+export type Task = {
+  readonly name: string
+  readonly seconds: number
+  readonly seeds: readonly number[]
+  readonly input?: Json
+  /** What is being tried now; see `noteOf`. */
+  readonly note: SharedArrayBuffer
+}
+
+export type Told =
+  | { readonly is: 'failed'; readonly input: Json; readonly why: string }
+  | { readonly is: 'over'; readonly result: Result }
+
+export type Result = {
+  readonly inputs: number
+  readonly seconds: number
+  /** Milliseconds of processor time of the dearest input. */
+  readonly dearest: number
+  /** Octets by which the heap grew in the second half, and how many inputs that was. */
+  readonly growth: number
+  readonly reached: readonly string[]
+}
+
+/** Octets. Code that was compiled late is among them; a leak of a few octets per input gets beyond it within a minute. */
+const mostGrowth = 6 * 1024 * 1024
+/** Milliseconds without an answer. */
+const patience = 10_000
+
+const { name, seconds, seeds, input: only, note: shared } = workerData as Task
+const note = noteOf(shared)
+const tell = (told: Told) => parentPort?.postMessage(told)
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+const heldMemory = () => {
+  collectGarbage()
+  collectGarbage()
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+/** Milliseconds in which an input that has failed is made smaller. */
+const shrinkTime = 15_000
+
+let [inputs, dearest, shrinking] = [0, 0, false]
+const processorTime = () => {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
+}
+
+const settled = async (work: Promise<void>) => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${patience} ms`)), patience)
+  })
+  await Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
+const timed = async (target: Target, input: Json): Promise<number> => {
+  const before = processorTime()
+  const work = target.check(input)
+  if (work) await settled(work)
+  return processorTime() - before
+}
+
+/** What is dear once may have had the collector's bill; what is dear three times is dear. */
+const tried = async (target: Target, input: Json) => {
+  note.write(input)
+  inputs += 1
+  let cost = await timed(target, input)
+  for (let again = 0; again < 2 && cost > target.costs; again += 1) cost = Math.min(cost, await timed(target, input))
+  dearest = Math.max(dearest, cost)
+  if (cost > target.costs) throw new Error(`${cost.toFixed(1)} ms of processor time, where ${target.costs} are allowed`)
+}
+
+const reasonOf = (error: unknown) => (error instanceof Error ? (error.stack ?? error.message) : String(error))
+
+const alone = async (target: Target, input: Json) => {
+  try {
+    await tried(target, input)
+  } catch (error) {
+    tell({ is: 'failed', input, why: reasonOf(error) })
+  }
+}
+
+/** Inputs that are drawn until the time is over, or one has failed. */
+const drawn = async (target: Target, from: number, milliseconds: number) => {
+  let end = performance.now() + milliseconds
+  const property = fc.asyncProperty(target.inputs, async (input) => {
+    if (performance.now() >= end) return
+    try {
+      await tried(target, input)
+    } catch (error) {
+      // From now on it is made smaller.
+      if (!shrinking) end = performance.now() + shrinkTime
+      shrinking = true
+      throw error
+    }
+  })
+  for (let seed = from; performance.now() < end; seed += 1) {
+    const { failed, counterexample, errorInstance } = await fc.check(property, { seed, numRuns: 100 })
+    if (!failed || counterexample === null) continue
+    tell({ is: 'failed', input: counterexample[0], why: reasonOf(errorInstance) })
+    return
+  }
+}
+
+const run = async (): Promise<Result> => {
+  const corpus = corpusOf(name)
+  const target = await (await targets[name]?.())?.(Object.values(corpus))
+  if (!target) throw new Error(`there is no target ${name}`)
+  const began = performance.now()
+  let growth = 0
+  if (only !== undefined) await alone(target, only)
+  else {
+    for (const input of Object.values(corpus)) await alone(target, input)
+    const each = (seconds * 1000) / seeds.length / 2
+    // The first halves compile and fill what is kept; what grows in the second ones grows for ever.
+    for (const half of [0, 1]) {
+      const held = heldMemory()
+      for (const seed of seeds) if (!shrinking) await drawn(target, seed + half * 1_000_000, each)
+      growth = heldMemory() - held
+    }
+    if (growth > mostGrowth) throw new Error(`the heap grew by ${growth} octets in the second half`)
+  }
+  const took = (performance.now() - began) / 1000
+  await target.close?.()
+  return { inputs, seconds: took, dearest, growth, reached: [...(target.reached?.() ?? [])].toSorted() }
+}
+
+tell({ is: 'over', result: await run() })
