@@ -55,6 +55,7 @@ export const pop3Session = target<Session>(async (corpus) => {
     const heard: Buffer[] = []
     socket.setNoDelay()
     socket.on('data', (chunk: Buffer) => heard.push(chunk)).on('error', () => socket.destroy())
+    const closed = new Promise((resolve) => socket.once('close', resolve))
     await once(socket, 'secureConnect')
     for (const piece of pieces) {
       socket.write(bufferOf(piece))
@@ -62,7 +63,7 @@ export const pop3Session = target<Session>(async (corpus) => {
     }
     // Without QUIT nothing is deleted: a peer that says no more is asked to, and one that has gone does not mind.
     socket.write('\r\nQUIT\r\n')
-    if (!socket.closed) await once(socket, 'close')
+    await closed
     for (const { transcript } of fixture.seen.ends.slice(from))
       for (const { state } of readTranscript(transcript)?.steps ?? []) reached.add(state)
     return { heard: withoutIds(textOf(Buffer.concat(heard))), left: maildrop.length }

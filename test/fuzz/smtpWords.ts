@@ -64,6 +64,6 @@ export const content = (corpus: readonly string[]) =>
   eitherOf(
     corpus,
     joined(wordOf('\r', '\n', '.', '\r\n', '\r\n.', '..', 'a', '\0', '\xff', '\r\n.\r\n', '.\r\n'), 60),
-    joined(wordOf('Subject: x\r\n', '\r\n', 'word '.repeat(9), '..\r\n', '.\r\n', 'x'.repeat(990), '\n.\n'), 200),
+    joined(wordOf('Subject: x\r\n', '\r\n', 'word '.repeat(9), '..\r\n', '.\r\n', 'x'.repeat(990), '\n.\n'), 60),
     spoilt(fc.constant('From: a@example.com\r\nSubject: hello\r\n\r\nfirst\r\n..second\r\n.\r\n')),
   )

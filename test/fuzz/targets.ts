@@ -15,6 +15,7 @@ export const targets: Readonly<Record<string, () => Promise<OpenTarget>>> = {
   machines: async () => (await import('./machines.ts')).machines,
   smtpSession: async () => (await import('./smtpSession.ts')).smtpSession,
   pop3Session: async () => (await import('./pop3Session.ts')).pop3Session,
+  gateway: async () => (await import('./gateway.ts')).gateway,
   api: async () => (await import('./api.ts')).api,
   storedEvents: async () => (await import('./storedEvents.ts')).storedEvents,
 }

@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import fc from 'fast-check'
+import * as assert from 'uvu/assert'
+import { readTranscript } from '../../actors/readTranscript.ts'
+import { pop3Client } from '../support/pop3Client.ts'
+import { startProvider } from '../support/pop3Provider.ts'
+import { startProxyGateway } from '../support/proxyGateway.ts'
+import { say } from '../support/said.ts'
+import { smtpClient } from '../support/smtpClient.ts'
+import { startSmtpProvider } from '../support/smtpProvider.ts'
+import { testAuthority } from '../support/testAuthority.ts'
+import { logIn } from '../support/testGateway.ts'
+import { openings, type Places, type Way, ways } from './gatewayOpenings.ts'
+import { bufferOf, joined, piecesOf, type Segmented, segmented, sentence, spoilt } from './octets.ts'
+import { pop3Dialogue, pop3Line } from './pop3Words.ts'
+import { pop3Replies, smtpReplies } from './remoteWords.ts'
+import { content, ownMailbox, smtpDialogue, smtpLine } from './smtpWords.ts'
+import { socketConversation } from './socketConversation.ts'
+import { target } from './target.ts'
+
+type Session = Segmented & {
+  readonly way: Way
+  readonly opening: string
+  /** What the provider says in the place of its first answers; null: as it should. */
+  readonly answers: readonly (string | null)[]
+}
+
+/** Sessions after which an honest mail has to come through. */
+const honestEvery = 20
+/** Milliseconds: the gateway waits for a provider for a second. */
+const patience = { smtp: 300, smtps: 300, submissions: 1300, pop3: 300, pop3s: 1300 } as const
+/** Octets of resident memory that the gateway may have grown by. */
+const mostGrowth = 96 * 1024 * 1024
+
+const residentOf = (pid: number | undefined) =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid ?? 'self'}/status`, 'utf8'))?.[1] ?? 0) * 1024
+
+// A remote server's text is passed on, whatever characters it is of.
+const smtpForm = /^(?:(?:[2-5]\d\d-[^\0\r\n]*\r\n)*[2-5]\d\d [^\0\r\n]*\r\n)*$/
+
+/**
+ * A gateway of its own process, over TCP and TLS, between peers and providers that are both hostile: it answers in good
+ * form, takes an honest mail afterwards, and what it has recorded of it all can be run again and holds nothing that was said.
+ */
+export const gateway = target<Session>(async (corpus) => {
+  const authority = await testAuthority()
+  const certificate = await authority.issue({ names: ['localhost'] })
+  const [mailProvider, maildropProvider] = [await startSmtpProvider(certificate), await startProvider(certificate)]
+  const running = await startProxyGateway(authority, [mailProvider.port, maildropProvider.port], {
+    env: {
+      SEALPOST_PROXY_ANSWER_TIMEOUT: '1',
+      SEALPOST_PROXY_LOGIN_TIMEOUT: '1',
+      SEALPOST_PROXY_REPLY_TIMEOUT: '1',
+      SEALPOST_LIMITS_MESSAGE_SIZE: '1MiB',
+    },
+  })
+  const { ports } = running
+  const mailbox = await running.createMailbox('--name', 'fuzzed')
+  say('anna@example.com', 'client.example', 'correct-horse', mailbox.password)
+  maildropProvider.mails = [{ uidl: 'uidl-1', octets: Buffer.from('Subject: there\r\n\r\n.dots\r\n') }]
+
+  let [sessions, resident] = [0, 0]
+  const anew = () => `127.${3 + ((sessions >> 16) & 63)}.${(sessions >> 8) & 255}.${sessions & 255}`
+  const places = (): Places => ({
+    mailbox: mailbox.mailboxId,
+    password: mailbox.password,
+    address: mailbox.address,
+    mailUser: `anna-${sessions}%localhost:${mailProvider.port}%${mailbox.mailboxId}`,
+    maildropUser: `anna-${sessions}%localhost:${maildropProvider.port}%${mailbox.mailboxId}`,
+  })
+  const answerWith = (answers: Session['answers']) => {
+    let asked = 0
+    return () => answers[asked++] ?? undefined
+  }
+  /** One whose connection has been broken off may still hold the maildrop for a moment. */
+  const collecting = async () => {
+    for (let tries = 0; tries < 60; tries += 1) {
+      const collector = await pop3Client(ports.pop3s, { from: anew() })
+      const answer = await collector.login(mailbox.mailboxId, mailbox.password)
+      if (answer.startsWith('+OK')) return collector
+      assert.match(answer, /^-ERR \[IN-USE\]/)
+      collector.wire.destroy()
+      await delay(50)
+    }
+    throw new Error('the maildrop stays in use')
+  }
+  const mustServe = async () => {
+    assert.is(running.process.exitCode, null, running.output())
+    const mail = Buffer.from(`Subject: honest ${sessions}\r\n\r\n.\r\nhonest\r\n`)
+    const sender = await smtpClient(ports.smtp, { from: anew() })
+    const answer = await sender.deliver(mailbox.address, mail)
+    assert.ok(answer.startsWith('250 '), answer)
+    await sender.quit()
+    const collector = await collecting()
+    const count = Number((await collector.command('STAT')).split(' ')[1])
+    const last = await collector.retrieve(count)
+    assert.ok(last.includes(mail), 'an honest mail comes as it was sent')
+    for (let number = 1; number <= count; number += 1) await collector.command(`DELE ${number}`)
+    assert.match(await collector.quit(), /^\+OK/)
+  }
+  const smtpWords = fc.oneof(
+    spoilt(smtpDialogue(corpus.map(({ octets }) => octets))),
+    spoilt(sentence('$$', content([]), joined(sentence('$$', fc.constantFrom('\r\n.\r\n', '\r\n'), smtpLine), 4))),
+  )
+  const pop3Words = fc.oneof(spoilt(pop3Dialogue([])), joined(sentence('$\r\n', pop3Line), 12))
+  const anyAnswers = (replies: fc.Arbitrary<string>) =>
+    fc.array(fc.option(spoilt(replies), { freq: 2 }), { maxLength: 8 })
+  const reached = new Set<string>()
+  return {
+    inputs: fc.constantFrom(...ways).chain((way) => {
+      const isPop3 = way === 'pop3' || way === 'pop3s'
+      return fc
+        .record({
+          opening: fc.constantFrom(...Object.keys(openings[way])),
+          said: segmented(isPop3 ? pop3Words : smtpWords),
+          answers: anyAnswers(isPop3 ? pop3Replies : smtpReplies),
+        })
+        .map(({ said, ...rest }) => ({ way, ...said, ...rest }))
+    }),
+    costs: 3000,
+    reached: () => reached,
+    check: async ({ way, opening, octets, cuts, answers }) => {
+      sessions += 1
+      mailProvider.answer = maildropProvider.answer = answerWith(answers)
+      mailProvider.heard.length = mailProvider.mails.length = mailProvider.unended.length = 0
+      maildropProvider.heard.length = maildropProvider.deleted.length = 0
+      const here = places()
+      const said = octets.replaceAll(ownMailbox, here.address)
+      const begun = openings[way][opening]?.(here) ?? ''
+      const pieces = [begun, ...piecesOf({ octets: said, cuts })].filter((piece) => piece !== '').map(bufferOf)
+      const heard = await socketConversation({
+        port: ports[way],
+        tls: way.endsWith('s'),
+        from: anew(),
+        pieces,
+        patience: patience[way],
+      })
+      if (way === 'pop3' || way === 'pop3s') assert.match(heard, /^\+OK /)
+      else assert.match(heard, smtpForm, 'these are no replies of SMTP')
+      for (const { wire } of mailProvider.mails) assert.not.match(wire.toString('latin1'), /\0|(?<!\r)\n|\r(?!\n)/)
+      if (sessions % honestEvery === 0) await mustServe()
+      if (sessions === 200) resident = residentOf(running.process.pid)
+    },
+    close: async () => {
+      await mustServe()
+      const grown = resident === 0 ? 0 : residentOf(running.process.pid) - resident
+      assert.ok(grown < mostGrowth, `resident memory grew by ${grown} octets`)
+      const defects = running
+        .output()
+        .split('\n')
+        .filter((line) => /"level":(?:50|60)|unhandled|uncaught/i.test(line))
+      assert.equal(defects, [])
+      assert.is(await running.stop(), 0)
+      await Promise.all([mailProvider.close(), maildropProvider.close()])
+      await running.command('fsck', '--data', running.data)
+      for (const event of await logIn(running.data)) {
+        if (event.type !== 'SessionClosed') continue
+        const written = readTranscript(event.data.transcript ?? '')
+        for (const { state } of written?.steps ?? []) reached.add(`${written?.machine ?? ''} ${state}`)
+      }
+      running.remove()
+    },
+  }
+})
