@@ -11,8 +11,8 @@ export type PathArgument = {
 /** Octets; twice what RFC 5321 §4.5.3.1.3 allows, for the long reverse-paths that forwarders make. */
 const maxPath = 512
 
-// RFC 5321 §4.1.2. A source route is accepted and ignored (RFC 5321 §3.3, appendix C).
-const bracketed = /^<(?:@[^\s,:<>"@]+(?:,@[^\s,:<>"@]+)*:)?((?:"(?:\\.|[^"\\])*"|[^"<>\s])*)>(?=[ \t]|$)/v
+// RFC 5321 §4.1.2: no tab, not in quotes either. A source route is accepted and ignored (RFC 5321 §3.3, appendix C).
+const bracketed = /^<(?:@[^\s,:<>"@]+(?:,@[^\s,:<>"@]+)*:)?((?:"(?:\\[^\t]|[^"\\\t])*"|[^"<>\s])*)>(?=[ \t]|$)/v
 
 /** Reads `<path> parameters`; undefined when there is no path in brackets. */
 export const parsePathArgument = (text: string): PathArgument | undefined => {

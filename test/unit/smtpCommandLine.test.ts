@@ -50,6 +50,8 @@ for (const [line, command] of [
   ['MAIL FROM:<>', mail('')],
   ['MAIL FROM:<@x,@y.z:a@b>', mail('a@b')],
   ['MAIL FROM:<"a > b"@c>', mail('"a > b"@c')],
+  ['MAIL FROM:<"a\tb"@c>', malformed('mailSyntax')],
+  ['MAIL FROM:<"a\\\tb"@c>', malformed('mailSyntax')],
   ['MAIL FROM:<a@b> SIZE=12 BODY=8BITMIME', mail('a@b', { size: 12 })],
   ['MAIL FROM:<ä@b> SMTPUTF8', mail('ä@b', { smtpUtf8: true })],
   ['MAIL FROM:<ä@b>', malformed('needsSmtpUtf8')],
