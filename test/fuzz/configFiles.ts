@@ -42,7 +42,17 @@ const value = wordOf(
   ],
   ...['"eventstoredb"', '"esdb://u:p@node.example:2113"', '1979-05-27', 'nan', '"\\u0000"', '"info"', '0xff', '"*"'],
 )
-const toml = joined(sentence('[$]\n$', wordOf(...sections), joined(sentence('$ = $\n', wordOf(...keys), value), 4)), 4)
+const inSections = joined(
+  sentence('[$]\n$', wordOf(...sections), joined(sentence('$ = $\n', wordOf(...keys), value), 4)),
+  4,
+)
+/** Keys in their own sections, with values that most of them take. */
+const fitting = fc
+  .uniqueArray(fc.tuple(fc.constantFrom(...settings), value), { maxLength: 4, selector: ([{ name }]) => name })
+  .map((lines) => lines.map(([setting, other]) => `${setting.name} = ${valueOf(setting, other)}\n`).join(''))
+const valueOf = (setting: (typeof settings)[number], other: string) =>
+  typeof setting.default === 'number' || other.startsWith('[') ? other : JSON.stringify(setting.default ?? 'x')
+const toml = fc.oneof(inSections, fitting)
 const unquoted = value.map((text) => text.replaceAll('"', ''))
 const names = fc.constantFrom(...settings.map(({ variable }) => variable), 'SEALPOST_X', 'PATH')
 const storeUrl = spoilt(fc.constant(`esdb://u:${secret}@node.example:2113?tls=false`))

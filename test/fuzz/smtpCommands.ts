@@ -71,6 +71,8 @@ const checkSubmitted = (line: string) => {
   if (command.verb !== 'mail' && command.verb !== 'rcpt') return
   const passedOn = lineFor(command, everything)
   assert.ok(isOneLine(passedOn), `${JSON.stringify(passedOn)} is passed on`)
+  // A path behind a source route that begins like one: the next server is asked what that is, for here it is nothing.
+  if (passedOn.includes(':<@')) return
   // A source route is not passed on; what else is in it does not matter any more.
   const { ascii } = { ascii: true, ...command }
   assert.equal({ ...parseSubmittedLine(Buffer.from(passedOn)), ascii }, { ascii, ...command })
