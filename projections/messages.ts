@@ -1,4 +1,4 @@
-import type { Source } from '../src/core/events.ts'
+import type { SenderChecks, Source } from '../src/core/events.ts'
 import {
   type MailboxId,
   type MessageId,
@@ -46,6 +46,8 @@ export type Message = {
   readonly target: string | undefined
   /** What became of a message that a client sent through the proxy. */
   readonly relay: Relay | undefined
+  /** What was recorded about its sender. */
+  readonly senderChecks: SenderChecks | undefined
   readonly sessionId: SessionId
   readonly receivedAt: string
   readonly object: VaultKey
@@ -69,7 +71,7 @@ export type Message = {
  */
 export const messages: Projection = {
   name: 'messages',
-  version: 6,
+  version: 7,
   tables: `
     create table message (
       messageId text primary key,
@@ -83,6 +85,7 @@ export const messages: Projection = {
       node text, -- of the gateway that is to settle what is pending
       origin text, -- the fingerprint's
       content text,
+      senderChecks text, -- JSON
       sessionId text not null,
       receivedAt text not null,
       object text,
@@ -107,15 +110,15 @@ export const messages: Projection = {
     ${figuresTables}`,
   on: {
     MessageReceived: (views, { data, position, metadata }) => {
-      const { messageId, mailboxId, size, wireSize, source, sessionId, target, fingerprint } = data
+      const { messageId, mailboxId, size, wireSize, source, sessionId, target, fingerprint, senderChecks } = data
       const insert = `insert into message (messageId, mailboxId, position, size, wireSize, source, sessionId, receivedAt,
-          target, relay, node, origin, content)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+          target, relay, node, origin, content, senderChecks)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
       const relay = source === 'smtp-proxy' ? 'pending' : null
       const waiting = relay && metadata.node
       const proxied = [target ?? null, relay, waiting, fingerprint?.origin ?? null, fingerprint?.content ?? null]
       const facts = [messageId, mailboxId, position, size, wireSize, source, sessionId, metadata.at]
-      views.run(insert, ...facts, ...proxied)
+      views.run(insert, ...facts, ...proxied, senderChecks ? JSON.stringify(senderChecks) : null)
     },
     MessageSealed: (views, { data, position }) => {
       const { messageId, object, generation, sealedSize, sealedSha256 } = data
@@ -184,6 +187,8 @@ const toMessage = (row: Row): Message => ({
   source: row['source'] as Source,
   target: (row['target'] as string | null) ?? undefined,
   relay: (row['relay'] as Relay | null) ?? undefined,
+  // A handler above wrote it.
+  senderChecks: typeof row['senderChecks'] === 'string' ? (JSON.parse(row['senderChecks']) as SenderChecks) : undefined,
   sessionId: row['sessionId'] as SessionId,
   receivedAt: row['receivedAt'] as string,
   object: row['object'] as VaultKey,

@@ -1,6 +1,6 @@
 import { createHash, createHmac, type Hmac } from 'node:crypto'
 import { isSurelyNotWritten } from './core/errors.ts'
-import type { Fact, Source, Stamp, TlsFacts } from './core/events.ts'
+import type { Fact, SenderChecks, Source, Stamp, TlsFacts } from './core/events.ts'
 import {
   type EventId,
   type MailboxId,
@@ -51,9 +51,14 @@ export type Archive = {
   /**
    * Seals trace and body under the mailbox's recipient, and resolves when the object and then its events are durable.
    * If `body` throws, or anything fails before the append, no object is left and the failure is thrown on.
-   * When the append may have been written (`outcome-unknown`, or a defect), the object stays.
+   * When the append may have been written (`outcome-unknown`, or a defect), the object stays. `checks`, which must not
+   * reject, is waited for before the append.
    */
-  receive(delivery: Delivery, body: AsyncIterable<Uint8Array>): Promise<Receipt>
+  receive(
+    delivery: Delivery,
+    body: AsyncIterable<Uint8Array>,
+    checks?: Promise<SenderChecks | undefined>,
+  ): Promise<Receipt>
 }
 
 /** What sealing a message made known: everything that its events say. */
@@ -84,18 +89,18 @@ export const createArchive = ({ log, vault, stamp }: ArchiveParts): Archive => {
     }
   }
 
-  const record = async (delivery: Delivery, sealed: Sealed) => {
+  const record = async (delivery: Delivery, sealed: Sealed, checks: SenderChecks | undefined) => {
     const { messageId, sessionId, remoteAddress, cause: causationId } = delivery
     const cause = { principal: `peer:${remoteAddress}`, correlationId: sessionId, causationId } as const
-    const events = factsOf(delivery, sealed).map((fact) => stamp(fact, cause))
+    const events = factsOf(delivery, sealed, checks).map((fact) => stamp(fact, cause))
     return log.append({ stream: messageStream(messageId), expected: 'no-stream', commandId: newCommandId(), events })
   }
 
   return {
-    async receive(delivery, body) {
+    async receive(delivery, body, checks) {
       const sealed = await store(delivery, body)
       try {
-        const { position } = await record(delivery, sealed)
+        const { position } = await record(delivery, sealed, await checks)
         const { size, wireSize, content } = sealed
         return { messageId: delivery.messageId, size, wireSize, position, content }
       } catch (error) {
@@ -139,15 +144,19 @@ const seal = async (recipient: Recipient, plain: AsyncIterable<Uint8Array>, writ
   return { size, wireSize: onTheWire.final(), sealedSize, sealedSha256: digest.digest('hex') }
 }
 
-const factsOf = (delivery: Delivery, sealed: Sealed): readonly Fact[] => {
+const factsOf = (delivery: Delivery, sealed: Sealed, senderChecks: SenderChecks | undefined): readonly Fact[] => {
   const { messageId, mailboxId, source, sessionId, tls, generation, target, fingerprint } = delivery
   const { size, wireSize, sealedSize, sealedSha256, content } = sealed
   const proxied = {
     ...(target === undefined ? {} : { target }),
     ...(fingerprint && content !== undefined ? { fingerprint: { origin: fingerprint.origin, content } } : {}),
   }
+  const checked = senderChecks && { senderChecks }
   return [
-    { type: 'MessageReceived', data: { messageId, mailboxId, size, wireSize, source, sessionId, tls, ...proxied } },
+    {
+      type: 'MessageReceived',
+      data: { messageId, mailboxId, size, wireSize, source, sessionId, tls, ...proxied, ...checked },
+    },
     {
       type: 'MessageSealed',
       data: { messageId, mailboxId, object: vaultKey(messageId), generation, sealedSize, sealedSha256 },

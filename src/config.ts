@@ -32,6 +32,8 @@ export type Config = {
     readonly tlsPort: Port
     /** Mailbox that receives mail for `postmaster`; none refuses it with a 4xx. */
     readonly postmaster: MailboxId | undefined
+    /** Whether it is recorded what the DNS says of senders. */
+    readonly senderChecks: 'off' | 'record'
   }
   /** Mail clients that send through the proxy, with STARTTLS; `host` holds for `smtps` too. */
   readonly submission: { readonly host: string; readonly port: Port }
@@ -102,6 +104,8 @@ export type Limits = {
   readonly pop3Sessions: number
   /** Seconds without a byte after which an SMTP connection is closed. */
   readonly smtpIdle: number
+  /** Seconds for which one message is held up in all by the checks of its sender. */
+  readonly senderChecks: number
   /** Seconds without a byte after which a POP3 connection is closed. */
   readonly pop3Idle: number
   /** Questions about the past at once. */

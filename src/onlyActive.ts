@@ -6,10 +6,11 @@ import type { MailboxId } from './core/ids.ts'
  * meanwhile has no identity any more that could open it. `mustTake` throws what the sender is told.
  */
 export const onlyActive = (archive: Archive, mustTake: (mailboxId: MailboxId) => void): Archive => ({
-  receive: (delivery, body) =>
+  receive: (delivery, body, checks) =>
     archive.receive(
       delivery,
       endingWith(body, () => mustTake(delivery.mailboxId)),
+      checks,
     ),
 })
 

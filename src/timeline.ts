@@ -86,7 +86,7 @@ const entryBy =
 const whatOf = (event: Recorded): string => {
   switch (event.type) {
     case 'MessageReceived':
-      return `received (${event.data.source})`
+      return `received (${event.data.source}${checkedText(event.data)})`
     case 'MessageSealed':
       return `sealed under generation ${event.data.generation}`
     case 'MessageRelayed':
@@ -154,6 +154,9 @@ const whatOf = (event: Recorded): string => {
       return event.type
   }
 }
+
+const checkedText = ({ senderChecks }: EventData['MessageReceived']) =>
+  senderChecks === undefined ? '' : `; SPF ${senderChecks.spf}, DKIM ${senderChecks.dkim.join(' and ') || 'none'}`
 
 const openedText = ({ part, reason }: EventData['RecordOpened']) =>
   `${part === undefined ? 'opened' : 'its header opened'} over the API${reason === undefined ? '' : `: ${reason}`}`

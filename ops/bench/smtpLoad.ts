@@ -1,13 +1,17 @@
 // A client of its own process that sends mails over SMTP without TLS, for what smtp-source cannot send:
-//   node ops/bench/smtpLoad.ts PORT RECIPIENT CONNECTIONS MESSAGES OCTETS text|dots
+//   node ops/bench/smtpLoad.ts PORT RECIPIENT CONNECTIONS MESSAGES OCTETS text|dots|FILE
 // Prints the seconds it took as JSON.
+import { readFileSync } from 'node:fs'
 import { smtpClient } from '../../test/support/smtpClient.ts'
 
 const [port, recipient, connections, messages, octets, kind] = process.argv.slice(2)
 
 const line =
   kind === 'dots' ? '..\r\n' : `${'The quick brown fox jumps over the lazy dog; '.repeat(2).slice(0, 74)}\r\n`
-const body = Buffer.from(line.repeat(Math.ceil(Number(octets) / line.length)))
+const body =
+  kind === 'text' || kind === 'dots'
+    ? Buffer.from(line.repeat(Math.ceil(Number(octets) / line.length)))
+    : readFileSync(kind ?? '')
 let left = Number(messages)
 
 const send = async () => {

@@ -84,6 +84,11 @@ export const settings: Settings = {
       undefined,
       'The mailbox that receives mail for postmaster (RFC 5321 §4.5.1); without one it is put off with a 4xx.',
     ),
+    senderChecks: setting(
+      oneOf('off', 'record'),
+      'off',
+      'Whether the results of SPF (RFC 7208) and DKIM (RFC 6376) are recorded with each message that comes in; nothing is refused because of one. Off, because it asks the DNS about senders: the resolver, and who runs the DNS of the domains, learn that their mail has come here. It takes about a tenth of the receive rate.',
+    ),
   },
   submission: {
     host: {
@@ -268,6 +273,11 @@ export const settings: Settings = {
       duration(1, 86_400),
       300,
       'Silence after which an SMTP connection is closed; RFC 5321 §4.5.3.2.7 asks for five minutes.',
+    ),
+    senderChecks: live(
+      duration(1, 60),
+      5,
+      'Time for which one message is held up in all by smtp.senderChecks; what is not known by then is recorded as temperror. A sender waits ten minutes (RFC 5321 §4.5.3.2.6), but his connection is taken meanwhile.',
     ),
     pop3Idle: live(
       duration(1, 86_400),

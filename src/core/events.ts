@@ -12,6 +12,16 @@ export type Protocol = PeerProtocol | ProxyProtocol
 export type ProxyMechanism = 'USER' | 'PLAIN' | 'LOGIN' | 'XOAUTH2' | 'OAUTHBEARER'
 /** What protected the peer's connection; null when nothing did. */
 export type TlsFacts = { readonly version: string; readonly cipher: string } | null
+/** What the domain of the reverse-path (or of EHLO) says of the peer's address (RFC 7208 §2.6). */
+export type SpfResult = 'pass' | 'fail' | 'softfail' | 'neutral' | 'none' | 'temperror' | 'permerror'
+/** What a signature is worth (RFC 8601 §2.7.1); `policy`: it was not looked at, or covers a part of the body alone. */
+export type DkimResult = 'pass' | 'fail' | 'policy' | 'neutral' | 'temperror' | 'permerror'
+/** What was found out about the sender of a message. Results only: no domain, no address. */
+export type SenderChecks = {
+  readonly spf: SpfResult
+  /** Of each DKIM signature, in the order of the header; none: not signed. */
+  readonly dkim: readonly DkimResult[]
+}
 export type LoginRefusal = 'wrong-password' | 'too-many-attempts' | 'in-use' | 'unavailable'
 const sessionOutcomes = ['quit', 'lost', 'timeout', 'refused', 'shutdown', 'failed'] as const
 export type SessionOutcome = (typeof sessionOutcomes)[number]
@@ -135,6 +145,8 @@ export type EventData = {
     readonly target?: string
     /** Keyed digests (HMAC-SHA256, hex) by which a proxy knows a message again: of where it lies, and of its octets. */
     readonly fingerprint?: { readonly origin: string; readonly content: string }
+    /** Where `smtp.senderChecks` records them. */
+    readonly senderChecks?: SenderChecks
   }
   MessageSealed: {
     readonly messageId: MessageId
@@ -295,7 +307,7 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   PurgeDecided: 1,
   AliasReserved: 1,
   AliasReleased: 1,
-  MessageReceived: 2,
+  MessageReceived: 3,
   MessageSealed: 1,
   MessageRelayed: 1,
   MessageRelayRefused: 1,

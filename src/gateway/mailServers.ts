@@ -16,6 +16,7 @@ import { openPop3Proxies } from '../proxy/pop3Proxy.ts'
 import { openSmtpProxies } from '../proxy/smtpProxy.ts'
 import { startProxies } from '../proxy/start.ts'
 import { recordRelays } from '../relays.ts'
+import { openSenderChecker } from '../senderChecks/senderChecks.ts'
 import { recordSessions } from '../sessions.ts'
 import { startSmtp } from '../smtp/smtpServer.ts'
 import { startSubmission } from '../smtp/submissionServer.ts'
@@ -68,8 +69,14 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
   })
   const sessions = recordSessions(log, stamp, logger)
   const shared = { domain, limits: served.limits, tls: ground.pair, sessions, refused, logger, clock }
+  const senders =
+    config.smtp.senderChecks === 'record'
+      ? openSenderChecker({ wait: () => served.limits.senderChecks, logger })
+      : undefined
+  cleanup.add(() => senders?.close())
   const smtp = await startSmtp({
     ...shared,
+    checkSender: senders?.check,
     listeners: smtpListeners(config),
     postmaster: config.smtp.postmaster,
     archive,

@@ -45,6 +45,8 @@ const words: Readonly<Record<string, unknown>> = {
   title: 'Not Found',
   code: 'mailbox-unknown',
   status: 404,
+  spf: 'pass',
+  dkim: 'pass',
   port: 995,
   size: 10_500,
   wireSize: 10_520,

@@ -32,6 +32,20 @@ export const Message = Type.Object({
   relay: Type.Union([Type.String(), Type.Null()], {
     description: 'Of a message sent through the proxy: pending, accepted, unknown or refused by the server.',
   }),
+  senderChecks: Type.Union(
+    [
+      Type.Object({
+        spf: Type.String({
+          description: 'Of SPF (RFC 7208 §2.6): pass, fail, softfail, neutral, none, temperror or permerror.',
+        }),
+        dkim: Type.Array(Type.String(), {
+          description: 'Of each DKIM signature (RFC 8601 §2.7.1): pass, fail, policy, neutral, temperror or permerror.',
+        }),
+      }),
+      Type.Null(),
+    ],
+    { description: 'What was found out about its sender, where smtp.senderChecks has it recorded. Results only.' },
+  ),
   sessionId: Type.String(),
   receivedAt: Type.String(),
   generation: Type.Integer(),
@@ -242,6 +256,7 @@ const shown = (message: MessageView): Static<typeof Message> => ({
   source: message.source,
   target: message.target ?? null,
   relay: message.relay ?? null,
+  senderChecks: message.senderChecks ? { spf: message.senderChecks.spf, dkim: [...message.senderChecks.dkim] } : null,
   sessionId: message.sessionId,
   receivedAt: message.receivedAt,
   generation: message.generation,

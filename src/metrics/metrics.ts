@@ -69,12 +69,13 @@ export const createMetrics = (build: { readonly version: string; readonly node: 
 
   return {
     counted: (archive) => ({
-      receive: async (delivery, body) => {
+      receive: async (delivery, body, checks) => {
         let ended = performance.now()
         try {
           const receipt = await archive.receive(
             delivery,
             untilEnd(body, () => (ended = performance.now())),
+            checks,
           )
           received.inc()
           octets.inc(receipt.size)

@@ -54,7 +54,7 @@ export class JournalConnection extends PeerConnection {
 
   /** The machine's work: the message that follows DATA, or comes in chunks. */
   async receive({ smtpUtf8 }: ReceiveInput, signal: AbortSignal): Promise<{ readonly messageId: MessageId }> {
-    const { archive, domain, clock, limits } = this.#shared
+    const { archive, checkSender, domain, clock, limits } = this.#shared
     const { sessionId, remoteAddress, input } = this
     const { mailbox, reversePath, recipients } = this.#said
     const cause = this.recorded?.cause()
@@ -74,6 +74,7 @@ export class JournalConnection extends PeerConnection {
       envelope: { reversePath, recipients, mailbox, smtpUtf8 },
       sender: { ...this.#said, sessionId, remoteAddress, tls: this.tlsFacts(), cause },
       body,
+      checkSender,
     })
   }
 

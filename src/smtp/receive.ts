@@ -2,6 +2,7 @@ import type { Archive } from '../archive.ts'
 import type { TlsFacts } from '../core/events.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type EventId, type MessageId, newMessageId, type SessionId } from '../core/ids.ts'
+import type { CheckSender } from '../senderChecks/senderChecks.ts'
 import type { Body } from '../wire/body.ts'
 import type { Mailbox } from './recipient.ts'
 import { traceHeader } from './trace.ts'
@@ -33,6 +34,8 @@ export type Received = {
   readonly envelope: Envelope
   readonly sender: Sender
   readonly body: Body
+  /** Where it is recorded what the DNS says of senders. */
+  readonly checkSender: CheckSender | undefined
 }
 
 /**
@@ -40,10 +43,10 @@ export type Received = {
  * end of the data has been read too, or nothing more will come, so that the answer never comes before its time.
  */
 export const receiveMessage = async (received: Received): Promise<{ readonly messageId: MessageId }> => {
-  const { archive, domain, at, envelope, sender, body } = received
+  const { archive, domain, at, envelope, sender, body, checkSender } = received
   const { mailbox, smtpUtf8, reversePath, recipients } = envelope
   const { mailboxId, recipient, generation } = mailbox
-  const { sessionId, remoteAddress, tls, cause } = sender
+  const { sessionId, remoteAddress, helloName, tls, cause } = sender
   const messageId = newMessageId()
   const mailboxAddress = `${mailboxId}@${domain}`
   const only = recipients.length === 1 ? recipients[0] : undefined
@@ -60,7 +63,8 @@ export const receiveMessage = async (received: Received): Promise<{ readonly mes
   const peer = { sessionId, remoteAddress, tls, cause }
   const delivery = { messageId, mailboxId, recipient, generation, source: 'journal', ...peer, trace } as const
   try {
-    await archive.receive(delivery, body)
+    const check = checkSender?.({ remoteAddress, helloName, reversePath })
+    await archive.receive(delivery, check?.heard(body) ?? body, check?.found)
     if (!body.taken)
       throw new GatewayError('internal', { cause: new Error('a receipt for a message not read to its end') })
     return { messageId }

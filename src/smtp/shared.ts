@@ -1,6 +1,7 @@
 import type { smtpSession } from '../../actors/smtpSession.ts'
 import type { Archive } from '../archive.ts'
 import type { SessionId } from '../core/ids.ts'
+import type { CheckSender } from '../senderChecks/senderChecks.ts'
 import type { JournalConnection } from './connection.ts'
 import type { PeerShared } from './peerConnection.ts'
 import type { Recipients } from './recipient.ts'
@@ -11,5 +12,6 @@ export type SmtpShared = Recipients &
     /** With its work provided: `receive` of the session's connection. */
     readonly machine: typeof smtpSession
     readonly archive: Archive
+    readonly checkSender: CheckSender | undefined
     readonly running: Map<SessionId, JournalConnection>
   }

@@ -1,5 +1,5 @@
 import type { Archive, Delivery, Receipt } from '../archive.ts'
-import type { Cause } from '../core/events.ts'
+import type { Cause, SenderChecks } from '../core/events.ts'
 import type { SessionId, VaultKey } from '../core/ids.ts'
 import { asGatewayError, type GatewayError } from '../core/errors.ts'
 import type { EventFinder } from '../core/eventSearch.ts'
@@ -51,7 +51,7 @@ export const startStorage = async (
   let stream = 0
   return {
     log: remoteLog(call),
-    archive: { receive: (delivery, body) => receive(call, ++stream, delivery, body) },
+    archive: { receive: (delivery, body, checks) => receive(call, ++stream, delivery, body, checks) },
     ...remoteKeys(call),
     retrieve: (message, sessionId, cause) => {
       const id = ++stream
@@ -104,10 +104,11 @@ const receive = async (
   stream: number,
   delivery: Delivery,
   body: AsyncIterable<Uint8Array>,
+  checks: Promise<SenderChecks | undefined> | undefined,
 ): Promise<Receipt> => {
   const chunks = body[Symbol.asyncIterator]()
   let piece = await nextPiece(chunks, pieceSize)
-  if (piece.done) return call('receive', { delivery, body: piece.bytes }, [piece.bytes.buffer])
+  if (piece.done) return call('receive', { delivery, body: piece.bytes, checks: await checks }, [piece.bytes.buffer])
   let storing: Promise<void> = call('receiveBegin', { stream, delivery })
   try {
     for (; ; piece = await nextPiece(chunks, pieceSize)) {
@@ -117,7 +118,7 @@ const receive = async (
       storing.catch(() => undefined) // thrown where it is awaited
       if (!piece.done) continue
       await storing
-      return await call('receiveEnd', { stream })
+      return await call('receiveEnd', { stream, checks: await checks })
     }
   } catch (error) {
     await call('receiveAbort', { stream })

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { createArchive, type Delivery } from '../archive.ts'
 import { GatewayError } from '../core/errors.ts'
 import { findEvents, type Look } from '../core/eventSearch.ts'
-import { type Cause, stamper } from '../core/events.ts'
+import { type Cause, type SenderChecks, stamper } from '../core/events.ts'
 import type { Position, SessionId, VaultKey } from '../core/ids.ts'
 import { type Append, systemClock } from '../core/ports.ts'
 import type { StreamName } from '../core/streams.ts'
@@ -54,7 +54,11 @@ const openStorage = async (place: StoragePlace) => {
 const turnsAtLeast = 8
 
 /** Streams of this thread that the other side reads or writes piece by piece, by a number of its choice. */
-type Incoming = { readonly writer: WritableStreamDefaultWriter<Uint8Array>; readonly receipt: Promise<unknown> }
+type Incoming = {
+  readonly writer: WritableStreamDefaultWriter<Uint8Array>
+  readonly receipt: Promise<unknown>
+  readonly checked: (checks: SenderChecks | undefined) => void
+}
 
 const handedOver = (piece: Piece) => new Transferred(piece, [piece.bytes.buffer])
 
@@ -96,15 +100,17 @@ export const storageMethods = async (place: StoragePlace) => {
     ...keyMethods(keys, unlocked),
 
     /** A message that fits into one piece. */
-    receive: (q: { delivery: Delivery; body: Uint8Array }) => turn(() => archive.receive(q.delivery, once(q.body))),
+    receive: (q: { delivery: Delivery; body: Uint8Array; checks: SenderChecks | undefined }) =>
+      turn(() => archive.receive(q.delivery, once(q.body), Promise.resolve(q.checks))),
     /** A larger one: `receiveBegin`, `receiveMore` for each piece, then `receiveEnd` or `receiveAbort`. */
     receiveBegin: (q: { stream: number; delivery: Delivery }) => {
       const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
-      const receipt = archive.receive(q.delivery, readable)
+      const checks = Promise.withResolvers<SenderChecks | undefined>()
+      const receipt = archive.receive(q.delivery, readable, checks.promise)
       // Its failure is the answer to receiveMore or receiveEnd. A body that was never read must let go of its writer.
       // Cancelling one that has failed already fails too, and says nothing new.
       receipt.catch((error: unknown) => (readable.locked ? undefined : readable.cancel(error))).catch(() => undefined)
-      incoming.set(q.stream, { writer: writable.getWriter(), receipt })
+      incoming.set(q.stream, { writer: writable.getWriter(), receipt, checked: checks.resolve })
     },
     receiveMore: async (q: { stream: number; piece: Uint8Array }) => {
       const { writer, receipt } = incomingOf(incoming, q.stream)
@@ -112,9 +118,10 @@ export const storageMethods = async (place: StoragePlace) => {
       // If the archive fails, the write fails for that or never settles: the archive's failure is the answer.
       await Promise.race([writer.write(q.piece).catch(() => receipt), receipt])
     },
-    receiveEnd: async (q: { stream: number }) => {
-      const { writer, receipt } = incomingOf(incoming, q.stream)
+    receiveEnd: async (q: { stream: number; checks: SenderChecks | undefined }) => {
+      const { writer, receipt, checked } = incomingOf(incoming, q.stream)
       incoming.delete(q.stream)
+      checked(q.checks)
       writer.close().catch(() => undefined)
       return (await receipt) as Awaited<ReturnType<typeof archive.receive>>
     },

@@ -49,6 +49,7 @@ const lived = async ({ opening, octets, cuts }: Session, reached: Set<string>) =
     postmaster: undefined,
     resolve: (wanted) => addressBook.get(wanted),
     current: undefined,
+    checkSender: undefined,
     machine: machine.provide({
       actors: {
         receive: work(({ input, signal }) => {

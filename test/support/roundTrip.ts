@@ -20,6 +20,7 @@ type MessageLine = {
   readonly size: number
   readonly wireSize: number
   readonly state: string
+  readonly senderChecks: { readonly spf: string; readonly dkim: readonly string[] } | null
 }
 type MessagePage = { readonly messages: readonly MessageLine[]; readonly next: string | null }
 

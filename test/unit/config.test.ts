@@ -55,7 +55,7 @@ const refusal = (given: Given): string => {
 test('without file and variables every key has its default', () => {
   assert.equal(load(), {
     gateway: { domain: 'localhost', data: '/nowhere/data', node: 'mail-01.example.com', logLevel: 'info' },
-    smtp: { host: '::', port: 2525, tlsPort: 'off', postmaster: undefined },
+    smtp: { host: '::', port: 2525, tlsPort: 'off', postmaster: undefined, senderChecks: 'off' },
     submission: { host: '::', port: 2587 },
     smtps: { port: 2465 },
     pop3: { host: '::', port: 2110 },
@@ -85,6 +85,7 @@ test('without file and variables every key has its default', () => {
       smtpSessions: 1000,
       pop3Sessions: 1000,
       smtpIdle: 300,
+      senderChecks: 5,
       pop3Idle: 600,
       historyQuestions: 4,
       badCommands: 20,
@@ -124,6 +125,7 @@ test('every key can be said in the file', () => {
     port = 25
     tlsPort = 465
     postmaster = "mbx-0123456789abcdef0123456789abcdef"
+    senderChecks = "record"
     [submission]
     host = "192.0.2.2"
     port = 587
@@ -171,6 +173,7 @@ test('every key can be said in the file', () => {
     smtpSessions = 1
     pop3Sessions = 2
     smtpIdle = "10m"
+    senderChecks = "10s"
     pop3Idle = 3600
     historyQuestions = 1
     badCommands = 5
@@ -178,7 +181,13 @@ test('every key can be said in the file', () => {
     diskReserve = "2GiB"`
   assert.equal(load({ toml }), {
     gateway: { domain: 'archive.example.com', data: '/var/lib/sealpost', node: 'gw-1', logLevel: 'off' },
-    smtp: { host: '192.0.2.1', port: 25, tlsPort: 465, postmaster: 'mbx-0123456789abcdef0123456789abcdef' },
+    smtp: {
+      host: '192.0.2.1',
+      port: 25,
+      tlsPort: 465,
+      postmaster: 'mbx-0123456789abcdef0123456789abcdef',
+      senderChecks: 'record',
+    },
     submission: { host: '192.0.2.2', port: 587 },
     smtps: { port: 465 },
     pop3: { host: '2001:db8::1', port: 'off' },
@@ -208,6 +217,7 @@ test('every key can be said in the file', () => {
       smtpSessions: 1,
       pop3Sessions: 2,
       smtpIdle: 600,
+      senderChecks: 10,
       pop3Idle: 3600,
       historyQuestions: 1,
       badCommands: 5,
@@ -298,6 +308,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'smtp.port': ['-1', '65536', '25.5', '"25"', '"on"', '""', 'true', 'nan', '[25]', '2026-01-01'],
   'smtp.tlsPort': ['"OFF"', '99999'],
   'smtp.postmaster': ['"postmaster"', '"mbx-1"', '"mbx-0123456789ABCDEF0123456789ABCDEF"', '1'],
+  'smtp.senderChecks': ['"on"', 'true', '"enforce"'],
   'submission.host': ['""', '"[::]"'],
   'submission.port': ['"on"', '65536'],
   'smtps.port': ['-1', 'true'],
@@ -343,6 +354,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'limits.smtpSessions': ['0', '100001'],
   'limits.pop3Sessions': ['0', '"many"'],
   'limits.smtpIdle': ['0', '"0s"', '"5"', '"5min"', '"2d"', '"m"', '-1'],
+  'limits.senderChecks': ['0', '"2m"'],
   'limits.pop3Idle': ['86401', '"25h"'],
   'limits.historyQuestions': ['0', '101', '"4"'],
   'limits.badCommands': ['0', 'inf'],

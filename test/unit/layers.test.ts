@@ -59,6 +59,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   backup: ['core', 'disk', 'log', 'vault', 'keys', 'storage', 'fsck', 'dataDirectory', 'version'],
   metrics: ['core', 'projections', 'storage'],
   storage: ['core', 'seal', 'disk', 'log', 'vault', 'keys', 'projections', 'archive', 'retrieve', 'history'],
+  senderChecks: ['core', 'storage'],
   smtp: ['core', 'wire', 'actors', 'projections', 'proxy', ...useCases],
   pop3: ['core', 'wire', 'actors', 'projections', 'proxy', ...useCases],
   http: ['core', 'wire', 'actors', 'projections', ...useCases],
@@ -111,6 +112,7 @@ const libraryHome: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['metrics'],
   'smol-toml': ['config'],
   uuid: ['core'],
+  mailauth: ['senderChecks'],
   '@eventstore/db-client': ['log'],
 }
 

@@ -167,6 +167,7 @@ test('a message shows what its two events say of it', async () => {
     source: 'journal',
     target: undefined,
     relay: undefined,
+    senderChecks: undefined,
     sessionId: sessionId(7),
     receivedAt: '2026-01-01T12:00:01.000Z',
     object: vaultKey(messageId(7)),

@@ -43,6 +43,7 @@ const connectTo = (socket: Socket, machine = smtpSession) => {
     resolve: nothing as () => undefined,
     current: undefined,
     machine,
+    checkSender: undefined,
     archive: { receive: () => Promise.reject(new Error('no message is sent here')) },
     sessions: {
       opened: () => {

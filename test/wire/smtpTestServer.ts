@@ -1,5 +1,6 @@
 import type { Delivery, Receipt } from '../../src/archive.ts'
 import type { Limits } from '../../src/config.ts'
+import type { SenderChecks } from '../../src/core/events.ts'
 import type { MailboxId, Position } from '../../src/core/ids.ts'
 import { systemClock } from '../../src/core/ports.ts'
 import type { SessionEnd } from '../../src/sessions.ts'
@@ -35,7 +36,12 @@ export const addressBook: ReadonlyMap<string, Mailbox> = new Map([
   ['archiv@xn--mnchen-3ya.example', mailbox(mailboxId)],
 ])
 
-export type Mail = { readonly delivery: Delivery; readonly trace: string; readonly body: Buffer }
+export type Mail = {
+  readonly delivery: Delivery
+  readonly trace: string
+  readonly body: Buffer
+  readonly checks: SenderChecks | undefined
+}
 
 export const limits: Limits = {
   messageSize: 100_000,
@@ -43,6 +49,7 @@ export const limits: Limits = {
   smtpSessions: 50,
   pop3Sessions: 50,
   smtpIdle: 300,
+  senderChecks: 5,
   pop3Idle: 600,
   historyQuestions: 4,
   badCommands: 10,
@@ -67,10 +74,15 @@ export const startTestSmtp = async (wish: Wish = {}) => {
   const ends: SessionEnd[] = []
   const logged: unknown[] = []
   const replayed = replayingSessions()
-  const keep = async (delivery: Delivery, body: AsyncIterable<Uint8Array>) => {
+  const keep = async (
+    delivery: Delivery,
+    body: AsyncIterable<Uint8Array>,
+    checks?: Promise<SenderChecks | undefined>,
+  ) => {
     const chunks: Uint8Array[] = []
     for await (const chunk of body) chunks.push(chunk)
-    mails.push({ delivery, trace: Buffer.from(delivery.trace).toString(), body: Buffer.concat(chunks) })
+    const trace = Buffer.from(delivery.trace).toString()
+    mails.push({ delivery, trace, body: Buffer.concat(chunks), checks: await checks })
   }
   const record = (...entry: unknown[]) => void logged.push(...entry)
   const smtp = await startSmtp({
@@ -83,9 +95,10 @@ export const startTestSmtp = async (wish: Wish = {}) => {
     tls: () => certificate,
     resolve: (wanted) => addressBook.get(wanted),
     current: undefined,
+    checkSender: undefined,
     archive: {
-      receive: async (delivery, body): Promise<Receipt> => {
-        await (onMail ?? keep)(delivery, body)
+      receive: async (delivery, body, checks): Promise<Receipt> => {
+        await (onMail ?? keep)(delivery, body, checks)
         return { messageId: delivery.messageId, size: 0, wireSize: 0, position: '1' as Position, content: undefined }
       },
     },

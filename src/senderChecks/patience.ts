@@ -1,0 +1,22 @@
+/** How long something may be waited for in all, however often. */
+export type Patience = {
+  /** What `work` gives, or undefined if that takes longer than what is left. */
+  within<T>(work: Promise<T>): Promise<T | undefined>
+}
+
+export const patience = (milliseconds: number): Patience => {
+  let left = milliseconds
+  return {
+    within: async (work) => {
+      const since = performance.now()
+      const { promise: over, resolve } = Promise.withResolvers<undefined>()
+      const timer = setTimeout(() => resolve(undefined), Math.max(0, left))
+      try {
+        return await Promise.race([work, over])
+      } finally {
+        clearTimeout(timer)
+        left -= performance.now() - since
+      }
+    },
+  }
+}

@@ -1,0 +1,56 @@
+const LF = 0x0a
+const CR = 0x0d
+
+/** Octets of a header that is looked at; the largest that mail systems let through (Exchange's) have as many. */
+const maxHeader = 128 * 1024
+/** Each signature costs its own digest of the body and a question to the DNS (RFC 6376 §6.1 lets a verifier stop). */
+const maxSignatures = 10
+
+/** What is to be done about a message's signatures: nothing, because there are none or too much; or verify them. */
+export type Signed = 'unsigned' | 'excessive' | 'signed'
+
+/** Finds out from the header alone whether there is anything to verify. */
+export type SignedHeader = {
+  /** Undefined until the header has ended. */
+  push(chunk: Uint8Array): Signed | undefined
+  /** The message has ended, and so has its header. */
+  end(): Signed
+}
+
+const signature = /^[ \t]*dkim-signature[ \t\r\n]*:/gim
+
+export const signedHeader = (): SignedHeader => {
+  const pieces: Uint8Array[] = []
+  let octets = 0
+  // The last two of the octets so far. A header that begins with an empty line has ended.
+  let before = LF
+  let last = LF
+
+  const endOf = (chunk: Uint8Array): number => {
+    for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) {
+      const previous = at > 0 ? chunk[at - 1] : last
+      const beforeThat = at > 1 ? chunk[at - 2] : at === 1 ? last : before
+      if (previous === LF || (previous === CR && beforeThat === LF)) return at + 1
+    }
+    return -1
+  }
+  const judge = (): Signed => {
+    const text = Buffer.concat(pieces).toString('latin1')
+    const found = text.match(signature)?.length ?? 0
+    pieces.length = 0
+    return found === 0 ? 'unsigned' : found > maxSignatures ? 'excessive' : 'signed'
+  }
+  return {
+    push(chunk) {
+      if (chunk.length === 0) return undefined
+      const end = endOf(chunk)
+      pieces.push(end < 0 ? chunk : chunk.subarray(0, end))
+      octets += pieces.at(-1)?.length ?? 0
+      before = (chunk.length > 1 ? chunk.at(-2) : last) ?? LF
+      last = chunk.at(-1) ?? LF
+      if (octets > maxHeader) return 'excessive'
+      return end < 0 ? undefined : judge()
+    },
+    end: judge,
+  }
+}
