@@ -94,6 +94,7 @@ const readEvent = (text: string): Pop3Heard | undefined => {
 const plain = [
   'capa',
   'stls',
+  'utf8',
   'quit',
   'noop',
   'stat',

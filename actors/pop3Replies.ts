@@ -14,7 +14,7 @@ export type CredentialsFound = 'unread' | 'given' | 'proxied' | 'malformed'
 
 /** A peer's command, or what happened to its connection. Carries no name, password or content. */
 export type Pop3Event =
-  | { readonly type: 'capa' | 'stls' | 'quit' | 'noop' | 'stat' | 'list' | 'uidl' | 'rset' }
+  | { readonly type: 'capa' | 'stls' | 'utf8' | 'quit' | 'noop' | 'stat' | 'list' | 'uidl' | 'rset' }
   | { readonly type: 'user' | 'pass'; readonly found: CredentialsFound }
   /** `awaited`: no initial response, the peer waits for the challenge. */
   | { readonly type: 'auth'; readonly found: CredentialsFound | 'awaited' | 'otherMechanism' }
@@ -40,7 +40,13 @@ export type OpenedMaildrop = MaildropSize & { readonly shut?: number; readonly d
 
 export type Refusal = 'bad-command' | 'credentials-without-tls' | 'proxy-not-enabled'
 
-// RFC 2449 §6; EXPIRE, LOGIN-DELAY, APOP and UTF8 are not offered.
+/**
+ * RFC 6856. Not where names may lead to another server: whether that one offers it is not known before the login. Not before TLS: it
+ * may not be followed by STLS.
+ */
+export const offersUtf8 = ({ secure, proxy }: { secure: boolean; proxy: boolean }) => secure && !proxy
+
+// RFC 2449 §6; EXPIRE, LOGIN-DELAY, APOP and LANG are not offered.
 export const capabilities = ({ secure, proxy }: { secure: boolean; proxy: boolean }): readonly string[] => [
   '+OK Capability list follows',
   'TOP',
@@ -49,6 +55,7 @@ export const capabilities = ({ secure, proxy }: { secure: boolean; proxy: boolea
   'AUTH-RESP-CODE',
   'PIPELINING',
   ...(secure ? ['USER', proxy ? 'SASL PLAIN XOAUTH2 OAUTHBEARER' : 'SASL PLAIN'] : ['STLS']),
+  ...(offersUtf8({ secure, proxy }) ? ['UTF8 USER'] : []),
   'IMPLEMENTATION Sealpost',
   '.',
 ]

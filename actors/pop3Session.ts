@@ -17,6 +17,8 @@ const authorization = pop3.createStateConfig({
   tags: 'ready',
   on: {
     capa: { actions: 'tellCapabilities' },
+    // It changes nothing: messages are sent as they are in any case.
+    utf8: { guard: 'offersUtf8', actions: { type: 'say', params: '+OK UTF-8' } },
     quit: { target: 'ended', actions: bye },
     user: [
       {
@@ -101,7 +103,7 @@ const open = pop3.createStateConfig({
 })
 
 /**
- * One POP3 connection: RFC 1939, 2449, 2595, 3206, 5034. The shell sends the next command only in a state tagged
+ * One POP3 connection: RFC 1939, 2449, 2595, 3206, 5034, 6856. The shell sends the next command only in a state tagged
  * `ready`; with the tag `response` its next line is no command but the answer to a challenge.
  */
 export const pop3Session = pop3.createMachine({

@@ -8,6 +8,7 @@ import {
   failureText,
   type MaildropSize,
   mistakeOf,
+  offersUtf8,
   type OpenedMaildrop,
   type Pop3Event,
   type Refusal,
@@ -118,6 +119,7 @@ export const pop3 = setup({
   },
   guards: {
     plain: ({ context }) => !context.secure,
+    offersUtf8: ({ context }) => offersUtf8(context),
     /** Nothing that belongs to a login is taken before TLS, whatever the shell says it has found. */
     found: ({ context, event }, what: CredentialsFound | 'awaited' | 'cancelled') =>
       context.secure && 'found' in event && event.found === what,

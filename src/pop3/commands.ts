@@ -1,6 +1,6 @@
 /** A command line by its form alone (RFC 1939 §3); whether it makes sense is the machine's to say. */
 export type Pop3Command =
-  | { readonly verb: 'capa' | 'stls' | 'quit' | 'noop' | 'stat' | 'rset' }
+  | { readonly verb: 'capa' | 'stls' | 'utf8' | 'quit' | 'noop' | 'stat' | 'rset' }
   | { readonly verb: 'list' | 'uidl'; readonly number: number | undefined }
   | { readonly verb: 'retr' | 'dele'; readonly number: number }
   | { readonly verb: 'top'; readonly number: number; readonly lines: number }
@@ -25,6 +25,7 @@ export const parseCommand = (line: Buffer): Pop3Command => {
       return argument.length > 0 ? { verb, argument } : { verb: 'malformed', syntax: syntaxes[verb] }
     case 'capa':
     case 'stls':
+    case 'utf8':
     case 'quit':
     case 'noop':
     case 'stat':

@@ -34,6 +34,7 @@ export const proxiedEventOf = (line: Buffer): Pop3Event => {
       // A server that takes it for a RETR all the same must not get to see it.
       return { type: 'malformed', syntax: command.syntax }
     case 'stls':
+    case 'utf8':
     case 'oversized':
       return { type: command.verb }
     default:
@@ -42,7 +43,7 @@ export const proxiedEventOf = (line: Buffer): Pop3Event => {
 }
 
 /** Logins, and what changes the conversation in ways that the gateway does not follow (RFC 6856). */
-const withheld = ['APOP', 'UTF8', 'LANG']
+const withheld = ['APOP', 'LANG']
 
 const passes = (line: Buffer) => {
   const text = line.toString('latin1')

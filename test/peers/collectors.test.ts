@@ -6,6 +6,7 @@ import { peerTest } from '../support/peers.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { eventsOf, withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
+import { collecting } from './collecting.ts'
 import { inCrlfLines, ordinaryMails, sorted } from './ordinaryMails.ts'
 import { outputOf, scratchFiles } from './program.ts'
 import { startTestGateway } from '../support/testGateway.ts'
@@ -14,6 +15,7 @@ const test = suite('mail collectors')
 const gateway = await startTestGateway()
 const files = scratchFiles()
 const certificate = join(gateway.data, 'admin.crt')
+const programs = collecting(gateway, files)
 const { pop3, pop3s } = gateway.ports
 
 test.after(() => {
@@ -96,16 +98,7 @@ const fetchmailWays = [
 for (const [way, service, tls] of fetchmailWays) {
   peerTest(test, ['fetchmail'], `fetchmail fetches and deletes every mail over ${way}`, async () => {
     const mailbox = await filled(`fetchmail ${way}`)
-    const dir = files.makeDir(`fetchmail-${way}`)
-    const config = files.write(
-      `fetchmail-${way}.rc`,
-      `set invisible\nset no syslog\npoll localhost protocol POP3 ${service}\n` +
-        `  username "${mailbox.mailboxId}" password "${mailbox.password}" ${tls} sslcertck sslcertfile "${certificate}"\n` +
-        `  nokeep no rewrite mda "cat > $(mktemp ${dir}/XXXXXX)"\n`,
-    )
-    const env = { FETCHMAILHOME: files.makeDir(`fetchmail-home-${way}`) }
-    await outputOf('fetchmail', ['--nodetach', '--fetchmailrc', config], { env })
-    areOrdinaryFiles(files.contents(`fetchmail-${way}`))
+    areOrdinaryFiles(await programs.fetchmail(mailbox, way, service, tls))
     await wasCollected(mailbox)
   })
 }
@@ -116,33 +109,14 @@ peerTest(test, ['mpop'], 'mpop fetches and deletes every mail over POP3S and ove
     ['on', pop3],
   ] as const) {
     const mailbox = await filled(`mpop ${starttls}`)
-    const maildir = files.makeDir(`mpop-${starttls}`)
-    for (const folder of ['cur', 'new', 'tmp']) files.makeDir(`mpop-${starttls}/${folder}`)
-    const config = files.write(
-      `mpoprc-${starttls}`,
-      `account default\nhost localhost\nport ${port}\nuser ${mailbox.mailboxId}\npassword "${mailbox.password}"\n` +
-        `tls on\ntls_starttls ${starttls}\ntls_trust_file ${certificate}\nkeep off\nreceived_header off\n` +
-        `delivery maildir ${maildir}\nuidls_file ${join(files.dir, `mpop-uidls-${starttls}`)}\n`,
-    )
-    await outputOf('mpop', ['-C', config])
-    areOrdinaryFiles(files.contents(`mpop-${starttls}/new`))
+    areOrdinaryFiles(await programs.mpop(mailbox, starttls, port))
     await wasCollected(mailbox)
   }
 })
 
 peerTest(test, ['getmail'], 'getmail fetches and deletes every mail over POP3S', async () => {
   const mailbox = await filled('getmail')
-  const keep = `cat > $(mktemp ${files.makeDir('getmail')}/XXXXXX)`
-  const config = files.write(
-    'getmailrc',
-    `[retriever]\ntype = SimplePOP3SSLRetriever\nserver = localhost\nport = ${pop3s}\n` +
-      `username = ${mailbox.mailboxId}\npassword = ${mailbox.password}\nca_certs = ${certificate}\n` +
-      // As root, getmail delivers to a command only, and only when told.
-      `[destination]\ntype = MDA_external\npath = /bin/sh\narguments = ("-c", "${keep}")\nallow_root_commands = true\n` +
-      `[options]\ndelete = true\ndelivered_to = false\nreceived = false\n`,
-  )
-  await outputOf('getmail', ['--rcfile', config, '--getmaildir', files.makeDir('getmail-state')])
-  areOrdinaryFiles(files.contents('getmail'))
+  areOrdinaryFiles(await programs.getmail(mailbox))
   await wasCollected(mailbox)
 })
 

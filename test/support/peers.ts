@@ -14,9 +14,13 @@ export const programPath = (program: string): string | undefined => {
   return stdout.trim() || undefined
 }
 
+/** Whether a program, or a module of Perl's (`Name::Of::It`), is there. */
+const isThere = (name: string) =>
+  name.includes('::') ? spawnSync('perl', [`-M${name}`, '-e', '1']).status === 0 : programPath(name) !== undefined
+
 /** A test that needs real programs: skipped with a printed reason where they are missing, or failed where they must be there. */
 export const peerTest = (suite: Test, programs: readonly string[], title: string, run: () => Promise<void>): void => {
-  const missing = programs.filter((program) => programPath(program) === undefined)
+  const missing = programs.filter((program) => !isThere(program))
   if (missing.length === 0) {
     suite(title, run)
     return

@@ -87,6 +87,8 @@ const proxiedTable: readonly (readonly [events: readonly AnyEvent[], state: stri
     [`-ERR [AUTH] ${new GatewayError('proxy-target').message}`],
   ],
   [[...elsewhere, { type: 'remoteLost' }], 'ended', []],
+  [[{ type: 'utf8' }], 'anonymous', ['-ERR That command is not valid now']],
+  [[...elsewhere, { type: 'utf8' }], 'proxied', ['-ERR That command is not valid now']],
   [[...elsewhere, { type: 'unknown' }], 'proxied', ['-ERR Unknown command']],
   [[...elsewhere, asked], 'relaying', []],
   [[...elsewhere, asked, done('relay', { status: 'err', rest: false })], 'proxied', ['pass err']],
@@ -122,6 +124,9 @@ const table: readonly (readonly [events: readonly AnyEvent[], state: string, rep
   [[{ type: 'pass', found: 'given' }], 'anonymous', ['-ERR USER comes before PASS']],
   [[{ type: 'retr', message: undefined }], 'anonymous', ['-ERR That command is not valid now']],
   [[{ type: 'user', found: 'given' }], 'named', ['+OK Send the password']],
+  [[{ type: 'utf8' }], 'anonymous', ['+OK UTF-8']],
+  [[{ type: 'user', found: 'given' }, { type: 'utf8' }], 'named', ['+OK UTF-8']],
+  [[...login, { type: 'utf8' }], 'open', ['-ERR That command is not valid now']],
   [
     [{ type: 'user', found: 'proxied' }],
     'anonymous',
@@ -233,6 +238,19 @@ test('OAuth is offered only where the proxy is on', () => {
   assert.ok(after([{ type: 'capa' }], { proxy: true }).replies.includes('SASL PLAIN XOAUTH2 OAUTHBEARER'))
 })
 
+test('UTF8 is offered and taken only under TLS, and only where no name leads to another server', () => {
+  const offered = (start: Partial<typeof input>) => after([{ type: 'capa' }], start).replies.includes('UTF8 USER')
+  const taken = (start: Partial<typeof input>) => after([{ type: 'utf8' }], start).replies[0] === '+OK UTF-8'
+  for (const [secure, proxy] of [
+    [true, false],
+    [false, false],
+    [true, true],
+    [false, true],
+  ] as const)
+    // prettier-ignore
+    for (const is of [offered, taken]) assert.is(is({ secure, proxy }), secure && !proxy)
+})
+
 test('before TLS no credentials are taken, whatever the shell says that it found', () => {
   for (const event of [
     { type: 'user', found: 'given' },
@@ -321,7 +339,7 @@ test('the last mistake that is allowed ends the session, and messages that do no
 })
 
 const everyEvent: readonly AnyEvent[] = [
-  ...(['capa', 'stls', 'quit', 'noop', 'stat', 'list', 'uidl', 'rset', 'unknown', 'oversized'] as const).map(
+  ...(['capa', 'stls', 'utf8', 'quit', 'noop', 'stat', 'list', 'uidl', 'rset', 'unknown', 'oversized'] as const).map(
     (type) => ({
       type,
     }),

@@ -52,8 +52,11 @@ test('a whole session: STLS, login, listings, retrieval, deletion, QUIT', async 
     S: PIPELINING
     S: USER
     S: SASL PLAIN
+    S: UTF8 USER
     S: IMPLEMENTATION Sealpost
     S: .
+    C: UTF8
+    S: +OK UTF-8
     ${login('2 messages (65 octets)')}
     C: STAT
     S: +OK 2 65
@@ -230,6 +233,43 @@ test('a line without an end is bounded', async () => {
   wire.send('x'.repeat(100_000))
   assert.is(await wire.line(), '-ERR Line too long')
   await wire.closed()
+})
+
+test('a command may have 255 octets with its end and no more (RFC 2449 §4)', async () => {
+  const pop3 = await given(two())
+  const command = (octets: number) => `USER ${'x'.repeat(octets - 'USER \r\n'.length)}\r\n`
+  for (const [octets, reply] of [
+    [255, '+OK Send the password'],
+    [256, '-ERR Line too long'],
+  ] as const) {
+    const wire = await openWire(pop3.secure, { tls: true })
+    await wire.line()
+    wire.send(command(octets))
+    assert.is(await wire.line(), reply)
+    wire.destroy()
+  }
+})
+
+test('the maildrop says the same to who has said UTF8 and who has not, octet for octet (RFC 6856)', async () => {
+  const international = 'Subject: Grüße, 日本語\r\nFrom: Jöe <jöe@exämple.com>\r\n\r\nText: Grüße\r\n'
+  const octets = Buffer.from(international).toString('latin1')
+  const pop3 = await given([stored(octets)])
+  const heard: string[] = []
+  for (const first of [[], ['UTF8']]) {
+    const wire = await openWire(pop3.secure, { tls: true })
+    await wire.line()
+    for (const command of [...first, 'USER alice', `PASS ${password}`, 'LIST 1', 'RETR 1']) {
+      wire.send(`${command}\r\n`)
+      heard.push(`${command}: ${await wire.line()}`)
+    }
+    for (let line = await wire.line(); line !== '.'; line = await wire.line()) heard.push(line)
+    wire.send('QUIT\r\n')
+    await wire.closed()
+  }
+  const [plain, utf8] = [heard.slice(0, heard.length >> 1), heard.slice((heard.length >> 1) + 1)]
+  assert.is(heard[heard.length >> 1], 'UTF8: +OK UTF-8')
+  assert.equal(plain, utf8)
+  assert.ok(`${plain.join('\r\n')}\r\n`.includes(octets))
 })
 
 test('wrong passwords are refused, and the third closes the connection', async () => {
