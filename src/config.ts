@@ -54,6 +54,16 @@ export type Config = {
   readonly vault: { readonly engine: 'packs' | 'files'; readonly dir: string | undefined }
   readonly keys: { readonly dir: string | undefined }
   readonly tls: TlsSettings
+  readonly acme: AcmeSettings
+  readonly mtaSts: {
+    readonly host: string
+    readonly port: Port
+    readonly mode: 'testing' | 'enforce' | 'none'
+    /** Host names; none: the gateway's domain. */
+    readonly mx: readonly string[]
+    /** Seconds. */
+    readonly maxAge: number
+  }
   readonly proxy: ProxySettings
   /** Seconds: after which messages that left their maildrop are destroyed, and after which that is looked at again. */
   readonly retention: { readonly grace: number; readonly sweep: number }
@@ -62,10 +72,24 @@ export type Config = {
 
 /** Whose certificate peers see. */
 export type TlsSettings = {
-  readonly mode: 'self-signed' | 'files'
-  /** Of `files`: PEM, the certificate first and then those between it and its authority; the key that fits it. Absolute paths. */
-  readonly certFile: string | undefined
-  readonly keyFile: string | undefined
+  readonly mode: 'self-signed' | 'files' | 'acme'
+  /** Of `files`: PEM, the certificate first and then those between it and its authority; the key that fits each. Absolute paths. */
+  readonly certFile: readonly string[]
+  readonly keyFile: readonly string[]
+}
+
+/** How a certificate is ordered (RFC 8555). */
+export type AcmeSettings = {
+  /** Where the authority's questions are answered. */
+  readonly host: string
+  readonly port: Port
+  readonly directory: string
+  readonly terms: 'not-agreed' | 'agreed'
+  readonly email: string | undefined
+  /** None: the gateway's domain. */
+  readonly names: readonly string[]
+  /** Certificates (PEM) that vouch for the authority's server, in place of the system's. Absolute path. */
+  readonly caFile: string | undefined
 }
 
 /** How mail clients reach their providers' servers. Times are seconds. */
@@ -174,15 +198,20 @@ const assemble = (values: readonly (readonly [Row, Value])[], cwd: string): Conf
   const sections: Record<string, Record<string, unknown>> = {}
   for (const [{ section, key, setting }, { value, base }] of values) {
     const sectionOf = (sections[section] ??= {})
-    sectionOf[key] = isPath(setting.kind) && typeof value === 'string' ? resolve(cwd, base ?? '', value) : value
+    sectionOf[key] = isPath(setting.kind) ? resolvedFrom(resolve(cwd, base ?? ''), value) : value
   }
   for (const section of Object.values(sections)) Object.freeze(section)
   // The table has exactly the sections and keys of Config, each with a kind of that key's type (type `Settings`).
   return Object.freeze(sections) as never
 }
 
+const resolvedFrom = (directory: string, value: unknown) => {
+  if (typeof value === 'string') return resolve(directory, value)
+  return Array.isArray(value) ? Object.freeze(value.map((one: string) => resolve(directory, one))) : value
+}
+
 /** Two listeners cannot have one port; said here, because the system would name only the second. */
-const clashes = ({ smtp, submission, smtps, pop3, pop3s, admin, proxy }: Config): string[] => {
+const clashes = ({ smtp, submission, smtps, pop3, pop3s, admin, proxy, tls, acme, mtaSts }: Config): string[] => {
   const listeners: readonly (readonly [string, string, Port])[] = [
     ['smtp.port', smtp.host, smtp.port],
     ['smtp.tlsPort', smtp.host, smtp.tlsPort],
@@ -191,6 +220,8 @@ const clashes = ({ smtp, submission, smtps, pop3, pop3s, admin, proxy }: Config)
     ['pop3.port', pop3.host, pop3.port],
     ['pop3s.port', pop3.host, pop3s.port],
     ['admin.port', admin.host, admin.port],
+    ['acme.port', acme.host, tls.mode === 'acme' ? acme.port : 'off'],
+    ['mtaSts.port', mtaSts.host, mtaSts.port],
   ]
   const fixed = listeners.filter(([, , port]) => port !== 'off' && port !== 0)
   return fixed.flatMap(([name, host, port], index) =>
@@ -206,13 +237,51 @@ const logProblems = ({ log: { engine, url } }: Config): readonly string[] => {
   return url ? storeUrlProblems(url.reveal()) : ['log.engine = "eventstoredb" needs log.url']
 }
 
-const tlsProblems = ({ tls: { mode, certFile, keyFile } }: Config): readonly string[] => {
-  if (mode === 'self-signed')
-    return (certFile ?? keyFile) === undefined ? [] : ['tls.certFile and tls.keyFile are for tls.mode = "files"']
-  return certFile === undefined || keyFile === undefined
-    ? ['tls.mode = "files" needs tls.certFile and tls.keyFile']
-    : []
+const tlsProblems = (config: Config): readonly string[] => {
+  const {
+    tls: { mode, certFile, keyFile },
+    mtaSts,
+    gateway,
+  } = config
+  const problems: string[] = []
+  const files = certFile.length + keyFile.length
+  if (mode !== 'files' && files > 0) problems.push('tls.certFile and tls.keyFile are for tls.mode = "files"')
+  if (mode === 'files' && (certFile.length === 0 || keyFile.length === 0))
+    problems.push('tls.mode = "files" needs tls.certFile and tls.keyFile')
+  else if (mode === 'files' && certFile.length !== keyFile.length)
+    problems.push('tls.certFile and tls.keyFile must name as many files, each key in the place of its certificate')
+  if (mode === 'acme') problems.push(...acmeProblems(config))
+  if (mtaSts.port !== 'off' && !gateway.domain.includes('.'))
+    problems.push('mtaSts.port needs a gateway.domain that the world knows')
+  return problems
 }
+
+const acmeProblems = (config: Config): readonly string[] => {
+  const { terms, port, directory } = config.acme
+  const unknown = acmeNames(config).filter((name) => !name.includes('.'))
+  return [
+    ...(terms === 'agreed'
+      ? []
+      : [`tls.mode = "acme" needs acme.terms = "agreed": read the terms that ${directory} names`]),
+    ...(port === 'off' ? ['tls.mode = "acme" needs acme.port'] : []),
+    ...unknown.map((name) => `tls.mode = "acme" needs names that the world knows, and ${name} is none`),
+  ]
+}
+
+/** Under which senders ask for the MTA-STS policy (RFC 8461 §3.3). */
+export const policyHost = ({ gateway }: Pick<Config, 'gateway'>) => `mta-sts.${gateway.domain}`
+
+/** The names of the certificate that is ordered. */
+export const acmeNames = ({
+  acme,
+  gateway,
+  mtaSts,
+}: Pick<Config, 'acme' | 'gateway' | 'mtaSts'>): readonly string[] => [
+  ...new Set([
+    ...(acme.names.length > 0 ? acme.names : [gateway.domain]),
+    ...(mtaSts.port === 'off' ? [] : [policyHost({ gateway })]),
+  ]),
+]
 
 const everywhere = (host: string) => host === '::' || host === '0.0.0.0'
 const overlap = (a: string, b: string) => a === b || everywhere(a) || everywhere(b)
@@ -235,7 +304,9 @@ const publicValue = (config: Config, { section, key, setting }: Row) => {
 export const changesBetween = (effective: Config, wanted: Config) => {
   const differing = rows.filter((row) => !isDeepStrictEqual(valueOfRow(effective, row), valueOfRow(wanted, row)))
   const isTaken = ({ name, setting }: Row) =>
-    setting.live === true && (name !== 'proxy.targets' || proxyIsOn(effective) === proxyIsOn(wanted))
+    setting.live === true &&
+    (name !== 'proxy.targets' || proxyIsOn(effective) === proxyIsOn(wanted)) &&
+    (name !== 'tls.mode' || (effective.tls.mode !== 'acme' && wanted.tls.mode !== 'acme'))
   const names = (some: readonly Row[]) => some.map(({ name }) => name)
   return {
     taken: names(differing.filter(isTaken)),

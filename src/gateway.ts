@@ -4,7 +4,7 @@ import { openAccess } from './access/openAccess.ts'
 import { announce, announceCertificate, withdraw } from './announcement.ts'
 import { restoredIn } from './backup/manifest.ts'
 import { pausable } from './backup/pausable.ts'
-import type { Config } from './config.ts'
+import { acmeNames, type Config } from './config.ts'
 import type { Logger } from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
 import { claimDataDirectory, prepareDataDirectory } from './dataDirectory.ts'
@@ -23,7 +23,9 @@ import type { Address } from './listeners.ts'
 import { createLogin } from './login.ts'
 import { knownMailboxes } from './mailboxes/known.ts'
 import { ringOf } from './mailboxes/newest.ts'
-import { createReload } from './reload.ts'
+import { createReload, type Reload } from './reload.ts'
+import { startAcme } from './tls/acme/startAcme.ts'
+import { servePolicy } from './tls/mtaSts.ts'
 
 export type Gateway = {
   readonly addresses: readonly Address[]
@@ -36,8 +38,7 @@ export type Gateway = {
   readonly hasMailboxes: boolean
   /** Resolves once the gateway has stopped; rejects when it cannot go on and the process must end. */
   readonly closed: Promise<void>
-  /** As `createReload`. */
-  readonly reload: (load: () => Config) => Promise<Config>
+  readonly reload: Reload['configuration']
   /** No new work, running transactions finish, everything is closed. Idempotent. */
   stop(reason: string): Promise<void>
 }
@@ -63,7 +64,7 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
   cleanup.add(() => claim.release())
   try {
     const ground = await openGround({ config, logger, signal, takeOver, cleanup })
-    const { paths, clock, keys, first, certificates, served, pair, place, storage, log, stamp, views, started } = ground
+    const { paths, clock, keys, first, served, pair, place, storage, log, stamp, views, started } = ground
     const { metrics, refusals, refused } = startRefusing(ground)
     const access = openAccess({ log, keys, stamp, clock, logger, refused, firstPasswordFile: paths.firstPassword })
     const { administrators } = access
@@ -97,26 +98,47 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     const admin = await startAdmin({ api, host: config.admin.host, port: config.admin.port, certificate: pair() })
     if (admin.address) mail.listening.push(admin.address)
     cleanup.add(() => admin.close())
-    announce(paths, { token: api.token, certificate: first.cert, address: admin.address })
+    const policy = config.mtaSts.port === 'off' ? undefined : await servePolicy(config, config.mtaSts.port, pair)
+    if (policy) mail.listening.push({ protocol: 'mta-sts', host: policy.host, port: policy.port })
+    cleanup.add(() => policy?.close())
+    announce(paths, { token: api.token, certificate: served.certificates[0].cert, address: admin.address })
     cleanup.add(() => withdraw(paths))
 
     const recordChange = recordGateway({ log, stamp, cause: ground.cause, node })
     const reload = createReload({
       config,
-      certificate: () => served.tls,
-      read: ground.certificateFor,
+      certificates: () => served.certificates,
+      read: ground.certificatesFor,
       record: recordChange,
-      recordCertificate: (found) => certificates.add(found, recordChange),
-      apply: ({ limits, proxy }, tls) => {
+      recordCertificates: (found) => ground.certificateRecords.add(found, recordChange),
+      apply: ({ tls, limits, proxy }, found) => {
+        Object.assign(served.tls, tls)
         Object.assign(served.limits, limits)
         Object.assign(served.proxy, proxy)
-        served.tls = tls
+        served.certificates = found
         mail.renew()
         admin.renew(pair())
-        if (admin.address) announceCertificate(paths, tls.cert)
+        policy?.renew()
+        if (admin.address) announceCertificate(paths, found[0].cert)
       },
       logger,
     })
+    ground.certificateFiles.start(reload.certificates)
+    if (config.tls.mode === 'acme') {
+      const isShown = (fingerprint: string) => served.certificates.some((shown) => shown.fingerprint === fingerprint)
+      const parts = {
+        keys,
+        node,
+        clock,
+        logger,
+        counted: metrics.certificateOrdered,
+        isShown,
+        show: reload.certificates,
+      }
+      const acme = await startAcme({ ...parts, settings: config.acme, names: acmeNames(config) })
+      mail.listening.push({ protocol: 'acme', host: acme.address.host, port: acme.address.port })
+      cleanup.add(() => acme.close())
+    }
 
     const over = Promise.withResolvers<undefined>()
     over.promise.catch(() => undefined)
@@ -134,12 +156,12 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     let stopping: Promise<void> | undefined
     return {
       addresses: mail.listening,
-      fingerprint: first.fingerprint,
+      fingerprint: first.certificates[0].fingerprint,
       certificateCreated: first.created,
       firstPassword: newcomer && { file: paths.firstPassword, ...newcomer },
       hasMailboxes: listMailboxes(views.reader, { limit: 1 }).items.length > 0,
       closed: over.promise,
-      reload,
+      reload: reload.configuration,
       stop: (reason) => (stopping ??= stop(reason)),
     }
   } catch (error) {

@@ -1,7 +1,11 @@
 import type { Config } from './config.ts'
 import type { PeerProtocol } from './core/events.ts'
 
-export type Address = { readonly protocol: PeerProtocol | 'https'; readonly host: string; readonly port: number }
+export type Address = {
+  readonly protocol: PeerProtocol | 'https' | 'acme' | 'mta-sts'
+  readonly host: string
+  readonly port: number
+}
 
 /** Where a protocol is spoken; port 0 lets the system choose. */
 export type Listener<P> = { readonly protocol: P; readonly host: string; readonly port: number }

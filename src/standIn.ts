@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net'
 import { answerTo } from './core/errors.ts'
 import type { PeerProtocol } from './core/events.ts'
 import { listen } from './wire/listen.ts'
-import { secureContexts, serveTls, type TlsPair } from './wire/serveTls.ts'
+import { type ServedPair, serverTls, serveTls } from './wire/serveTls.ts'
 
 /** A port and what is spoken there. */
 export type StandInListener = {
@@ -31,20 +31,20 @@ const retryAfter = 5
  */
 export const openStandIns = async (
   listeners: readonly StandInListener[],
-  { domain, tls }: { readonly domain: string; readonly tls: TlsPair },
+  { domain, tls }: { readonly domain: string; readonly tls: ServedPair },
 ): Promise<StandIns> => {
   const greetings = {
     smtp: `421 4.3.0 ${domain} ${refusal.text}\r\n`,
     pop3: `-ERR ${refusal.pop3} ${refusal.text}\r\n`,
   }
-  const context = secureContexts(() => tls)
+  const secured = serverTls(() => tls)
   const open: (Server | HttpsServer)[] = []
   const sockets = new Set<Socket>()
   const turnAway = (greeting: string, secure: boolean) => (plain: Socket) => {
     plain.on('error', () => plain.destroy()).once('close', () => sockets.delete(plain))
     sockets.add(plain)
     const say = (socket: Socket) => void socket.end(greeting, () => socket.destroy())
-    if (secure) serveTls(plain, context()).then(say, () => plain.destroy())
+    if (secure) serveTls(plain, secured()).then(say, () => plain.destroy())
     else say(plain)
   }
   const close = async () => {
@@ -80,7 +80,7 @@ const problem = JSON.stringify({
   retry: true,
 })
 
-const listenHttps = (host: string, port: number, tls: TlsPair, sockets: Set<Socket>) =>
+const listenHttps = (host: string, port: number, tls: ServedPair, sockets: Set<Socket>) =>
   new Promise<HttpsServer>((resolve, reject) => {
     const server = createServer({ ...tls, minVersion: 'TLSv1.2' }, (_, response) => {
       response.writeHead(503, {

@@ -26,6 +26,8 @@ const names: Readonly<Record<Address['protocol'], string>> = {
   pop3: 'POP3 (STLS)',
   pop3s: 'POP3 (TLS)',
   https: 'Admin API',
+  acme: 'ACME (HTTP-01)',
+  'mta-sts': 'MTA-STS policy',
 }
 
 const placeOf = ({ protocol, host, port }: Address) => {

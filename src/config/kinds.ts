@@ -90,8 +90,32 @@ export const path = text('the path of a directory', pathText)
 export const optionalPath: Kind<string | undefined> = path as Kind<string | undefined>
 const file = text('the path of a file', pathText)
 export const optionalFile: Kind<string | undefined> = file as Kind<string | undefined>
+/** Several, or one without brackets; nothing is an empty list. */
+export const files: Kind<readonly string[]> = {
+  expects: 'the path of a file, or a list of them',
+  numeric: false,
+  list: true,
+  read: (value) => {
+    const items = (Array.isArray(value) ? value : [value]).map((item) => file.read(item))
+    return items.length === 0 || items.includes(undefined) ? undefined : Object.freeze(items as string[])
+  },
+  print: (value) => (value.length > 1 ? value : value[0]),
+}
 /** Whether a relative value is taken from the directory of what says it. */
-export const isPath = (kind: Kind<unknown>) => kind === path || kind === file
+export const isPath = (kind: Kind<unknown>) => kind === path || kind === file || kind === files
+
+export const httpsUrl = text('a URL that begins with https://', (value) =>
+  URL.canParse(value) && new URL(value).protocol === 'https:' && new URL(value).username === '' ? value : undefined,
+)
+
+/** In the form that a `mailto:` takes without any escape. */
+export const optionalEmail: Kind<string | undefined> = text(
+  'an e-mail address such as "postmaster@example.com"',
+  (value) =>
+    /^[A-Za-z0-9._+-]{1,64}@/.test(value) && hostNameOf(value.slice(value.indexOf('@') + 1)) !== undefined
+      ? value
+      : undefined,
+) as Kind<string | undefined>
 
 /** Printed only when it holds no credentials. */
 export const optionalStoreUrl: Kind<Secret | undefined> = {
@@ -134,6 +158,8 @@ const listOf = (expects: string, read: (text: string) => string | undefined): Ki
   print: (value) => value,
 })
 
+/** In lower case. */
+export const domains = listOf('a list of domain names such as "mail.example.com"', hostNameOf)
 /** In the form of `parseTargetPattern`. */
 export const targets = listOf(
   'a list of servers such as "pop.example.net", "pop.example.net:995", "*.example.net" or "*"',

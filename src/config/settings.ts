@@ -1,14 +1,18 @@
 import type { Config } from '../config.ts'
 import {
   domain,
+  domains,
   duration,
+  files,
   host,
+  httpsUrl,
   type Kind,
   logLevel,
   networks,
   nodeName,
   nodeNameOf,
   oneOf,
+  optionalEmail,
   optionalFile,
   optionalMailbox,
   optionalPath,
@@ -164,19 +168,83 @@ export const settings: Settings = {
   },
   tls: {
     mode: live(
-      oneOf('self-signed', 'files'),
+      oneOf('self-signed', 'files', 'acme'),
       'self-signed',
-      'Whose certificate peers see: one that the gateway makes for itself, known by its fingerprint, or one of an authority, from files.',
+      'Whose certificate peers see: one that the gateway makes for itself, known by its fingerprint; one of an authority, from files; or one that the gateway orders and renews (ACME). To or from "acme" needs a restart.',
     ),
     certFile: live(
-      optionalFile,
-      undefined,
-      'With tls.mode = "files": the certificate (PEM), and behind it those between it and its authority, as certbot\'s fullchain.pem. Read at the start and again on SIGHUP.',
+      files,
+      [],
+      'With tls.mode = "files": the certificate (PEM), and behind it those between it and its authority, as certbot\'s fullchain.pem; of several the one for the name that a peer asks for is shown, else the first. Read at the start, when a file has changed, and on SIGHUP.',
     ),
     keyFile: live(
+      files,
+      [],
+      'With tls.mode = "files": the key (PEM, without a passphrase) of the certificate; of several certificates each one\'s, in their order.',
+    ),
+  },
+  acme: {
+    host: {
+      kind: host,
+      default: everyAddress,
+      reason: "The address on which the authority's questions (HTTP-01) are answered; by default every one.",
+    },
+    port: setting(
+      port,
+      80,
+      'Open with tls.mode = "acme" only. An authority asks at port 80 and at no other: another one here needs something that forwards to it.',
+    ),
+    directory: setting(
+      httpsUrl,
+      'https://acme-v02.api.letsencrypt.org/directory',
+      "The authority's directory (RFC 8555 §7.1.1); try with the one of its test system first, because orders are limited.",
+    ),
+    terms: setting(
+      oneOf('not-agreed', 'agreed'),
+      'not-agreed',
+      "Whether you agree to the authority's terms of service; without it nothing is ordered.",
+    ),
+    email: setting(
+      optionalEmail,
+      undefined,
+      'Where the authority may write to about the account; it need not be said.',
+    ),
+    names: setting(
+      domains,
+      [],
+      'The names that the certificate is for; without any gateway.domain. With [mtaSts] on, mta-sts. and gateway.domain is among them by itself.',
+    ),
+    caFile: setting(
       optionalFile,
       undefined,
-      'With tls.mode = "files": the key (PEM, without a passphrase) of the certificate.',
+      'Certificates (PEM) that vouch for the server of an authority of your own; without it those that the system and Node know.',
+    ),
+  },
+  mtaSts: {
+    host: {
+      kind: host,
+      default: everyAddress,
+      reason: 'The address on which the MTA-STS policy (RFC 8461) of gateway.domain is served; by default every one.',
+    },
+    port: setting(
+      port,
+      'off',
+      'HTTPS for https://mta-sts.…/.well-known/mta-sts.txt; senders ask at 443. Off, because without the DNS record that announces it nobody asks.',
+    ),
+    mode: setting(
+      oneOf('testing', 'enforce', 'none'),
+      'testing',
+      'What a sender does when TLS or the name is not right: it delivers and reports (testing), or does not deliver (enforce). Enforce once tls check finds nothing; none takes a policy back.',
+    ),
+    mx: setting(
+      domains,
+      [],
+      'The host names to which senders may deliver, as the MX records name them; without any gateway.domain.',
+    ),
+    maxAge: setting(
+      duration(0, 31_557_600),
+      7 * 86_400,
+      'For how long senders keep the policy; RFC 8461 §3.2 allows a year, and §2.1 asks for weeks. Longer protects better, and holds you to it.',
     ),
   },
   proxy: {

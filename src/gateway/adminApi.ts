@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { expiryOf } from '../certificates.ts'
 import type { AccessControl } from '../access/openAccess.ts'
 import { createAudit } from '../audit.ts'
 import { Secret } from '../core/secret.ts'
@@ -81,7 +82,7 @@ const observation = (ground: Ground, mail: MailServers, metrics: Refusing['metri
     storage,
     views,
     sessions: mail.connections,
-    certificateExpires: () => served.tls.notAfter,
+    certificateExpires: () => expiryOf(served.certificates),
     clock,
     diskReserve: () => served.limits.diskReserve,
     data: config.gateway.data,

@@ -1,4 +1,4 @@
-import { certificateRecords, configuredCertificate } from '../certificates.ts'
+import { certificateRecords, configuredCertificates } from '../certificates.ts'
 import { type Config, configSha256 } from '../config.ts'
 import { type Cause, stamper } from '../core/events.ts'
 import { newSessionId } from '../core/ids.ts'
@@ -12,8 +12,9 @@ import { openStandIns } from '../standIn.ts'
 import { pastViews } from '../storage/history.ts'
 import { startStorage } from '../storage/storage.ts'
 import { openViews } from '../storage/views.ts'
-import type { Certificate } from '../tls/certificate.ts'
+import { watchFiles } from '../tls/watchFiles.ts'
 import { waitingForLog } from '../waiting.ts'
+import { servedByName } from '../wire/sni.ts'
 import type { Cleanup } from './cleanup.ts'
 import { ownAddresses } from './ownAddresses.ts'
 
@@ -39,11 +40,16 @@ export const openGround = async ({ config, logger, signal, takeOver, cleanup }: 
   recogniseDirectories(paths)
   const clock = systemClock
   const keys = keyFiles({ dir: paths.keys })
-  const certificateFor = configuredCertificate({ keys, clock, ownAddresses })
-  const first = await certificateFor(config)
-  const served = { tls: first as Certificate, limits: { ...config.limits }, proxy: { ...config.proxy } }
+  const certificatesFor = configuredCertificates({ keys, clock, ownAddresses })
+  const tls = { ...config.tls }
+  const certificateFiles = await watchFiles(() => [...tls.certFile, ...tls.keyFile])
+  cleanup.add(() => certificateFiles.close())
+  const first = await certificatesFor(config)
+  const { certificates } = first
+  const served = { tls, certificates, limits: { ...config.limits }, proxy: { ...config.proxy } }
+  const pair = servedByName(() => served.certificates)
   const place = logPlaceOf(config)
-  const standIn = () => openStandIns(standInListeners(config), { domain, tls: first })
+  const standIn = () => openStandIns(standInListeners(config), { domain, tls: pair() })
   const waiting = waitingForLog({ standIn, logger, signal, mayReturn: place.engine !== 'sqlite' })
   cleanup.add(() => waiting.over())
   const vault = { engine: config.vault.engine, dir: paths.vault }
@@ -67,9 +73,8 @@ export const openGround = async ({ config, logger, signal, takeOver, cleanup }: 
 
   const recordStart = recordGateway({ log: patient, stamp, cause, node })
   const started = await recordStart({ type: 'GatewayStarted', data: { configSha256: configSha256(config) } })
-  const certificates = certificateRecords(keys, node)
-  if (first.created || (config.tls.mode === 'files' && !(await certificates.isLast(first))))
-    await certificates.add(first, recordStart)
+  const records = certificateRecords(keys, node)
+  if (first.created || !first.selfSigned) await records.add(certificates, recordStart)
   await waiting.over()
   return {
     config,
@@ -77,15 +82,17 @@ export const openGround = async ({ config, logger, signal, takeOver, cleanup }: 
     paths,
     clock,
     keys,
-    /** The certificate of a configuration. */
-    certificateFor,
-    /** The one that it was started with. */
+    /** The certificates of a configuration. */
+    certificatesFor,
+    /** Those that it was started with. */
     first,
-    certificates,
+    certificateRecords: records,
+    /** Not yet told of any change. */
+    certificateFiles,
     /** What is in effect now; a configuration that is read again changes it. */
     served,
-    /** The key and certificate for who connects now. */
-    pair: () => ({ key: served.tls.key, cert: served.tls.cert }),
+    /** Keys and certificates for who connects now. */
+    pair,
     place,
     storage,
     log,

@@ -21,6 +21,7 @@ import type { Retention } from '../retention.ts'
 import type { Proxies } from '../proxy/connect.ts'
 import type { ViewsStatus } from '../storage/viewsState.ts'
 import type { OpenMessage } from '../openMessage.ts'
+import type { ServedPair } from '../wire/serveTls.ts'
 import { healthPath, readyPath, requireAccess } from './authentication.ts'
 import { requireDeclarations } from './authorization.ts'
 import { administratorRoutes } from './administratorRoutes.ts'
@@ -91,7 +92,7 @@ export type AdminApi = {
 }
 
 /** The names and keys of TLS; without them the app is for `inject` only. */
-export type ServerCertificate = { readonly key: string; readonly cert: string }
+export type ServerCertificate = ServedPair
 
 /** Octets of a request's body: nothing that is sent here is large. */
 const bodyLimit = 64 * 1024

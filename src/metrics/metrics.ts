@@ -23,6 +23,8 @@ export type Metrics = {
   counted(archive: Archive): Archive
   /** One more refusal. `kind` is a word of the program's, never anything that a peer has typed. */
   refused(kind: string): void
+  /** One more order of a certificate that has come to its end. */
+  certificateOrdered(outcome: 'issued' | 'failed'): void
   /** Keys that a login could not open, because a file is damaged or missing. */
   keysDamaged(count: number): void
   /** Prometheus' text format 0.0.4. */
@@ -64,6 +66,8 @@ export const createMetrics = (build: { readonly version: string; readonly node: 
     'sealpost_damaged_keys_total',
     'Keys that logins could not open because a file is damaged or missing; counted at each login.',
   )
+  const orders = counter('sealpost_certificate_orders_total', 'Orders of a certificate (ACME).', 'outcome')
+  for (const outcome of ['issued', 'failed']) orders.inc({ outcome }, 0)
   const show = readingGauges(gauge)
   const showProcess = processGauges(gauge, counter)
 
@@ -87,6 +91,7 @@ export const createMetrics = (build: { readonly version: string; readonly node: 
         }
       },
     }),
+    certificateOrdered: (outcome) => orders.inc({ outcome }),
     keysDamaged: (count) => damaged.inc(count),
     refused: (kind) => refusals.inc({ kind }),
     text: (readings) => {

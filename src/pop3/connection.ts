@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { SecureContext } from 'node:tls'
 import type { OpenedMaildrop, Pop3Event } from '../../actors/pop3Replies.ts'
 import { pop3Notation } from '../../actors/pop3Notation.ts'
 import type { pop3Session } from '../../actors/pop3Session.ts'
@@ -25,6 +24,7 @@ import type { Maildrops } from '../maildrop.ts'
 import type { Pop3Proxies } from '../proxy/pop3Proxy.ts'
 import type { RecordedSession, SessionRecorder } from '../sessions.ts'
 import { channelOf } from '../wire/channel.ts'
+import type { ServerTls } from '../wire/serveTls.ts'
 import { eventOf } from './commandEvents.ts'
 import { commandQueue } from './commandQueue.ts'
 import { holdCredentials } from './credentials.ts'
@@ -35,7 +35,7 @@ import { type HeldMaildrop, holdMaildrop } from './heldMaildrop.ts'
 export type ConnectionDeps = {
   readonly domain: string
   readonly limits: Pick<Limits, 'pop3Idle' | 'badCommands' | 'transcript'>
-  readonly secureContext: () => SecureContext
+  readonly secured: () => ServerTls
   readonly maildrops: Maildrops
   /** Undefined while no other server may be reached. */
   readonly proxies: Pop3Proxies | undefined
@@ -222,7 +222,7 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
     })
   }
   const upgrade = async () => {
-    tls = await channel.secure(deps.secureContext())
+    tls = await channel.secure(deps.secured())
   }
   const handshake = () =>
     upgrade().then(begin, (error: unknown) => {

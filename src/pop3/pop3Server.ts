@@ -9,7 +9,7 @@ import type { Maildrops } from '../maildrop.ts'
 import type { Pop3Proxies } from '../proxy/pop3Proxy.ts'
 import type { SessionRecorder } from '../sessions.ts'
 import { listen, portOf } from '../wire/listen.ts'
-import { secureContexts, type TlsPair } from '../wire/serveTls.ts'
+import { type ServedPair, serverTls } from '../wire/serveTls.ts'
 import { type Connection, connectionOf } from './connection.ts'
 
 export type Pop3Listener = {
@@ -25,7 +25,7 @@ export type Pop3Deps = {
   readonly domain: string
   readonly limits: Pick<Limits, 'pop3Sessions' | 'pop3Idle' | 'badCommands' | 'transcript'>
   /** The certificate that holds now; asked for at each handshake. */
-  readonly tls: () => TlsPair
+  readonly tls: () => ServedPair
   readonly maildrops: Maildrops
   /** Undefined while no other server may be reached. */
   readonly proxies: Pop3Proxies | undefined
@@ -52,10 +52,10 @@ const afterGrace = 1_000
 /** Rejects with `start-refused` when a listener cannot be opened; then none is. */
 export const startPop3 = async (deps: Pop3Deps): Promise<Pop3Server> => {
   const connections = new Map<string, Connection>()
-  const secureContext = secureContexts(deps.tls)
+  const secured = serverTls(deps.tls)
   const shared = {
     ...deps,
-    secureContext,
+    secured,
     machine: wired(connections),
     onGone: (session: string) => connections.delete(session),
   }

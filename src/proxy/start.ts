@@ -2,7 +2,7 @@ import { createSecureContext } from 'node:tls'
 import type { ProxySettings } from '../config.ts'
 import type { Logger } from '../core/ports.ts'
 import { addressPolicy, type AddressParts } from './addresses.ts'
-import { remoteContext } from './authorities.ts'
+import { remoteContext } from '../tls/authorities.ts'
 import { openProxies, type Proxies, type ProxiesParts } from './connect.ts'
 import { dialler } from './dial.ts'
 
@@ -19,7 +19,7 @@ export const startProxies = ({ settings, logger, ownAddresses, ownPorts, ...part
     logger.warn({}, 'proxy.targets lists *: mail clients may have this gateway connect to any public server')
   const dial = dialler({
     policy: addressPolicy({ networks, ownAddresses, ownPorts }),
-    context: targets.length > 0 ? remoteContext(caFile) : createSecureContext(),
+    context: targets.length > 0 ? remoteContext({ setting: 'proxy.caFile', file: caFile }) : createSecureContext(),
     timeout: dialTimeout * 1000,
   })
   return openProxies({ settings, dial, ...parts })

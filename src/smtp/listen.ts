@@ -4,6 +4,7 @@ import { SMTPServer } from 'smtp-server'
 import type { PeerProtocol } from '../core/events.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
+import type { ServedPair } from '../wire/serveTls.ts'
 import type { Accepted, PeerConnection, PeerShared } from './peerConnection.ts'
 
 export type SmtpProtocol = Exclude<PeerProtocol, 'pop3' | 'pop3s'>
@@ -32,7 +33,7 @@ export type Smtp = {
 export type ListenParts = {
   readonly listeners: readonly SmtpListener[]
   /** Key and certificate, PEM. Read at the start, and again by `renew`. */
-  readonly tls: () => { readonly key: string; readonly cert: string }
+  readonly tls: () => ServedPair
   readonly shared: Pick<PeerShared, 'domain' | 'limits' | 'logger' | 'open'>
   /** What a connection is served by. */
   readonly connection: (server: SMTPServer, socket: Socket, accepted: Accepted) => PeerConnection

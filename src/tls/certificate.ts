@@ -9,13 +9,18 @@ export type Certificate = Pair & {
   readonly fingerprint: string
   /** Domain names and IP addresses that it is for. */
   readonly names: readonly string[]
+  readonly notBefore: Date
   readonly notAfter: Date
 }
+
+/** At least one; the first is shown to whoever asks for no name. */
+export type Certificates = readonly [Certificate, ...Certificate[]]
 
 /** What the first certificate of a pair says. Throws what the crypto library throws at what is none. */
 export const certificateOf = ({ key, cert }: Pair): Certificate => {
   const x509 = new X509Certificate(cert)
-  return { key, cert, fingerprint: x509.fingerprint256, names: namesOf(x509), notAfter: x509.validToDate }
+  const { fingerprint256: fingerprint, validFromDate: notBefore, validToDate: notAfter } = x509
+  return { key, cert, fingerprint, names: namesOf(x509), notBefore, notAfter }
 }
 
 /** Whether the key is the certificate's. Throws at a key that is none. */

@@ -4,8 +4,16 @@ import type { TlsSettings } from '../config.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type Certificate, certificateOf, fits } from './certificate.ts'
 
-/** The certificate that an authority has given. Rejects with `start-refused`, which names the file and what is wrong with it. */
-export const certificateInFiles = ({ certFile, keyFile }: TlsSettings, now: Date): Certificate => {
+/**
+ * The certificates that authorities have given, in the order of the settings. Throws `start-refused`, which names the file and
+ * what is wrong with it.
+ */
+export const certificatesInFiles = (
+  { certFile, keyFile }: Pick<TlsSettings, 'certFile' | 'keyFile'>,
+  now: Date,
+): readonly Certificate[] => certFile.map((file, index) => certificateIn(file, keyFile[index] ?? '', now))
+
+const certificateIn = (certFile: string, keyFile: string, now: Date): Certificate => {
   const cert = contentOf('tls.certFile', certFile)
   const key = contentOf('tls.keyFile', keyFile)
   const certificate = understood(`tls.certFile ${certFile}: is no certificate in PEM`, () =>
@@ -19,7 +27,7 @@ export const certificateInFiles = ({ certFile, keyFile }: TlsSettings, now: Date
   return certificate
 }
 
-const contentOf = (name: string, file = '') =>
+const contentOf = (name: string, file: string) =>
   understood(`${name} ${file}: cannot be read`, () => readFileSync(file, 'utf8'))
 
 const understood = <T>(otherwise: string, read: () => T): T => {

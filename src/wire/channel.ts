@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net'
-import type { SecureContext } from 'node:tls'
 import { GatewayError } from '../core/errors.ts'
 import type { TlsFacts } from '../core/events.ts'
 import { endSocket } from './endSocket.ts'
 import { lineReader } from './lines.ts'
-import { serveTls, tlsFactsOf } from './serveTls.ts'
+import { type ServerTls, serveTls, tlsFactsOf } from './serveTls.ts'
 
 /** Octets that a peer may send ahead of our answers before it is no longer read from. */
 const readAhead = 64 * 1024
@@ -37,7 +36,7 @@ export type Channel = {
   /** Whether the peer is behind in taking what was written. */
   unread(): boolean
   /** The server's side of the handshake; octets that came before it are thrown away. */
-  secure(context: SecureContext): Promise<TlsFacts>
+  secure(tls: ServerTls): Promise<TlsFacts>
   /** Sends what was written, then closes; octets that still come are thrown away. */
   end(): void
   /** Closes at once; what was written may be lost. */
@@ -129,11 +128,11 @@ export const channelOf = (plain: Socket, idleSeconds: number, events: ChannelEve
       if (gone) throw new GatewayError('connection-lost')
     },
     unread: () => socket.writableLength > 0,
-    secure: async (context) => {
+    secure: async (tls) => {
       // What was said before TLS has to go out before it.
       if (corked) uncork()
       unwatch()
-      socket = await serveTls(socket, context)
+      socket = await serveTls(socket, tls)
       watch()
       return tlsFactsOf(socket)
     },

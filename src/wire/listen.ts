@@ -8,11 +8,12 @@ import { GatewayError } from '../core/errors.ts'
 export const listen = (host: string, port: number, onConnection: (socket: Socket) => void): Promise<Server> =>
   new Promise((resolve, reject) => {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection)
-    server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(new GatewayError('start-refused', { detail: refusalText(host, port, cause.code), cause })),
-    )
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(cannotListen(host, port, cause)))
     server.listen(port, host, () => resolve(server))
   })
+
+export const cannotListen = (host: string, port: number, cause: NodeJS.ErrnoException) =>
+  new GatewayError('start-refused', { detail: refusalText(host, port, cause.code), cause })
 
 const refusalText = (host: string, port: number, code = 'unknown error') => {
   if (code === 'EADDRINUSE') return `port ${port} is already in use on ${host}`

@@ -1,33 +1,40 @@
 import type { Socket } from 'node:net'
-import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
+import { createSecureContext, type SecureContext, TLSSocket, type TlsOptions } from 'node:tls'
 import { GatewayError } from '../core/errors.ts'
 import type { TlsFacts } from '../core/events.ts'
 
 /** PEM. */
 export type TlsPair = { readonly key: string; readonly cert: string }
 
+/** The pair that a listener shows, and what it shows those who ask for a name that another pair is for. */
+export type ServedPair = TlsPair & { readonly SNICallback?: NonNullable<TlsOptions['SNICallback']> }
+
+export type ServerTls = Pick<ServedPair, 'SNICallback'> & { readonly secureContext: SecureContext }
+
 /** Milliseconds for the whole handshake: a peer that trickles it would never be idle. */
 const handshakeTime = 60_000
 
-/** The context of the pair that holds now; made anew only when the pair has changed. */
-export const secureContexts = (pair: () => TlsPair): (() => SecureContext) => {
-  let made: (TlsPair & { readonly context: SecureContext }) | undefined
+export const contextOf = ({ key, cert }: TlsPair): SecureContext =>
+  createSecureContext({ key, cert, minVersion: 'TLSv1.2' })
+
+/** Of the pair that holds now; its context is made anew only when the pair has changed. */
+export const serverTls = (pair: () => ServedPair): (() => ServerTls) => {
+  let made: (TlsPair & ServerTls) | undefined
   return () => {
-    const { key, cert } = pair()
-    if (made?.key !== key || made.cert !== cert)
-      made = { key, cert, context: createSecureContext({ key, cert, minVersion: 'TLSv1.2' }) }
-    return made.context
+    const now = pair()
+    if (made?.key !== now.key || made.cert !== now.cert) made = { ...now, secureContext: contextOf(now) }
+    return made
   }
 }
 
 /** The server's side of a handshake on an accepted connection. Rejects with `connection-lost`, the connection closed. */
-export const serveTls = (plain: Socket, secureContext: SecureContext): Promise<TLSSocket> =>
+export const serveTls = (plain: Socket, { secureContext, SNICallback }: ServerTls): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
     if (plain.destroyed) {
       reject(new GatewayError('connection-lost'))
       return
     }
-    const socket = new TLSSocket(plain, { isServer: true, secureContext })
+    const socket = new TLSSocket(plain, { isServer: true, secureContext, ...(SNICallback && { SNICallback }) })
     const fail = (cause?: unknown) => {
       clearTimeout(timer)
       socket.destroy()

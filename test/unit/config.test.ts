@@ -6,6 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { rows } from '../../src/config/settings.ts'
 import {
+  acmeNames,
   changesBetween,
   type Config,
   configSha256,
@@ -64,7 +65,17 @@ test('without file and variables every key has its default', () => {
     log: { engine: 'sqlite', url: undefined },
     vault: { engine: 'packs', dir: undefined },
     keys: { dir: undefined },
-    tls: { mode: 'self-signed', certFile: undefined, keyFile: undefined },
+    tls: { mode: 'self-signed', certFile: [], keyFile: [] },
+    acme: {
+      host: '::',
+      port: 80,
+      directory: 'https://acme-v02.api.letsencrypt.org/directory',
+      terms: 'not-agreed',
+      email: undefined,
+      names: [],
+      caFile: undefined,
+    },
+    mtaSts: { host: '::', port: 'off', mode: 'testing', mx: [], maxAge: 604_800 },
     proxy: {
       targets: [],
       networks: [],
@@ -152,6 +163,20 @@ test('every key can be said in the file', () => {
     mode = "files"
     certFile = "/etc/ssl/fullchain.pem"
     keyFile = "/etc/ssl/privkey.pem"
+    [acme]
+    host = "127.0.0.1"
+    port = 8080
+    directory = "https://acme.example.com/directory"
+    terms = "agreed"
+    email = "postmaster@example.com"
+    names = ["Mail.example.com"]
+    caFile = "/etc/ssl/acme.pem"
+    [mtaSts]
+    host = "127.0.0.1"
+    port = 8443
+    mode = "enforce"
+    mx = ["MX1.example.com"]
+    maxAge = "14d"
     [proxy]
     targets = ["POP.Example.net", "smtp.example.net:465", "*.example.org", "192.0.2.7:995", "[2001:DB8:0:0::7]"]
     networks = ["10.0.0.0/8", "192.0.2.7", "2001:DB8:0::/32"]
@@ -196,7 +221,17 @@ test('every key can be said in the file', () => {
     log: { engine: 'eventstoredb', url: new Secret('esdb://node1.example.com:2113') },
     vault: { engine: 'files', dir: '/mnt/vault' },
     keys: { dir: '/mnt/keys' },
-    tls: { mode: 'files', certFile: '/etc/ssl/fullchain.pem', keyFile: '/etc/ssl/privkey.pem' },
+    tls: { mode: 'files', certFile: ['/etc/ssl/fullchain.pem'], keyFile: ['/etc/ssl/privkey.pem'] },
+    acme: {
+      host: '127.0.0.1',
+      port: 8080,
+      directory: 'https://acme.example.com/directory',
+      terms: 'agreed',
+      email: 'postmaster@example.com',
+      names: ['mail.example.com'],
+      caFile: '/etc/ssl/acme.pem',
+    },
+    mtaSts: { host: '127.0.0.1', port: 8443, mode: 'enforce', mx: ['mx1.example.com'], maxAge: 1_209_600 },
     proxy: {
       targets: ['pop.example.net', 'smtp.example.net:465', '*.example.org', '192.0.2.7:995', '[2001:db8::7]'],
       networks: ['10.0.0.0/8', '192.0.2.7/32', '2001:db8::/32'],
@@ -271,6 +306,38 @@ test('a certificate in files needs both files, and files are for that alone', ()
   assert.is(refusal({ toml: '[tls]\nkeyFile = "a"' }), 'tls.certFile and tls.keyFile are for tls.mode = "files"')
 })
 
+test('of several certificates each has its key, and all are found beside the file that names them', () => {
+  const files = (certs: string, keys: string) => `[tls]\nmode = "files"\ncertFile = ${certs}\nkeyFile = ${keys}\n`
+  const directory = directoryWith(files('["a.pem", "/b.pem"]', '["a.key", "b.key"]'))
+  const config = loadConfig({ cwd: directory, env: {} }, machine)
+  assert.equal(config.tls.certFile, [join(directory, 'a.pem'), '/b.pem'])
+  assert.equal(config.tls.keyFile, [join(directory, 'a.key'), join(directory, 'b.key')])
+  assert.equal(load({ toml: describeConfig(config) }), config)
+  const env = { SEALPOST_TLS_MODE: 'files', SEALPOST_TLS_CERT_FILE: '/a, /b', SEALPOST_TLS_KEY_FILE: '/c, /d' }
+  assert.equal(load({ env }).tls, { mode: 'files', certFile: ['/a', '/b'], keyFile: ['/c', '/d'] })
+  assert.match(refusal({ toml: files('["a", "b"]', '"c"') }), 'must name as many files')
+})
+
+const acme = '[tls]\nmode = "acme"\n[acme]\nterms = "agreed"\n'
+const world = '[gateway]\ndomain = "example.com"\n'
+
+test('a certificate is ordered only by whoever agrees to the terms, for names of the world', () => {
+  assert.equal(acmeNames(load({ toml: world + acme })), ['example.com'])
+  assert.match(refusal({ toml: `${world}[tls]\nmode = "acme"` }), 'needs acme.terms = "agreed"')
+  assert.match(refusal({ toml: acme }), 'needs names that the world knows, and localhost is none')
+  assert.match(refusal({ toml: `${world}${acme}port = "off"` }), 'tls.mode = "acme" needs acme.port')
+  assert.match(refusal({ toml: `${world}${acme}port = 2525` }), 'smtp.port and acme.port are both 2525')
+  const [files, ordered] = [load({ toml: '[tls]\nmode = "files"\ncertFile = "a"\nkeyFile = "b"' }), load({ toml: world + acme })] // prettier-ignore
+  assert.ok(changesBetween(files, ordered).left.includes('tls.mode'))
+  assert.ok(changesBetween(ordered, files).left.includes('tls.mode'))
+})
+
+test('the name of the MTA-STS policy is ordered too, and a domain that only this machine knows has none', () => {
+  const toml = `${world}${acme}names = ["mx.example.com"]\n[mtaSts]\nport = 8443\n`
+  assert.equal(acmeNames(load({ toml })), ['mx.example.com', 'mta-sts.example.com'])
+  assert.match(refusal({ toml: '[mtaSts]\nport = 443' }), 'mtaSts.port needs a gateway.domain that the world knows')
+})
+
 test('what a running gateway can take is told from what it cannot, and taken alone', () => {
   const effective = load()
   const toml =
@@ -323,9 +390,21 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'vault.engine': ['""', '"s3"', '1'],
   'vault.dir': ['""', '1'],
   'keys.dir': ['" "', 'false'],
-  'tls.mode': ['"acme"', '1'],
+  'tls.mode': ['"none"', '1'],
   'tls.certFile': ['""', '1'],
-  'tls.keyFile': ['""', '[]'],
+  'tls.keyFile': ['""', '[]', '["a", ""]'],
+  'acme.host': ['""'],
+  'acme.port': ['"on"', '65536'],
+  'acme.directory': ['""', '"http://acme.example.com/"', '"acme.example.com"', '"https://user@example.com/"', '1'],
+  'acme.terms': ['true', '""'],
+  'acme.email': ['""', '"postmaster"', '"a b@example.com"', '"a@example.com,b@example.com"', '"a?b@example.com"'],
+  'acme.names': ['"example.com"', '["*.example.com"]', '["192.0.2.1"]'],
+  'acme.caFile': ['""', '[]'],
+  'mtaSts.host': ['1'],
+  'mtaSts.port': ['-1'],
+  'mtaSts.mode': ['"on"', 'true'],
+  'mtaSts.mx': ['["*"]', '"mx.example.com"'],
+  'mtaSts.maxAge': ['-1', '31557601'],
   'proxy.targets': [
     ...['"pop.example.net"', '[1]', '[""]', '["a b"]', '["pop.example.net:0"]', '["pop.example.net:65536"]', '["a:b"]'],
     ...['["*pop.example.net"]', '["*.*"]', '["*."]', '["2001:db8::1"]', '["[fe80::1%eth0]"]', '["a\\r\\n"]', '["a%b"]'],

@@ -8,7 +8,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
 import { addressPolicy } from '../../src/proxy/addresses.ts'
-import { remoteContext } from '../../src/proxy/authorities.ts'
+import { remoteContext } from '../../src/tls/authorities.ts'
 import { dialler, type DialParts, type Wanted } from '../../src/proxy/dial.ts'
 import { tlsSessions } from '../../src/proxy/tlsSessions.ts'
 import { tlsFactsOf } from '../../src/wire/serveTls.ts'
@@ -23,7 +23,8 @@ const valid = await authority.issue({ names: [server] })
 const directory = mkdtempSync(join(tmpdir(), 'sealpost-'))
 const caFile = join(directory, 'ca.pem')
 writeFileSync(caFile, `A comment\n${authority.cert}`)
-const context = remoteContext(caFile)
+const vouchedBy = (file: string | undefined) => remoteContext({ setting: 'proxy.caFile', file })
+const context = vouchedBy(caFile)
 
 const open: Server[] = []
 const sockets = new Set<Socket>()
@@ -366,17 +367,15 @@ test('a file of authorities without one is refused by name at the start', () => 
   ] as const) {
     writeFileSync(file, content)
     assert.throws(
-      () => remoteContext(file),
+      () => vouchedBy(file),
       (error: GatewayError) => error.code === 'start-refused' && why.test(error.message),
     )
   }
-  assert.throws(() => remoteContext(join(directory, 'none.pem')), /cannot be read: ENOENT/)
+  assert.throws(() => vouchedBy(join(directory, 'none.pem')), /cannot be read: ENOENT/)
 })
 
 test("without a file the system's authorities vouch: a test authority is not among them", async () => {
-  const error = await failure(
-    dial({ ports: [implicit(await tlsServer(valid))] }, { context: remoteContext(undefined) }),
-  )
+  const error = await failure(dial({ ports: [implicit(await tlsServer(valid))] }, { context: vouchedBy(undefined) }))
   assert.is(error.code, 'proxy-certificate')
 })
 
