@@ -40,6 +40,7 @@ import { sessionList } from './sessionList.ts'
 import { sessionShow } from './sessionShow.ts'
 import { statistics } from './statistics.ts'
 import { status } from './status.ts'
+import { tlsCheck } from './tlsCheck.ts'
 import { tokenIssue, tokenList, tokenRevoke } from './tokens.ts'
 
 /** Every command, in the order in which help lists them. */
@@ -87,5 +88,6 @@ export const commands: readonly Command[] = [
   fsck,
   backup,
   backupVerify,
+  tlsCheck,
   config,
 ]

@@ -92,7 +92,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'replaySession',
     'dataDirectory',
     'version',
+    'tls',
+    'tlsCheck',
   ],
+  tlsCheck: ['core', 'config', 'tls'],
   main: ['commands'],
 }
 
