@@ -25,7 +25,16 @@ for (const [text, server, port, user = 'anna@example.com'] of [
 for (const text of [
   ...['', 'anna', 'anna%pop.example.net', '%pop.example.net%m', 'a%%m', 'a%pop.example.net%', 'a%b c%m', 'a%-b%m'],
   ...['a%pop.example.net:%m', 'a%pop.example.net:0%m', 'a%pop.example.net:65536%m', 'a%pop.example.net:99999999%m'],
-  ...['a%pop.example.net:+5%m', 'a%pop.example.net.%m', 'a%2001:db8::7%m', 'a%[fe80::1]x%m', 'a%[]%m', 'a%1.2.3%m'],
+  ...[
+    'a%pop.example.net:+5%m',
+    'a%pop.example.net.%m',
+    'a%2001:db8::7%m',
+    'a%[fe80::1]x%m',
+    'a%[]%m',
+    'a%1.2.3%m',
+    'a%0x7f000001%m',
+    'a%10.0x1%m',
+  ],
   ...['a\r\nQUIT%pop.example.net%m', 'a%pop.example.net\r\n%m', 'a%pop.example.net%m\n', 'a\0%pop.example.net%m'],
   ...['a\u0001auth=x%pop.example.net%m', 'a\u0085%pop.example.net%m', `${'a'.repeat(1000)}%pop.example.net%m`],
   ...[
