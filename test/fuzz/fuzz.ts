@@ -81,14 +81,14 @@ const keep = (name: string, { input, why }: Failure) => {
   console.log(`  again: npm run fuzz -- --target ${name} --input ${file}\n`)
 }
 
-const figures = (name: string, { inputs, seconds, dearest, growth, reached }: Result) =>
+const figures = (name: string, { inputs, seconds, dearest, growth, states }: Result) =>
   [
     name.padEnd(18),
     String(inputs).padStart(9),
     `${Math.round(inputs / seconds)}/s`.padStart(9),
     `${dearest.toFixed(1)} ms`.padStart(10),
     `${(growth / 1024).toFixed(0)} KiB`.padStart(10),
-    reached.length > 0 ? `  ${reached.length} states` : '',
+    states ? `  ${states.reached} states, ${states.missed.length} never` : '',
   ].join('')
 
 const { names, seconds, seed, input, list } = optionsOf(process.argv.slice(2))
@@ -102,6 +102,7 @@ else {
     const one = input === undefined ? {} : { input: JSON.parse(readFileSync(input, 'utf8')) as Json }
     const { failures, result } = await runTarget({ name, seconds: seconds / names.length, seeds, ...one })
     if (result) console.log(figures(name, result))
+    if (result?.states && names.length === 1) console.log(`never: ${result.states.missed.join(', ')}`)
     for (const failure of failures) keep(name, failure)
     failed += failures.length
   }

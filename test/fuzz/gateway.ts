@@ -17,6 +17,7 @@ import { pop3Dialogue, pop3Line } from './pop3Words.ts'
 import { pop3Replies, smtpReplies } from './remoteWords.ts'
 import { content, ownMailbox, smtpDialogue, smtpLine } from './smtpWords.ts'
 import { socketConversation } from './socketConversation.ts'
+import { statesKnown } from './states.ts'
 import { target } from './target.ts'
 
 type Session = Segmented & {
@@ -46,28 +47,40 @@ const smtpForm = /^(?:(?:[2-5]\d\d-[^\0\r\n]*\r\n)*[2-5]\d\d [^\0\r\n]*\r\n)*$/
 export const gateway = target<Session>(async (corpus) => {
   const authority = await testAuthority()
   const certificate = await authority.issue({ names: ['localhost'] })
-  const [mailProvider, maildropProvider] = [await startSmtpProvider(certificate), await startProvider(certificate)]
-  const running = await startProxyGateway(authority, [mailProvider.port, maildropProvider.port], {
-    env: {
-      SEALPOST_PROXY_ANSWER_TIMEOUT: '1',
-      SEALPOST_PROXY_LOGIN_TIMEOUT: '1',
-      SEALPOST_PROXY_REPLY_TIMEOUT: '1',
-      SEALPOST_LIMITS_MESSAGE_SIZE: '1MiB',
+  const upgrade = { ...certificate, tls: 'upgrade' } as const
+  const [mails, upgradedMails] = [await startSmtpProvider(certificate), await startSmtpProvider(upgrade)]
+  const [maildrops, upgradedMaildrops] = [await startProvider(certificate), await startProvider(upgrade)]
+  const providers = [mails, upgradedMails, maildrops, upgradedMaildrops]
+  const running = await startProxyGateway(
+    authority,
+    providers.map(({ port }) => port),
+    {
+      env: {
+        SEALPOST_PROXY_ANSWER_TIMEOUT: '1',
+        SEALPOST_PROXY_LOGIN_TIMEOUT: '1',
+        SEALPOST_PROXY_REPLY_TIMEOUT: '1',
+        SEALPOST_LIMITS_MESSAGE_SIZE: '1MiB',
+      },
     },
-  })
+  )
   const { ports } = running
   const mailbox = await running.createMailbox('--name', 'fuzzed')
   say('anna@example.com', 'client.example', 'correct-horse', mailbox.password)
-  maildropProvider.mails = [{ uidl: 'uidl-1', octets: Buffer.from('Subject: there\r\n\r\n.dots\r\n') }]
+  const remoteMails = ['there\r\n\r\n.dots\r\n', `large\r\n\r\n${'.a line\r\n'.repeat(40_000)}`]
+  for (const one of [maildrops, upgradedMaildrops])
+    one.mails = remoteMails.map((text, at) => ({ uidl: `uidl-${at}`, octets: Buffer.from(`Subject: ${text}`) }))
 
   let [sessions, resident] = [0, 0]
   const anew = () => `127.${3 + ((sessions >> 16) & 63)}.${(sessions >> 8) & 255}.${sessions & 255}`
+  const userAt = ({ port }: { readonly port: number }) => `anna-${sessions}%localhost:${port}%${mailbox.mailboxId}`
   const places = (): Places => ({
     mailbox: mailbox.mailboxId,
     password: mailbox.password,
     address: mailbox.address,
-    mailUser: `anna-${sessions}%localhost:${mailProvider.port}%${mailbox.mailboxId}`,
-    maildropUser: `anna-${sessions}%localhost:${maildropProvider.port}%${mailbox.mailboxId}`,
+    mailUser: userAt(mails),
+    upgradedMailUser: userAt(upgradedMails),
+    maildropUser: userAt(maildrops),
+    upgradedMaildropUser: userAt(upgradedMaildrops),
   })
   const answerWith = (answers: Session['answers']) => {
     let asked = 0
@@ -106,6 +119,7 @@ export const gateway = target<Session>(async (corpus) => {
   const pop3Words = fc.oneof(spoilt(pop3Dialogue([])), joined(sentence('$\r\n', pop3Line), 12))
   const anyAnswers = (replies: fc.Arbitrary<string>) =>
     fc.array(fc.option(spoilt(replies), { freq: 2 }), { maxLength: 8 })
+  const known = statesKnown('smtpSession', 'submissionSession', 'smtpProxy', 'pop3Session', 'pop3Proxy')
   const reached = new Set<string>()
   return {
     inputs: fc.constantFrom(...ways).chain((way) => {
@@ -119,12 +133,12 @@ export const gateway = target<Session>(async (corpus) => {
         .map(({ said, ...rest }) => ({ way, ...said, ...rest }))
     }),
     costs: 3000,
-    reached: () => reached,
+    states: { known, reached },
     check: async ({ way, opening, octets, cuts, answers }) => {
       sessions += 1
-      mailProvider.answer = maildropProvider.answer = answerWith(answers)
-      mailProvider.heard.length = mailProvider.mails.length = mailProvider.unended.length = 0
-      maildropProvider.heard.length = maildropProvider.deleted.length = 0
+      mails.answer = upgradedMails.answer = maildrops.answer = upgradedMaildrops.answer = answerWith(answers)
+      for (const one of [mails, upgradedMails]) one.heard.length = one.mails.length = one.unended.length = 0
+      for (const one of [maildrops, upgradedMaildrops]) one.heard.length = one.deleted.length = 0
       const here = places()
       const said = octets.replaceAll(ownMailbox, here.address)
       const begun = openings[way][opening]?.(here) ?? ''
@@ -137,8 +151,9 @@ export const gateway = target<Session>(async (corpus) => {
         patience: patience[way],
       })
       if (way === 'pop3' || way === 'pop3s') assert.match(heard, /^\+OK /)
-      else assert.match(heard, smtpForm, 'these are no replies of SMTP')
-      for (const { wire } of mailProvider.mails) assert.not.match(wire.toString('latin1'), /\0|(?<!\r)\n|\r(?!\n)/)
+      else assert.match(heard.split(/(?<=Ready to start TLS\r\n)/)[0] ?? '', smtpForm, 'these are no replies of SMTP')
+      for (const { wire } of [...mails.mails, ...upgradedMails.mails])
+        assert.not.match(wire.toString('latin1'), /\0|(?<!\r)\n|\r(?!\n)/)
       if (sessions % honestEvery === 0) await mustServe()
       if (sessions === 200) resident = residentOf(running.process.pid)
     },
@@ -152,7 +167,7 @@ export const gateway = target<Session>(async (corpus) => {
         .filter((line) => /"level":(?:50|60)|unhandled|uncaught/i.test(line))
       assert.equal(defects, [])
       assert.is(await running.stop(), 0)
-      await Promise.all([mailProvider.close(), maildropProvider.close()])
+      await Promise.all(providers.map((one) => one.close()))
       await running.command('fsck', '--data', running.data)
       for (const event of await logIn(running.data)) {
         if (event.type !== 'SessionClosed') continue

@@ -10,6 +10,9 @@ export type Places = {
   /** Names that lead to the provider's servers. */
   readonly mailUser: string
   readonly maildropUser: string
+  /** The same at servers that begin in clear. */
+  readonly upgradedMailUser: string
+  readonly upgradedMaildropUser: string
 }
 
 type Opening = (places: Places) => string
@@ -26,33 +29,45 @@ const journal: Readonly<Record<string, Opening>> = {
   coming: (places) => `${addressed(places)}BDAT 10\r\nabc`,
   awaiting: (places) => `${addressed(places)}BDAT 4\r\nabcd`,
   oversized: (places) => `${addressed(places)}BDAT 2000000\r\nabc`,
-  spoilt: () => `${mailed}BDAT 3\r\nabc`,
+  spoilt: (places) => `${addressed(places)}RSET\r\nMAIL FROM:<anna@example.com>\r\nBDAT 3\r\nabc`,
+  last: (places) => `${addressed(places)}BDAT 10 LAST\r\nabc`,
+  securing: (places) => `${addressed(places)}RSET\r\nSTARTTLS\r\n`,
 }
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 const plain = (user: string) => base64(`\0${user}\0correct-horse`)
-const loggedIn: Opening = ({ mailUser }) => `${hello}AUTH PLAIN ${plain(mailUser)}\r\n`
+const loggedInAs = (user: string) => `${hello}AUTH PLAIN ${plain(user)}\r\n`
+const loggedIn: Opening = ({ mailUser }) => loggedInAs(mailUser)
+/** OAuth's message: what it says is the provider's to judge. */
+const token = (user: string) => base64(`user=${user}\x01auth=Bearer correct-horse\x01\x01`)
 const sending: Opening = (places) => `${loggedIn(places)}MAIL FROM:<anna@example.com>\r\nRCPT TO:<ben@example.net>\r\n`
 const submission: Readonly<Record<string, Opening>> = {
   greeted: () => hello,
   challenged: () => `${hello}AUTH LOGIN\r\n`,
   naming: ({ mailUser }) => `${hello}AUTH LOGIN\r\n${base64(mailUser)}\r\n`,
   loggedIn,
+  upgraded: ({ upgradedMailUser }) => loggedInAs(upgradedMailUser),
+  byToken: ({ mailUser }) => `${hello}AUTH XOAUTH2 ${token(mailUser)}\r\n`,
+  asking: (places) => `${loggedIn(places)}NOOP\r\nRSET\r\nEHLO again\r\n`,
   sending,
   receiving: (places) => `${sending(places)}DATA\r\n`,
 }
 
 const collecting: Opening = ({ mailbox, password }) => `USER ${mailbox}\r\nPASS ${password}\r\n`
-const elsewhere: Opening = ({ maildropUser }) => `USER ${maildropUser}\r\nPASS correct-horse\r\n`
+const elsewhereAs = (user: string) => `USER ${user}\r\nPASS correct-horse\r\n`
+const elsewhere: Opening = ({ maildropUser }) => elsewhereAs(maildropUser)
 const pop3: Readonly<Record<string, Opening>> = {
   anonymous: () => '',
   named: ({ mailbox }) => `USER ${mailbox}\r\n`,
   challenged: () => 'AUTH PLAIN\r\n',
   open: collecting,
   elsewhere,
-  byToken: ({ maildropUser }) =>
-    `AUTH XOAUTH2\r\n${base64(`user=${maildropUser}\x01auth=Bearer correct-horse\x01\x01`)}\r\n`,
+  byToken: ({ maildropUser }) => `AUTH XOAUTH2\r\n${token(maildropUser)}\r\n`,
+  upgraded: ({ upgradedMaildropUser }) => `${elsewhereAs(upgradedMaildropUser)}STAT\r\n`,
+  listing: (places) => `${collecting(places)}LIST\r\nUIDL\r\nRETR 1\r\nRETR 2\r\n`,
   reading: (places) => `${elsewhere(places)}UIDL\r\nRETR 1\r\n`,
+  topping: (places) => `${elsewhere(places)}TOP 1 0\r\nTOP 1 9999\r\n`,
+  deleting: (places) => `${elsewhere(places)}DELE 2\r\nDELE 1\r\n`,
 }
 
 /** What leads a session of each listener into the states in which its peer may speak. */

@@ -1,87 +1,52 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import type { AnyStateMachine, AnyStateNode } from 'xstate'
-import { pop3Proxy } from '../../actors/pop3Proxy.ts'
-import { pop3Session } from '../../actors/pop3Session.ts'
-import { smtpProxy } from '../../actors/smtpProxy.ts'
-import { smtpSession } from '../../actors/smtpSession.ts'
-import { submissionSession } from '../../actors/submissionSession.ts'
-import { transcriptDigest } from '../../src/core/transcriptDigest.ts'
-import { judge } from '../../src/replaySession.ts'
-import { anySmtpProxy, anySubmission, liveSmtpProxy, liveSubmission } from '../support/anyProxiedSmtp.ts'
-import {
-  anyPop3Proxy,
-  anyPop3Session,
-  anySmtpSession,
-  type Lived,
-  pop3Life,
-  pop3ProxyLife,
-  smtpLife,
-} from '../support/anySession.ts'
+import { readTranscript } from '../../actors/readTranscript.ts'
+import { rerun } from '../../actors/replay.ts'
+import { livables } from './machineLives.ts'
+import { type MachineName, statesKnown } from './states.ts'
 import { target } from './target.ts'
 
-type Life = {
-  readonly machine: AnyStateMachine
-  /** The session that this number stands for: lives are drawn from it, and are no JSON. */
-  readonly live: (seed: number) => Promise<Lived> | Lived
+type Drawn = {
+  readonly machine: MachineName
+  /** The state that it is led into. */
+  readonly opening: string
+  /** What it is told there, by numbers. */
+  readonly told: readonly number[]
 }
 
-const drawnBy = <T>(lives: fc.Arbitrary<T>, seed: number): T => {
-  const [life] = fc.sample(lives, { seed, numRuns: 1 })
-  if (life === undefined) throw new Error('nothing was drawn')
-  return life
-}
-
-const lives: Readonly<Record<string, Life>> = {
-  smtpSession: { machine: smtpSession, live: (seed) => smtpLife(drawnBy(anySmtpSession, seed)) },
-  pop3Session: { machine: pop3Session, live: (seed) => pop3Life(drawnBy(anyPop3Session, seed)) },
-  pop3Proxy: { machine: pop3Proxy, live: (seed) => pop3ProxyLife(drawnBy(anyPop3Proxy, seed)) },
-  smtpProxy: {
-    machine: smtpProxy,
-    live: (seed) => {
-      const [input, opening, events] = drawnBy(anySmtpProxy, seed)
-      return liveSmtpProxy(input, [...opening, ...events])
-    },
-  },
-  submissionSession: {
-    machine: submissionSession,
-    live: (seed) => {
-      const [input, opening, events, last] = drawnBy(anySubmission, seed)
-      return liveSubmission(input, [...opening, ...events, last])
-    },
-  },
-}
-
-/** Every state in which a machine can stand, as transcripts name it. */
-const statesOf = (machine: AnyStateMachine): readonly string[] => {
-  const leaves = (node: AnyStateNode): readonly string[] => {
-    const below = Object.values(node.states)
-    return below.length === 0 ? [node.path.join('.')] : below.flatMap(leaves)
-  }
-  return leaves(machine.root)
-}
-
-type Drawn = { readonly machine: string; readonly seed: number }
-
-/** The machines themselves: whatever peer, shell and works do, in any order, they stay in their states and can be run again. */
-export const machines = target<Drawn>(() => {
-  const known = new Map(Object.entries(lives).map(([name, { machine }]) => [name, new Set(statesOf(machine))]))
+/** The machines themselves, from each of their states: whatever peer, shell and works do, in any order, they stay in their states and can be run again. */
+export const machines = target<Drawn>((corpus) => {
+  const names = Object.keys(livables) as MachineName[]
+  const opened = new Map(names.map((name) => [name, livables[name]()]))
+  const openings = [...opened].flatMap(([machine, { openings }]) =>
+    [...openings.keys()].map((opening) => ({ machine, opening })),
+  )
+  const known = statesKnown(...names)
   const reached = new Set<string>()
   return {
-    inputs: fc.record({ machine: fc.constantFrom(...Object.keys(lives)), seed: fc.nat(0x7fffffff) }),
+    inputs: fc.oneof(
+      {
+        weight: 20,
+        arbitrary: fc
+          .record({ of: fc.constantFrom(...openings), told: fc.array(fc.nat(500), { maxLength: 25, size: 'max' }) })
+          .map(({ of, told }) => ({ ...of, told })),
+      },
+      { weight: 1, arbitrary: fc.constantFrom(...corpus) },
+    ),
     costs: 200,
-    reached: () => reached,
-    check: async ({ machine, seed }) => {
-      const lived = await lives[machine]?.live(seed)
-      assert.ok(lived)
-      const { sessionId, transcript, outcome } = lived
-      const closed = { outcome, octetsIn: 1, octetsOut: 1, transcript, transcriptSha256: transcriptDigest(transcript) }
-      const { verdict, because, steps } = judge(sessionId, closed)
-      assert.is(verdict, 'consistent', `${because}\n${transcript}`)
-      for (const { state } of steps) {
-        assert.ok(known.get(machine)?.has(state), `${machine} has no state ${state}`)
+    states: { known, reached },
+    check: ({ machine, opening, told }) => {
+      const livable = opened.get(machine)
+      const way = livable?.openings.get(opening)
+      assert.ok(livable && way, `${machine} comes to ${opening}`)
+      const { transcript, outcome, states } = livable.live({ ...way, told: [...way.told, ...told] })
+      for (const state of states) {
+        assert.ok(known.has(`${machine} ${state}`), `${machine} has no state ${state}`)
         reached.add(`${machine} ${state}`)
       }
+      const written = readTranscript(transcript)
+      assert.ok(written, transcript)
+      assert.equal(rerun(written, outcome), { is: 'consistent' }, transcript)
     },
   }
 })

@@ -8,6 +8,7 @@ import { password, pop3With } from '../wire/pop3Transcript.ts'
 import { bufferOf, joined, piecesOf, type Segmented, segmented, sentence, spoilt, textOf } from './octets.ts'
 import { withoutIds } from './peers.ts'
 import { pop3Dialogue, pop3Line } from './pop3Words.ts'
+import { statesKnown } from './states.ts'
 import { target } from './target.ts'
 
 /** What leads a session into each state in which its peer may speak. */
@@ -25,6 +26,8 @@ const mails = [
   'Subject: first\r\n\r\n.\r\n..\r\nbare\nlines\n.\nend\r\n',
   'Subject: empty\r\n\r\n',
   `no header at all\0\xff\r\n.${'x'.repeat(3000)}`,
+  // Larger than what is read to its end before it is sent.
+  `Subject: large\r\n\r\n${'.a line\n'.repeat(40_000)}`,
 ]
 
 /** As they are on the wire, without the end of the reply: line ends made CRLF, dots doubled (RFC 1939 §3). */
@@ -65,7 +68,7 @@ export const pop3Session = target<Session>(async (corpus) => {
     socket.write('\r\nQUIT\r\n')
     await closed
     for (const { transcript } of fixture.seen.ends.slice(from))
-      for (const { state } of readTranscript(transcript)?.steps ?? []) reached.add(state)
+      for (const { state } of readTranscript(transcript)?.steps ?? []) reached.add(`pop3Session ${state}`)
     return { heard: withoutIds(textOf(Buffer.concat(heard))), left: maildrop.length }
   }
   const octets = fc.oneof(
@@ -77,7 +80,7 @@ export const pop3Session = target<Session>(async (corpus) => {
       .record({ opening: fc.constantFrom(...Object.keys(openings)), said: segmented(octets) })
       .map(({ opening, said }) => ({ opening, ...said })),
     costs: 300,
-    reached: () => reached,
+    states: { known: statesKnown('pop3Session'), reached },
     check: async ({ opening, octets, cuts }) => {
       const all = (openings[opening] ?? '') + octets
       const inPieces = await say(piecesOf({ octets: all, cuts }).slice(0, 500))

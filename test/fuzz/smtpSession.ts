@@ -13,6 +13,7 @@ import { addressBook, limits } from '../wire/smtpTestServer.ts'
 import { joined, piecesOf, type Segmented, segmented, sentence, spoilt, textOf, wordOf } from './octets.ts'
 import { mustBeSmtp, peerSaying, withoutIds } from './peers.ts'
 import { content, ownMailbox, smtpDialogue, smtpLine } from './smtpWords.ts'
+import { statesKnown } from './states.ts'
 import { target } from './target.ts'
 
 /** What leads a session into each state in which its peer may speak. */
@@ -27,9 +28,11 @@ const openings: Readonly<Record<string, string>> = {
   coming: `${addressed}BDAT 10\r\nabc`,
   awaiting: `${addressed}BDAT 4\r\nabcd`,
   last: `${addressed}BDAT 10 LAST\r\nabc`,
-  spoilt: `${mailed}BDAT 3\r\nabc`,
+  // Only a session that has named a recipient is recorded.
+  spoilt: `${addressed}RSET\r\nMAIL FROM:<a@example.com>\r\nBDAT 3\r\nabc`,
   oversized: `${addressed}BDAT 100001\r\nabc`,
-  securing: 'EHLO client.example\r\nSTARTTLS\r\n',
+  lastOversized: `${addressed}BDAT 100001 LAST\r\n${'abc'.repeat(33_000)}`,
+  securing: `${addressed}RSET\r\nSTARTTLS\r\n`,
 }
 
 /** Of it only the settings are used. */
@@ -71,7 +74,7 @@ const lived = async ({ opening, octets, cuts }: Session, reached: Set<string>) =
       opened: nothing,
       happened: nothing,
       closed: ({ transcript }) => {
-        for (const { state } of readTranscript(transcript)?.steps ?? []) reached.add(state)
+        for (const { state } of readTranscript(transcript)?.steps ?? []) reached.add(`smtpSession ${state}`)
       },
     }),
     refused: nothing,
@@ -115,7 +118,7 @@ export const smtpSession = target<Session>((corpus) => {
       .record({ opening: fc.constantFrom(...Object.keys(openings)), drawn })
       .map(({ opening, drawn }) => ({ opening, ...drawn })),
     costs: 200,
-    reached: () => reached,
+    states: { known: statesKnown('smtpSession'), reached },
     check: async (input) => {
       const inPieces = await lived(input, reached)
       const [clear = '', ...secured] = inPieces.heard.split(/(?<=Ready to start TLS\r\n)/)

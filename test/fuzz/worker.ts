@@ -28,7 +28,8 @@ export type Result = {
   readonly dearest: number
   /** Octets by which the heap grew in the second half, and how many inputs that was. */
   readonly growth: number
-  readonly reached: readonly string[]
+  /** States of the machines that are driven: how many were reached, and which were not. */
+  readonly states: { readonly reached: number; readonly missed: readonly string[] } | undefined
 }
 
 /** Octets. Code that was compiled late is among them; a leak of a few octets per input gets beyond it within a minute. */
@@ -135,7 +136,9 @@ const run = async (): Promise<Result> => {
   }
   const took = (performance.now() - began) / 1000
   await target.close?.()
-  return { inputs, seconds: took, dearest, growth, reached: [...(target.reached?.() ?? [])].toSorted() }
+  const { known, reached } = target.states ?? {}
+  const states = known && reached && { reached: reached.size, missed: [...known.difference(reached)] }
+  return { inputs, seconds: took, dearest, growth, states }
 }
 
 tell({ is: 'over', result: await run() })
