@@ -1,6 +1,6 @@
 import { resetAdmin } from './resetAdmin.ts'
 import type { Command } from './command.ts'
-import { configured, running } from './configured.ts'
+import { configured, running, runningHere } from './configured.ts'
 import { facts, table, write, writeJson } from './output.ts'
 import { role } from './tokens.ts'
 
@@ -96,8 +96,9 @@ export const adminReset: Command = {
   summary: 'Way back in for who owns the data directory: "admin" gets a password for once, the gateway running or not',
   operands: [],
   options: {},
+  isLocal: true,
   run: async (given, io) => {
-    const reset = await resetAdmin(configured(given, io), () => running(given, io))
+    const reset = await resetAdmin(configured(given, io), () => runningHere(given, io))
     if (given.flag('json')) await writeJson(io.stdout, reset)
     else await write(io.stdout, told(reset))
     return undefined

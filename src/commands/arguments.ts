@@ -1,12 +1,18 @@
 import { parseArgs } from 'node:util'
-import { type Command, commonOptions, type Given, type Option, UsageError } from './command.ts'
+import { type Command, commonOptions, gatewayOptions, type Given, type Option, UsageError } from './command.ts'
 
 /** How the program is called from where it is installed. */
 export const program = 'npm run -s sealpost --'
 
+const allOptions = ({ options, isLocal }: Command) => ({
+  ...options,
+  ...(!isLocal && gatewayOptions),
+  ...commonOptions,
+})
+
 /** Checks the words after a command's name against its table. Throws `UsageError`. */
 export const readArguments = (command: Command, words: readonly string[]): Given => {
-  const table = { ...command.options, ...commonOptions }
+  const table = allOptions(command)
   const { values, operands } = split(table, words)
   const given = givenOf(values, operands)
   if (given.flag('help')) return given
@@ -73,7 +79,7 @@ const shown = (name: string, { value, required, multiple }: Option) => {
 
 /** Everything that is to be known about a command. */
 export const usage = (command: Command): string => {
-  const options = Object.entries({ ...command.options, ...commonOptions })
+  const options = Object.entries(allOptions(command))
   const lines = options.map(([name, { value = '', about }]) => [`  --${name} ${value}`.padEnd(24), about].join(' '))
   const more = command.more === undefined ? '' : `\n${command.more()}`
   return `${command.summary}.\n\nUsage: ${usageLine(command)}\n\n${lines.join('\n')}\n${more}`

@@ -7,6 +7,7 @@ export const backupVerify: Command = {
   name: 'backup verify',
   summary: 'Compare a backup with its manifest, and what lies in it with its log',
   operands: ['DIR'],
+  isLocal: true,
   options: {},
   more: () => 'Reads every octet and changes nothing. Exit code 1 when something is not as it was backed up.\n',
   run: async (given, io) => {

@@ -35,6 +35,8 @@ export type Command = {
   /** Names of its operands, all required. */
   readonly operands: readonly string[]
   readonly options: Readonly<Record<string, Option>>
+  /** It is about this machine, and speaks to no gateway elsewhere. */
+  readonly isLocal?: true
   /** Further help. */
   readonly more?: () => string
   /** Resolves with the exit code; none is 0. Rejects with what is to be said on standard error, exit code 1. */
@@ -46,6 +48,17 @@ export const commonOptions: Readonly<Record<string, Option>> = {
   config: { value: 'FILE', about: 'The configuration file; otherwise sealpost.toml, if there is one here' },
   json: { about: 'Print JSON' },
   help: { about: 'Print this' },
+}
+
+/** Options of every command that speaks to a gateway: where it is, when it is not on this machine's data directory. */
+export const gatewayOptions: Readonly<Record<string, Option>> = {
+  url: { value: 'URL', about: 'Ask the gateway at https://HOST:PORT, not the one here; or SEALPOST_URL' },
+  'token-file': {
+    value: 'FILE',
+    about: 'Holds a token for it; - for standard input; or SEALPOST_TOKEN, the token itself',
+  },
+  ca: { value: 'FILE', about: 'Whose certificates to trust; otherwise those that the system does; or SEALPOST_CA' },
+  fingerprint: { value: 'SHA256', about: 'Of its certificate, which then needs no authority; or SEALPOST_FINGERPRINT' },
 }
 
 /** For commands that can do without a running gateway. */

@@ -7,6 +7,7 @@ export const config: Command = {
   name: 'config',
   summary: 'Print the effective configuration as a commented sealpost.toml',
   operands: [],
+  isLocal: true,
   options: {},
   more: () => `Keys, each also as an environment variable:\n${described()}`,
   run: async (given, io) => {

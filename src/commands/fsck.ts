@@ -8,6 +8,7 @@ export const fsck: Command = {
   name: 'fsck',
   summary: 'Compare vault and keys with the event log, while no gateway runs on them',
   operands: [],
+  isLocal: true,
   options: {
     repair: {
       about:

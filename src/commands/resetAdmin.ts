@@ -1,7 +1,8 @@
 import type { Config } from '../config.ts'
 import { asGatewayError } from '../core/errors.ts'
 import type { Given } from './administrators.ts'
-import { type Client, userName } from './client.ts'
+import type { Client } from './client.ts'
+import { userName } from './localPlace.ts'
 
 /** Whom the first start makes, and a reset brings back. */
 const name = 'admin'

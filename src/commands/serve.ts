@@ -11,6 +11,7 @@ export const serve: Command = {
   summary:
     'Run the gateway until it is told to stop (SIGTERM or SIGINT; a second one ends it at once); SIGHUP reads configuration and certificate again',
   operands: [],
+  isLocal: true,
   options: { 'take-over': { about: 'Take the name ([gateway] node) from the data directory that had it' } },
   run: async (given, io) => {
     const config = configured(given, io)

@@ -8,6 +8,7 @@ export const tlsCheck: Command = {
   name: 'tls check',
   summary: 'Show what peers see of the certificate and of TLS, and whether one that insists on both would turn away',
   operands: [],
+  isLocal: true,
   options: {
     host: {
       value: 'HOST',

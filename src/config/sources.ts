@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
 import { GatewayError } from '../core/errors.ts'
+import { commandVariables } from './commandVariables.ts'
 import { type Row, rows } from './settings.ts'
 
 /** One key as somebody wrote it. */
@@ -79,12 +80,15 @@ const isServiceLink = (variable: string, value: string) =>
   /_SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP)(_[A-Z]+)?$/.test(variable) ||
   (variable.endsWith('_PORT') && /^(tcp|udp):\/\//.test(value))
 
+const isOfTheCommandLine = (variable: string) => Object.values<string>(commandVariables).includes(variable)
+
 /** Every `SEALPOST_…` variable. The value of one that nobody knows is not repeated: it may be a secret. */
 export const readEnvironment = (env: Readonly<Record<string, string | undefined>>): ConfigSource => {
   const said = new Map<string, Said>()
   const problems: string[] = []
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith('SEALPOST_') || value === undefined || isServiceLink(variable, value)) continue
+    if (isOfTheCommandLine(variable)) continue
     const row = rows.find((candidate) => candidate.variable === variable)
     const where = `environment variable ${variable}`
     if (row !== undefined) said.set(row.name, { value: fromText(row, value), where, base: undefined })
