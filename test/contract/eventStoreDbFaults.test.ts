@@ -20,11 +20,19 @@ const hurried: Patience = { request: 150, append: 1_500, unsent: 300, pause: 10 
 
 type Given = { readonly store: ScratchStore; readonly log: EventLog; readonly states: readonly (string | undefined)[] }
 
-const given = (title: string, body: (given: Given) => Promise<void>, options: Partial<StoreDoubleOptions> = {}) =>
+/** For what is not about deadlines, and has them all the same. */
+const steady: Patience = { ...hurried, request: 1_000, append: 10_000 }
+
+const given = (
+  title: string,
+  body: (given: Given) => Promise<void>,
+  options: Partial<StoreDoubleOptions> = {},
+  patience = hurried,
+) =>
   test(title, async () => {
     const store = await scratchStore(options)
     const states: (string | undefined)[] = []
-    const log = eventStoreDbLog({ url: store.url, patience: hurried, onState: (state) => states.push(state) })
+    const log = eventStoreDbLog({ url: store.url, patience, onState: (state) => states.push(state) })
     try {
       await body({ store, log, states })
     } finally {
@@ -88,8 +96,8 @@ given(
   },
 )
 
-given('a repeat at any revision finds its events behind those of others', async ({ store, log }) => {
-  const other = eventStoreDbLog({ url: store.url, patience: hurried })
+const repeated = async ({ store, log }: Given) => {
+  const other = eventStoreDbLog({ url: store.url, patience: steady })
   store.double().arm({ is: 'silent' })
   const ours = log.append(appendOf('gateway-a', 'any', [1, 2]))
   await delay(50)
@@ -97,7 +105,8 @@ given('a repeat at any revision finds its events behind those of others', async 
   assert.is((await ours).revision, 1)
   assert.is((await everything(log)).length, 702)
   await other.close()
-})
+}
+given('a repeat at any revision finds its events behind those of others', repeated, {}, steady)
 
 given('an append whose outcome stays open says so, and a repeat of the command settles it', async ({ store, log }) => {
   for (const expected of ['any', 'no-stream'] as const) {
@@ -242,6 +251,7 @@ given(
     assert.is((await log.append(appendOf('gateway-a', 'no-stream', [1]))).revision, 0)
   },
   { maxAppendSize: 20_000 },
+  steady,
 )
 
 for (const batchAppend of [true, false])
