@@ -49,15 +49,9 @@ export const startPostfixProvider = async (authority: TestAuthority): Promise<Po
   writeFileSync(join(dir, 'dovecot.conf'), dovecotConfiguration({ dir, dovecot, relay: smtp }))
   writeFileSync(join(dir, 'etc/main.cf'), mainConfiguration(dir))
   writeFileSync(join(dir, 'etc/master.cf'), masterConfiguration({ smtp, submission, submissions }))
-  if (!existsSync('/etc/postfix/main.cf'))
-    spawnSync('cp', ['/usr/share/postfix/main.cf.debian', '/etc/postfix/main.cf'])
-  if (!existsSync('/etc/postfix/master.cf'))
-    spawnSync('cp', ['/usr/share/postfix/master.cf.dist', '/etc/postfix/master.cf'])
-  const postfix = programPath('postfix') ?? 'postfix'
-  await run(programPath('postconf') ?? 'postconf', ['-e', `alternate_config_directories=${dir}/etc`])
+  const postfix = await startPostfix(dir)
   const child = spawn(programPath('dovecot') ?? 'dovecot', ['-F', '-c', join(dir, 'dovecot.conf')], { stdio: 'ignore' })
   child.unref()
-  await run(postfix, ['-c', join(dir, 'etc'), 'start'])
   for (const port of [submissions, submission, dovecot]) await listening(port, child)
   const box = join(dir, 'mail/box/new')
   return {
@@ -67,7 +61,7 @@ export const startPostfixProvider = async (authority: TestAuthority): Promise<Po
     password,
     delivered: () => (existsSync(box) ? readdirSync(box).map((name) => readFileSync(join(box, name))) : []),
     stop: async () => {
-      await run(postfix, ['-c', join(dir, 'etc'), 'stop'])
+      await postfix.stop()
       const exited = new Promise((resolve) => child.once('exit', resolve))
       child.ref()
       child.kill('SIGTERM')
@@ -75,6 +69,21 @@ export const startPostfixProvider = async (authority: TestAuthority): Promise<Po
       rmSync(dir, { recursive: true, force: true })
     },
   }
+}
+
+/** Postfix with the configuration in `etc`, its queue in `spool` and its state in `data` of a directory. */
+export const startPostfix = async (dir: string): Promise<{ stop(): Promise<void> }> => {
+  if (!existsSync('/etc/postfix/main.cf'))
+    spawnSync('cp', ['/usr/share/postfix/main.cf.debian', '/etc/postfix/main.cf'])
+  if (!existsSync('/etc/postfix/master.cf'))
+    spawnSync('cp', ['/usr/share/postfix/master.cf.dist', '/etc/postfix/master.cf'])
+  const postfix = programPath('postfix') ?? 'postfix'
+  await run(programPath('postconf') ?? 'postconf', ['-e', `alternate_config_directories=${dir}/etc`])
+  await run(postfix, ['-c', join(dir, 'etc'), 'start'])
+  const stop = async () => {
+    await run(postfix, ['-c', join(dir, 'etc'), 'stop'])
+  }
+  return { stop }
 }
 
 const dovecotConfiguration = ({ dir, dovecot, relay }: { dir: string; dovecot: number; relay: number }) => `
@@ -152,13 +161,16 @@ const forClients = `
   -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
   -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject`
 
-/** No chroot, and listeners on ports of their own. */
-const masterConfiguration = (ports: { smtp: number; submission: number; submissions: number }) =>
+/** Postfix's services without chroot, with SMTP on a port of its own. */
+export const postfixServices = (smtp: number): string =>
   readFileSync('/usr/share/postfix/master.cf.dist', 'utf8')
-    .replace(/^smtp  *inet.*$/m, `127.0.0.1:${ports.smtp} inet n - n - - smtpd -o smtpd_relay_restrictions=permit_mynetworks,reject`)
-    .replaceAll(/^([a-z]* *[a-z]* *[-ny] *[-ny] *)y /gm, '$1n ') +
+    .replace(/^smtp  *inet.*$/m, `127.0.0.1:${smtp} inet n - n - - smtpd -o smtpd_relay_restrictions=permit_mynetworks,reject`)
+    .replaceAll(/^([a-z]* *[a-z]* *[-ny] *[-ny] *)y /gm, '$1n ') // prettier-ignore
+
+const masterConfiguration = (ports: { smtp: number; submission: number; submissions: number }) =>
+  postfixServices(ports.smtp) +
   `
 127.0.0.1:${ports.submission} inet n - n - - smtpd -o smtpd_tls_security_level=encrypt${forClients}
 127.0.0.1:${ports.submissions} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes${forClients}
 postlog unix-dgram n - n - 1 postlogd
-` // prettier-ignore
+`

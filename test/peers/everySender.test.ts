@@ -1,0 +1,261 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmodSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { freePorts } from '../../ops/scratchGateway.ts'
+import { listening } from '../support/dovecot.ts'
+import { awkwardMails } from '../support/mails.ts'
+import { corpusMails, type Mail, peerTest, programPath } from '../support/peers.ts'
+import { postfixServices, startPostfix } from '../support/postfixProvider.ts'
+import { withoutTrace } from '../support/roundTrip.ts'
+import { asSent, dotStuffed, smtpClient } from '../support/smtpClient.ts'
+import { startSmtpTap } from '../support/smtpTap.ts'
+import { startTestGateway } from '../support/testGateway.ts'
+import { vaultContents } from '../support/vaultContents.ts'
+import { inUnixLines, ordinaryMails } from './ordinaryMails.ts'
+import { outputOf, scratchFiles } from './program.ts'
+
+// Real senders deliver every mail there is. What left them is read off the wire, because each makes lines, headers and line
+// ends of its own; the vault has to hold that, octet for octet. Without TLS, which has tests of its own.
+
+const test = suite('every mail by every sender')
+const gateway = await startTestGateway()
+const files = scratchFiles()
+const sender = 'ada@example.com'
+
+const ordinary = ordinaryMails.map((bytes, index) => ({ name: `ordinary ${index}`, bytes }))
+const awkward = Object.entries(awkwardMails).map(([name, bytes]) => ({ name, bytes }))
+const mails: readonly Mail[] = [...ordinary, ...awkward, ...corpusMails()]
+
+type Sent = {
+  readonly name: string
+  readonly contents: readonly Buffer[]
+  readonly mailbox: { readonly mailboxId: string; readonly password: string }
+}
+const sent: Sent[] = []
+
+test.after(() => {
+  gateway.remove()
+  files.remove()
+})
+
+const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+
+type Way = {
+  /** Of SMTP without TLS. */
+  readonly port: number
+  readonly address: string
+  /** Resolves when so many mails have come in. */
+  arrived(count: number): Promise<void>
+}
+
+/** Lets a sender deliver, and keeps what it said. `deliver` gives how many mails it had; `verb` is how they have to come. */
+const delivers = (
+  name: string,
+  programs: readonly string[],
+  verb: 'DATA' | 'BDAT',
+  deliver: (way: Way) => Promise<number>,
+) => {
+  peerTest(test, programs, `${name} delivers every mail there is`, async () => {
+    const mailbox = await gateway.createMailbox('--name', name)
+    const tap = await startSmtpTap(gateway.ports.smtp)
+    const arrived = async (count: number) => {
+      for (let tries = 0; tap.contents().length < count && tries < 200; tries += 1) await delay(200)
+    }
+    try {
+      const count = await deliver({ port: tap.port, address: mailbox.address, arrived })
+      const contents = tap.contents()
+      assert.is(contents.length, count)
+      assert.ok(tap.commands().has(verb), `by ${verb}`)
+      for (const bytes of ordinaryMails)
+        assert.ok(
+          contents.some((content) => content.subarray(-bytes.length).equals(bytes)),
+          'an ordinary mail as it is',
+        )
+      sent.push({ name, contents, mailbox })
+    } finally {
+      await tap.close()
+    }
+  })
+}
+
+delivers('swaks', ['swaks'], 'DATA', async ({ port, address }) => {
+  const options = ['--server', `127.0.0.1:${port}`, '--to', address, '--from', sender, '--silent', '--suppress-data']
+  for (const { bytes } of mails) {
+    const data = files.write('swaks.eml', Buffer.concat([dotStuffed(bytes), Buffer.from('.\r\n')]))
+    await outputOf('swaks', [...options, '--no-data-fixup', '--data', `@${data}`])
+  }
+  return mails.length
+})
+
+delivers('msmtp', ['msmtp'], 'DATA', async ({ port, address }) => {
+  const config = files.write(
+    'msmtprc',
+    `account default\nhost 127.0.0.1\nport ${port}\nfrom ${sender}\nauth off\ntls off\n`,
+  )
+  for (const { bytes } of mails) await outputOf('msmtp', ['-C', config, '--', address], { input: inUnixLines(bytes) })
+  return mails.length
+})
+
+/** For a program that runs as a user of its own. */
+const openToAll = (dir: string) => {
+  mkdirSync(dir, { recursive: true })
+  chmodSync(dir, 0o777)
+  return dir
+}
+
+const eximConfiguration = (port: number) => {
+  chmodSync(files.dir, 0o755)
+  const config = files.write(
+    'exim.conf',
+    `exim_path = ${realpathSync(programPath('exim4') ?? '')}
+keep_environment =
+primary_hostname = sender.example
+spool_directory = ${openToAll(join(files.dir, 'exim-spool'))}
+log_file_path = ${openToAll(join(files.dir, 'exim-log'))}/%s
+received_header_text =
+acl_smtp_rcpt = accept
+acl_smtp_data = accept
+smtp_accept_queue_per_connection = 0
+begin routers
+gateway:
+  driver = manualroute
+  route_list = * 127.0.0.1
+  self = send
+  transport = gateway
+begin transports
+gateway:
+  driver = smtp
+  allow_localhost
+  port = ${port}
+  hosts_avoid_tls = *
+  message_linelength_limit = 2000000
+`,
+  )
+  chmodSync(config, 0o644)
+  return config
+}
+
+delivers('Exim', ['exim4'], 'BDAT', async ({ port, address }) => {
+  const transaction = ({ bytes }: Mail) => [
+    Buffer.from(`MAIL FROM:<${sender}>\r\nRCPT TO:<${address}>\r\nDATA\r\n`),
+    dotStuffed(bytes),
+    Buffer.from('.\r\n'),
+  ]
+  // Batched SMTP, as from another host: Exim completes no headers of what it passes on.
+  const batch = Buffer.concat([
+    Buffer.from('EHLO client.example\r\n'),
+    ...mails.flatMap(transaction),
+    Buffer.from('QUIT\r\n'),
+  ])
+  const config = eximConfiguration(port)
+  await outputOf('exim4', ['-C', config, '-oMa', '192.0.2.1', '-bS', '-odq'], { input: batch })
+  const ids = readdirSync(join(files.dir, 'exim-spool/input')).filter((name) => name.endsWith('-D'))
+  await outputOf('exim4', ['-C', config, '-M', ...ids.map((name) => name.slice(0, -2))])
+  return mails.length
+})
+
+const crlfLines = (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replaceAll(/\r?\n/g, '\r\n'), 'latin1')
+
+/** Gives the mails to a server that passes them on; one that takes a bare LF for a line end would find an end of data in some. */
+const handOver = async (port: number, address: string, some = mails, mayRefuse?: RegExp): Promise<number> => {
+  const client = await smtpClient(port)
+  let taken = 0
+  for (const { name, bytes } of some) {
+    const reply = await client.deliver(address, crlfLines(bytes), sender)
+    if (reply.startsWith('2')) taken += 1
+    else if (mayRefuse?.test(reply) !== true) throw new Error(`${name}: ${reply}`)
+  }
+  await client.quit()
+  return taken
+}
+
+delivers('Postfix', ['postfix', 'postconf'], 'DATA', async ({ port, address, arrived }) => {
+  const dir = join(files.dir, 'postfix')
+  for (const name of ['etc', 'spool', 'data']) mkdirSync(join(dir, name), { recursive: true })
+  for (const name of ['.', 'postfix']) chmodSync(join(files.dir, name), 0o755)
+  await outputOf('chown', ['postfix', join(dir, 'data')])
+  const { smtp } = await freePorts()
+  files.write('postfix/etc/master.cf', `${postfixServices(smtp)}\npostlog unix-dgram n - n - 1 postlogd\n`)
+  files.write(
+    'postfix/etc/main.cf',
+    `compatibility_level = 3.6
+queue_directory = ${dir}/spool
+data_directory = ${dir}/data
+mail_owner = postfix
+myhostname = sender.example
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+relayhost = [127.0.0.1]:${port}
+smtp_tls_security_level = none
+smtp_line_length_limit = 0
+local_header_rewrite_clients =
+maillog_file = ${dir}/postfix.log
+maillog_file_prefixes = ${dir}
+multi_instance_enable = yes
+multi_instance_name = postfix-sender
+`,
+  )
+  for (const name of ['main.cf', 'master.cf']) chmodSync(join(dir, 'etc', name), 0o644)
+  const postfix = await startPostfix(dir)
+  try {
+    const taken = await handOver(smtp, address)
+    await outputOf('postqueue', ['-c', join(dir, 'etc'), '-f'])
+    await arrived(taken)
+    return taken
+  } finally {
+    await postfix.stop()
+  }
+})
+
+/** OpenSMTPD's queue is at a place that is compiled into it: this one has a /var/spool of its own. */
+delivers('OpenSMTPD', ['opensmtpd', 'unshare'], 'DATA', async ({ port, address, arrived }) => {
+  const { smtp } = await freePorts()
+  const config = files.write(
+    'smtpd.conf',
+    `smtp limit max-mails 10000
+listen on 127.0.0.1 port ${smtp}
+action "relay" relay host smtp+notls://127.0.0.1:${port}
+match from any for any action "relay"
+`,
+  )
+  // It breaks the connection at a line that is much longer.
+  const withoutLongLines = mails.filter(({ bytes }) =>
+    bytes
+      .toString('latin1')
+      .split('\n')
+      .every(({ length }) => length < 8192),
+  )
+  const program = programPath('opensmtpd') ?? 'opensmtpd'
+  const apart = 'mount -t tmpfs tmpfs /var/spool && exec "$0" -d -f "$1"'
+  const server = spawn('unshare', ['--mount', 'sh', '-c', apart, program, config], { stdio: 'ignore' })
+  const exited = new Promise((resolve) => server.once('exit', resolve))
+  try {
+    await listening(smtp, server)
+    const taken = await handOver(smtp, address, withoutLongLines, /not RFC 2822 compliant/)
+    await arrived(taken)
+    return taken
+  } finally {
+    server.kill('SIGTERM')
+    await exited
+  }
+})
+
+const hashes = (contents: readonly Buffer[]) => contents.map(hash).sort()
+
+test('the vault holds what was sent, octet for octet', async () => {
+  await gateway.stop()
+  for (const { name, contents, mailbox } of sent) {
+    const stored = (await vaultContents(gateway, mailbox)).map(withoutTrace)
+    assert.equal(hashes(stored), hashes(contents), name)
+    // It sends what it is given, bare LFs too.
+    if (name === 'swaks') assert.equal(hashes(stored), hashes(mails.map(({ bytes }) => asSent(bytes))))
+  }
+})
+
+test.run()
