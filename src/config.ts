@@ -23,6 +23,8 @@ export type Config = {
     /** Absolute path. */
     readonly data: string
     readonly node: string
+    /** Networks whose connections begin with a PROXY header, as `parseNetwork` writes them. */
+    readonly loadBalancers: readonly string[]
     readonly logLevel: LogLevel
   }
   readonly smtp: {

@@ -17,6 +17,13 @@ export type StandIns = {
   close(): Promise<void>
 }
 
+export type StandInParts = {
+  readonly domain: string
+  readonly tls: ServedPair
+  /** Of the load balancers. */
+  readonly networks: readonly string[]
+}
+
 /** What every peer is told: the log cannot be reached, and nothing is taken that could not be recorded. */
 const refusal = answerTo('storage-failed')
 /** Connections at once on one port; each is answered and closed. */
@@ -31,13 +38,15 @@ const retryAfter = 5
  */
 export const openStandIns = async (
   listeners: readonly StandInListener[],
-  { domain, tls }: { readonly domain: string; readonly tls: ServedPair },
+  { domain, tls, networks }: StandInParts,
 ): Promise<StandIns> => {
   const greetings = {
     smtp: `421 4.3.0 ${domain} ${refusal.text}\r\n`,
     pop3: `-ERR ${refusal.pop3} ${refusal.text}\r\n`,
   }
   const secured = serverTls(() => tls)
+  // Nothing is counted while there is no log.
+  const loadBalancers = { networks, refused: () => undefined }
   const open: (Server | HttpsServer)[] = []
   const sockets = new Set<Socket>()
   const turnAway = (greeting: string, secure: boolean) => (plain: Socket) => {
@@ -55,7 +64,7 @@ export const openStandIns = async (
   const start = ({ protocol, host, port }: StandInListener) => {
     if (protocol === 'https') return listenHttps(host, port, tls, sockets)
     const greeting = protocol.startsWith('pop3') ? greetings.pop3 : greetings.smtp
-    return listen(host, port, turnAway(greeting, protocol.endsWith('s')))
+    return listen({ host, port, loadBalancers, onConnection: turnAway(greeting, protocol.endsWith('s')) })
   }
   try {
     for (const listener of listeners) {

@@ -62,6 +62,7 @@ const certificate = await testCertificate()
 const serverWith = (checks: boolean) =>
   startSmtp({
     listeners: [{ protocol: 'smtp', host: '127.0.0.1', port: 0 }],
+    loadBalancers: { networks: [], refused: () => undefined },
     domain: 'gateway.example',
     postmaster: undefined,
     tls: () => certificate,

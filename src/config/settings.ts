@@ -68,6 +68,11 @@ export const settings: Settings = {
       default: ({ hostname }) => nodeNameOf(hostname),
       reason: 'The name of this gateway in the log; by default made of the host name.',
     },
+    loadBalancers: setting(
+      networks,
+      [],
+      'Networks of load balancers: a connection from there to an SMTP or POP3 listener has to begin with a PROXY header (version 1 or 2), and counts as coming from the address that it names. None by default: who is listed here can say that he is anybody.',
+    ),
     logLevel: live(
       logLevel,
       'info',

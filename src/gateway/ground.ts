@@ -35,7 +35,7 @@ export type Ground = Awaited<ReturnType<typeof openGround>>
  * the log. Until then peers are told to come back later.
  */
 export const openGround = async ({ config, logger, signal, takeOver, cleanup }: GroundParts) => {
-  const { node, domain } = config.gateway
+  const { node, domain, loadBalancers } = config.gateway
   const paths = placesOf(config)
   recogniseDirectories(paths)
   const clock = systemClock
@@ -49,7 +49,7 @@ export const openGround = async ({ config, logger, signal, takeOver, cleanup }: 
   const served = { tls, certificates, limits: { ...config.limits }, proxy: { ...config.proxy } }
   const pair = servedByName(() => served.certificates)
   const place = logPlaceOf(config)
-  const standIn = () => openStandIns(standInListeners(config), { domain, tls: pair() })
+  const standIn = () => openStandIns(standInListeners(config), { domain, tls: pair(), networks: loadBalancers })
   const waiting = waitingForLog({ standIn, logger, signal, mayReturn: place.engine !== 'sqlite' })
   cleanup.add(() => waiting.over())
   const vault = { engine: config.vault.engine, dir: paths.vault }

@@ -35,7 +35,7 @@ export type MailServers = Awaited<ReturnType<typeof startMailServers>>
 /** What peers speak to: SMTP, submission and POP3, each way in sealing into the same archive. */
 export const startMailServers = async (ground: Ground, { metrics, refused, login }: MailParts) => {
   const { config, keys, served, place, storage, log, stamp, views, clock, logger, cleanup } = ground
-  const { domain } = config.gateway
+  const { domain, loadBalancers: networks } = config.gateway
   const named = (name: string) => {
     const mailbox = mailboxNamed(views.reader, domain, name)
     // A view that is behind the log does not prove that there is none.
@@ -68,7 +68,16 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
     ownPorts: () => listening.map(({ port }) => port),
   })
   const sessions = recordSessions(log, stamp, logger)
-  const shared = { domain, limits: served.limits, tls: ground.pair, sessions, refused, logger, clock }
+  const shared = {
+    domain,
+    loadBalancers: { networks, refused },
+    limits: served.limits,
+    tls: ground.pair,
+    sessions,
+    refused,
+    logger,
+    clock,
+  }
   const senders =
     config.smtp.senderChecks === 'record'
       ? openSenderChecker({ wait: () => served.limits.senderChecks, logger })

@@ -9,6 +9,7 @@ import type { Maildrops } from '../maildrop.ts'
 import type { Pop3Proxies } from '../proxy/pop3Proxy.ts'
 import type { SessionRecorder } from '../sessions.ts'
 import { listen, portOf } from '../wire/listen.ts'
+import type { LoadBalancers } from '../wire/loadBalancers.ts'
 import { type ServedPair, serverTls } from '../wire/serveTls.ts'
 import { type Connection, connectionOf } from './connection.ts'
 
@@ -22,6 +23,7 @@ export type Pop3Listener = {
 
 export type Pop3Deps = {
   readonly listeners: readonly Pop3Listener[]
+  readonly loadBalancers: LoadBalancers
   readonly domain: string
   readonly limits: Pick<Limits, 'pop3Sessions' | 'pop3Idle' | 'badCommands' | 'transcript'>
   /** The certificate that holds now; asked for at each handshake. */
@@ -70,7 +72,7 @@ export const startPop3 = async (deps: Pop3Deps): Promise<Pop3Server> => {
     connections.set(connection.session, connection)
     connection.start()
   }
-  const { servers, addresses } = await listenOnAll(deps.listeners, accept)
+  const { servers, addresses } = await listenOnAll(deps, accept)
 
   return {
     addresses,
@@ -116,14 +118,14 @@ const turnAway = (socket: Socket, protocol: Pop3Listener['protocol']) => {
 }
 
 const listenOnAll = async (
-  listeners: readonly Pop3Listener[],
+  { listeners, loadBalancers }: Pick<Pop3Deps, 'listeners' | 'loadBalancers'>,
   accept: (protocol: Pop3Listener['protocol']) => (socket: Socket) => void,
 ) => {
   const servers: Server[] = []
   const addresses: Pop3Listener[] = []
   try {
     for (const { host, port, protocol } of listeners) {
-      const server = await listen(host, port, accept(protocol))
+      const server = await listen({ host, port, loadBalancers, onConnection: accept(protocol) })
       servers.push(server)
       addresses.push({ protocol, host, port: portOf(server) })
     }

@@ -4,6 +4,7 @@ import { SMTPServer } from 'smtp-server'
 import type { PeerProtocol } from '../core/events.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
+import { behindLoadBalancers, comeFrom, type LoadBalancers } from '../wire/loadBalancers.ts'
 import type { ServedPair } from '../wire/serveTls.ts'
 import type { Accepted, PeerConnection, PeerShared } from './peerConnection.ts'
 
@@ -32,6 +33,7 @@ export type Smtp = {
 
 export type ListenParts = {
   readonly listeners: readonly SmtpListener[]
+  readonly loadBalancers: LoadBalancers
   /** Key and certificate, PEM. Read at the start, and again by `renew`. */
   readonly tls: () => ServedPair
   readonly shared: Pick<PeerShared, 'domain' | 'limits' | 'logger' | 'open'>
@@ -94,7 +96,7 @@ const bounds = ({ smtpIdle, smtpSessions }: PeerShared['limits']) => ({
 
 const fromTheFirstOctet: ReadonlySet<SmtpProtocol> = new Set(['smtps', 'submissions'])
 
-const serverFor = ({ protocol }: SmtpListener, { tls, shared, connection }: ListenParts) => {
+const serverFor = ({ protocol }: SmtpListener, { loadBalancers, tls, shared, connection }: ListenParts) => {
   const { domain, limits, logger } = shared
   const secure = fromTheFirstOctet.has(protocol)
   const server = new SMTPServer({
@@ -117,6 +119,14 @@ const serverFor = ({ protocol }: SmtpListener, { tls, shared, connection }: List
     server.connections.add(accepted)
     accepted.init()
   }
+  // The TLS socket would ask the system, which knows the load balancer only.
+  const upgrade = server._upgrade.bind(server)
+  server._upgrade = (plain, upgraded) =>
+    upgrade(plain, (error, socket) => {
+      if (socket && plain.remoteAddress !== undefined) comeFrom(socket, plain.remoteAddress)
+      upgraded(error, socket)
+    })
+  behindLoadBalancers(server.server, loadBalancers)
   server.on('error', (error) => logHandshake(logger, error))
   return server
 }

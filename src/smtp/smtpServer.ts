@@ -7,10 +7,11 @@ import { JournalConnection } from './connection.ts'
 import { type ListenParts, listenSmtp, type Smtp } from './listen.ts'
 import type { SmtpShared } from './shared.ts'
 
-export type SmtpDeps = Omit<SmtpShared, 'machine' | 'running' | 'open'> & Pick<ListenParts, 'listeners' | 'tls'>
+export type SmtpDeps = Omit<SmtpShared, 'machine' | 'running' | 'open'> &
+  Pick<ListenParts, 'listeners' | 'loadBalancers' | 'tls'>
 
 /** Starts the listeners for journal senders, all or none. Rejects with `start-refused`, which says why. */
-export const startSmtp = async ({ listeners, tls, ...deps }: SmtpDeps): Promise<Smtp> => {
+export const startSmtp = async ({ listeners, loadBalancers, tls, ...deps }: SmtpDeps): Promise<Smtp> => {
   const running = new Map<SessionId, JournalConnection>()
   const receiving = new Set<Promise<unknown>>()
   const machine = smtpSession.provide({
@@ -28,6 +29,7 @@ export const startSmtp = async ({ listeners, tls, ...deps }: SmtpDeps): Promise<
   const shared: SmtpShared = { ...deps, machine, running, open: new Set() }
   return listenSmtp({
     listeners,
+    loadBalancers,
     tls,
     shared,
     connection: (server, socket, accepted) => new JournalConnection(server, socket, shared, accepted),

@@ -35,7 +35,7 @@ export type Channel = {
   drained(): Promise<void>
   /** Whether the peer is behind in taking what was written. */
   unread(): boolean
-  /** The server's side of the handshake; octets that came before it are thrown away. */
+  /** The server's side of the handshake; what came behind the lines that were said in clear is thrown away. */
   secure(tls: ServerTls): Promise<TlsFacts>
   /** Sends what was written, then closes; octets that still come are thrown away. */
   end(): void
@@ -95,7 +95,8 @@ export const channelOf = (plain: Socket, idleSeconds: number, events: ChannelEve
     socket.setTimeout(0)
     for (const name of ['timeout', 'data', 'end', 'drain']) socket.removeAllListeners(name)
     socket.pause()
-    while (socket.read() !== null);
+    // On a channel that begins with TLS, what has come already is the handshake's.
+    if (octetsIn > 0) while (socket.read() !== null);
     reader.clear()
   }
   const uncork = () => {

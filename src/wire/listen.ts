@@ -1,13 +1,23 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { GatewayError } from '../core/errors.ts'
+import { behindLoadBalancers, type LoadBalancers } from './loadBalancers.ts'
+
+export type Listening = {
+  readonly host: string
+  /** 0 lets the system choose. */
+  readonly port: number
+  readonly loadBalancers: LoadBalancers
+  readonly onConnection: (socket: Socket) => void
+}
 
 /**
  * Listens for TCP connections, which may be half-closed: a peer that has sent all its commands still gets its answers.
  * Rejects with `start-refused` and one clear sentence.
  */
-export const listen = (host: string, port: number, onConnection: (socket: Socket) => void): Promise<Server> =>
+export const listen = ({ host, port, loadBalancers, onConnection }: Listening): Promise<Server> =>
   new Promise((resolve, reject) => {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, onConnection)
+    behindLoadBalancers(server, loadBalancers)
     server.once('error', (cause: NodeJS.ErrnoException) => reject(cannotListen(host, port, cause)))
     server.listen(port, host, () => resolve(server))
   })

@@ -2,6 +2,7 @@ import type { OpenTarget } from './target.ts'
 
 /** Each is loaded only when it is tried. */
 export const targets: Readonly<Record<string, () => Promise<OpenTarget>>> = {
+  proxyHeader: async () => (await import('./proxyHeader.ts')).proxyHeader,
   smtpCommands: async () => (await import('./smtpCommands.ts')).smtpCommands,
   smtpBody: async () => (await import('./smtpBody.ts')).smtpBody,
   pop3Commands: async () => (await import('./pop3Commands.ts')).pop3Commands,

@@ -26,12 +26,18 @@ export type WireOptions = {
   readonly tls?: boolean
   /** The loopback address to come from: the gateway judges peers by their addresses. */
   readonly from?: string
+  /** What is sent in clear before anything else, TLS too. */
+  readonly first?: Uint8Array | string
 }
 
-export const openWire = async (port: number, { tls = false, from = '127.0.0.1' }: WireOptions = {}): Promise<Wire> => {
+export const openWire = async (
+  port: number,
+  { tls = false, from = '127.0.0.1', first }: WireOptions = {},
+): Promise<Wire> => {
   const plain = connect({ port, host: '127.0.0.1', localAddress: from })
   await new Promise((resolve, reject) => plain.once('connect', resolve).once('error', reject))
   plain.setNoDelay()
+  if (first !== undefined) plain.write(first)
   let socket = plain
   let buffered: Buffer = Buffer.alloc(0)
   let over = false

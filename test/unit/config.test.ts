@@ -55,7 +55,13 @@ const refusal = (given: Given): string => {
 
 test('without file and variables every key has its default', () => {
   assert.equal(load(), {
-    gateway: { domain: 'localhost', data: '/nowhere/data', node: 'mail-01.example.com', logLevel: 'info' },
+    gateway: {
+      domain: 'localhost',
+      data: '/nowhere/data',
+      node: 'mail-01.example.com',
+      loadBalancers: [],
+      logLevel: 'info',
+    },
     smtp: { host: '::', port: 2525, tlsPort: 'off', postmaster: undefined, senderChecks: 'off' },
     submission: { host: '::', port: 2587 },
     smtps: { port: 2465 },
@@ -130,6 +136,7 @@ test('every key can be said in the file', () => {
     domain = "Archive.Example.com"
     data = "/var/lib/sealpost"
     node = "gw-1"
+    loadBalancers = ["10.0.0.0/24"]
     logLevel = "off"
     [smtp]
     host = "192.0.2.1"
@@ -205,7 +212,13 @@ test('every key can be said in the file', () => {
     maildropLease = "2m"
     diskReserve = "2GiB"`
   assert.equal(load({ toml }), {
-    gateway: { domain: 'archive.example.com', data: '/var/lib/sealpost', node: 'gw-1', logLevel: 'off' },
+    gateway: {
+      domain: 'archive.example.com',
+      data: '/var/lib/sealpost',
+      node: 'gw-1',
+      loadBalancers: ['10.0.0.0/24'],
+      logLevel: 'off',
+    },
     smtp: {
       host: '192.0.2.1',
       port: 25,
@@ -370,6 +383,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'gateway.domain': ['""', '"a b"', '"-a.example"', '"münchen.example"', '"192.0.2.1"', '"example.com."', '1', '[]'],
   'gateway.data': ['""', '" "', '"a\\u0000b"', '1', 'true', '{ }'],
   'gateway.node': ['""', '"Upper"', '"a/b"', '"-a"', `"${'a'.repeat(64)}"`, '1'],
+  'gateway.loadBalancers': ['"10.0.0.0/8"', '["10.0.0.0/33"]', '["balancer.example.net"]', '["*"]', 'true'],
   'gateway.logLevel': ['"debug"', '"INFO"', '1', '""'],
   'smtp.host': ['""', '"0.0.0.0:25"', '"[::1]"', '"a_b"', '2525', '"999.1.1.1"'],
   'smtp.port': ['-1', '65536', '25.5', '"25"', '"on"', '""', 'true', 'nan', '[25]', '2026-01-01'],

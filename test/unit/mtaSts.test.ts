@@ -5,7 +5,7 @@ import { policyRecord, policyText } from '../../src/tls/mtaSts.ts'
 const test = suite('MTA-STS')
 type Config = Parameters<typeof policyText>[0]
 const config = (mtaSts: Partial<Config['mtaSts']> = {}): Config => ({
-  gateway: { domain: 'example.com', data: '/data', node: 'one', logLevel: 'info' },
+  gateway: { domain: 'example.com', data: '/data', node: 'one', loadBalancers: [], logLevel: 'info' },
   mtaSts: { host: '::', port: 443, mode: 'enforce', mx: [], maxAge: 604_800, ...mtaSts },
 })
 

@@ -35,7 +35,13 @@ export const stored = (content: string | Uint8Array, chunks?: StoredMessage['chu
 
 /** One mailbox `alice` in memory, and what was done with it. */
 export const memoryMaildrops = (password: string, messages: StoredMessage[], shut = 0) => {
-  const done = { logins: [] as string[], began: [] as number[], updates: [] as (readonly MessageId[])[], released: 0 }
+  const done = {
+    logins: [] as string[],
+    addresses: [] as string[],
+    began: [] as number[],
+    updates: [] as (readonly MessageId[])[],
+    released: 0,
+  }
   const mailboxId = newMailboxId()
   let locked: Maildrop | undefined
   const failures: { update?: GatewayError } = {}
@@ -45,6 +51,7 @@ export const memoryMaildrops = (password: string, messages: StoredMessage[], shu
     open: async ({ user, password: given, sessionId, remoteAddress }) => {
       await checking.before?.()
       done.logins.push(user)
+      done.addresses.push(remoteAddress)
       if (user !== 'alice' || given.reveal() !== password) throw new GatewayError('password-wrong')
       if (locked) throw new GatewayError('maildrop-in-use')
       const entries = messages.map(({ entry }) => entry)

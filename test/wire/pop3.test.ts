@@ -7,7 +7,7 @@ import { GatewayError } from '../../src/core/errors.ts'
 import { startPop3 } from '../../src/pop3/pop3Server.ts'
 import { openWire } from '../support/wire.ts'
 import { stored, type StoredMessage } from './memoryMaildrops.ts'
-import { login, password, play, playTo, type Pop3Fixture, pop3With, until } from './pop3Transcript.ts'
+import { login, noBalancers, password, play, playTo, type Pop3Fixture, pop3With, until } from './pop3Transcript.ts'
 
 const test = suite('pop3')
 const running: Pop3Fixture[] = []
@@ -600,7 +600,9 @@ test('a port that is in use is refused in one sentence, and nothing is left list
   const port = await new Promise<number>((resolve) =>
     other.listen(0, '127.0.0.1', () => resolve((other.address() as { port: number }).port)),
   )
-  const deps = { limits: {}, tls: () => ({ key: '', cert: '' }) } as never as Parameters<typeof startPop3>[0]
+  const deps = { limits: {}, loadBalancers: noBalancers, tls: () => ({ key: '', cert: '' }) } as never as Parameters<
+    typeof startPop3
+  >[0]
   const listeners = [0, port].map((port) => ({ host: '127.0.0.1', port, protocol: 'pop3' as const }))
   const error = await startPop3({ ...deps, listeners }).catch((error: unknown) => error)
   assert.instance(error, GatewayError)

@@ -3,6 +3,7 @@ import type { Fact } from '../../src/core/events.ts'
 import { systemClock } from '../../src/core/ports.ts'
 import { type Pop3Deps, type Pop3Server, startPop3 } from '../../src/pop3/pop3Server.ts'
 import type { SessionEnd } from '../../src/sessions.ts'
+import type { LoadBalancers } from '../../src/wire/loadBalancers.ts'
 import { replayingSessions } from '../support/replayingSessions.ts'
 import { openWire, type Wire } from '../support/wire.ts'
 import { memoryMaildrops, type StoredMessage } from './memoryMaildrops.ts'
@@ -12,7 +13,14 @@ export const password = 'correct-horse'
 const pair = await testCertificate()
 
 /** A POP3 server over a mailbox in memory, and everything that it told the gateway. */
-export const pop3With = async (messages: StoredMessage[], limits: Partial<Pop3Deps['limits']> = {}) => {
+/** Nobody speaks for others. */
+export const noBalancers: LoadBalancers = { networks: [], refused: () => undefined }
+
+export const pop3With = async (
+  messages: StoredMessage[],
+  limits: Partial<Pop3Deps['limits']> = {},
+  loadBalancers = noBalancers,
+) => {
   const memory = memoryMaildrops(password, messages)
   const seen = {
     opened: 0,
@@ -29,6 +37,7 @@ export const pop3With = async (messages: StoredMessage[], limits: Partial<Pop3De
       { host: '127.0.0.1', port: 0, protocol: 'pop3s' },
     ],
     domain: 'gateway.example',
+    loadBalancers,
     limits: { pop3Sessions: 50, pop3Idle: 30, badCommands: 10, transcript: 64 * 1024, ...limits },
     tls: () => pair,
     proxies: undefined,

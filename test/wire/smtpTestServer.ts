@@ -90,6 +90,7 @@ export const startTestSmtp = async (wish: Wish = {}) => {
       { protocol: 'smtp', host: '127.0.0.1', port: 0 },
       { protocol: 'smtps', host: '127.0.0.1', port: 0 },
     ],
+    loadBalancers: { networks: [], refused: () => undefined },
     domain: 'gateway.example',
     postmaster: mailboxId,
     tls: () => certificate,

@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { freePorts } from '../../ops/scratchGateway.ts'
+import { peerTest, programPath } from '../support/peers.ts'
+import { pop3Client } from '../support/pop3Client.ts'
+import { smtpClient } from '../support/smtpClient.ts'
+import { logIn, startTestGateway } from '../support/testGateway.ts'
+import { openWire } from '../support/wire.ts'
+import { outputOf, scratchFiles } from './program.ts'
+
+const test = suite('load balancers by HAProxy and curl')
+const balancer = '127.0.0.9'
+const client = '127.0.0.3'
+const gateway = await startTestGateway({ env: { SEALPOST_GATEWAY_LOAD_BALANCERS: balancer } })
+const files = scratchFiles()
+
+test.after(async () => {
+  await gateway.stop()
+  gateway.remove()
+  files.remove()
+})
+
+const proxied = ['smtp', 'smtps', 'pop3', 'pop3s'] as const
+
+/** HAProxy before every listener, in TCP mode, also asking after its health. */
+const startHaproxy = async (send: 'send-proxy' | 'send-proxy-v2') => {
+  const ports = await freePorts()
+  const parts = proxied.map(
+    (name) => `listen ${name}
+  bind 127.0.0.1:${ports[name]}
+  server gateway 127.0.0.1:${gateway.ports[name]} ${send} source ${balancer} check inter 100ms`,
+  )
+  const defaults = 'defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s'
+  const file = files.write('haproxy.cfg', [defaults, ...parts, ''].join('\n'))
+  const child = spawn(programPath('haproxy') ?? 'haproxy', ['-db', '-f', file], { stdio: 'ignore' })
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  for (let tries = 0; ; tries += 1) {
+    const wire = await openWire(ports.pop3s).catch(() => undefined)
+    wire?.destroy()
+    if (wire) break
+    if (tries > 200 || child.exitCode !== null) throw new Error('HAProxy did not begin to listen')
+    await delay(25)
+  }
+  return {
+    ports,
+    stop: async () => {
+      child.kill('SIGTERM')
+      await gone
+    },
+  }
+}
+
+for (const send of ['send-proxy', 'send-proxy-v2'] as const)
+  peerTest(test, ['haproxy'], `behind HAProxy with ${send} every session is the client's own`, async () => {
+    const { ports, stop } = await startHaproxy(send)
+    const mailbox = await gateway.createMailbox('--name', send)
+    const mail = Buffer.from(`Subject: by ${send}\r\n\r\n`)
+    for (const way of [{ starttls: true }, { tls: true }]) {
+      const sender = await smtpClient(way.tls === true ? ports.smtps : ports.smtp, { ...way, from: client })
+      assert.match(await sender.deliver(mailbox.address, mail), /^250 /)
+      await sender.quit()
+    }
+    const archive = await pop3Client(ports.pop3s)
+    assert.match(await archive.login(mailbox.mailboxId, mailbox.password), /^\+OK 2 /)
+    assert.match((await archive.retrieve(1)).toString(), `([${client}])`)
+    await archive.quit()
+    await stop()
+    const sessions = JSON.parse(await gateway.command('session', 'list', '--json')) as {
+      readonly sessions: readonly { readonly protocol: string; readonly remoteAddress: string }[]
+    }
+    const peers = sessions.sessions.map(({ protocol, remoteAddress }) => `${protocol} ${remoteAddress}`)
+    for (const peer of [`smtp ${client}`, `smtps ${client}`, 'pop3s 127.0.0.1']) assert.ok(peers.includes(peer), peer)
+    assert.not.ok(peers.some((peer) => peer.endsWith(balancer)), 'health probes leave no session') // prettier-ignore
+  })
+
+peerTest(test, ['curl'], 'curl sends and collects with a header of its own', async () => {
+  const mailbox = await gateway.createMailbox('--name', 'curl')
+  const options = ['-sSk', '--max-time', '10', '--haproxy-protocol', '--interface', balancer]
+  const mail = files.write('mail.eml', 'Subject: by curl\r\n\r\n')
+  const { smtp, smtps, pop3, pop3s } = gateway.ports
+  for (const url of [`smtp://127.0.0.1:${smtp}`, `smtps://127.0.0.1:${smtps}`])
+    await outputOf('curl', [
+      ...options,
+      url,
+      '--mail-from',
+      'a@example.com',
+      '--mail-rcpt',
+      mailbox.address,
+      '-T',
+      mail,
+    ])
+  const login = ['-u', `${mailbox.mailboxId}:${mailbox.password}`]
+  for (const url of [`pop3s://127.0.0.1:${pop3s}/2`, `pop3://127.0.0.1:${pop3}/1`])
+    assert.match((await outputOf('curl', [...options, ...login, '--ssl-reqd', url])).toString(), 'by curl')
+  const without = options.filter((option) => option !== '--haproxy-protocol')
+  const refused = outputOf('curl', [...without, ...login, `pop3s://127.0.0.1:${pop3s}/1`])
+  assert.instance(await refused.catch((error: unknown) => error), Error)
+})
+
+test('a balancer that sends no header is counted, its health probes are not', async () => {
+  const wire = await openWire(gateway.ports.smtp, { from: balancer, first: 'EHLO client.example\r\n' })
+  await wire.closed()
+  await gateway.stop()
+  const counted = (await logIn(gateway.data)).flatMap(({ type, data }) => (type === 'RefusalsCounted' ? [data] : []))
+  const kinds = counted.filter(({ source }) => source === balancer).flatMap(({ counts }) => Object.entries(counts))
+  assert.ok(kinds.length > 0)
+  assert.ok(
+    kinds.every(([kind, count]) => kind === 'proxy-header' && count <= 2),
+    JSON.stringify(kinds),
+  )
+})
+
+test.run()
