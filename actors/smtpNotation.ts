@@ -1,5 +1,6 @@
 import { asGatewayError, GatewayError, isErrorCode } from '../src/core/errors.ts'
 import { isMailboxId, isMessageId, type MessageId, type SessionId } from '../src/core/ids.ts'
+import { isPutOff } from '../src/core/putOff.ts'
 import { isReplyName } from './smtpReplies.ts'
 import { smtpSession } from './smtpSession.ts'
 import type { Found, SmtpEvent, SmtpInput } from './smtpSetup.ts'
@@ -38,7 +39,7 @@ const writeEvent = (event: SmtpHeard): string => {
     case 'hello':
       return event.extended ? 'hello extended' : 'hello'
     case 'mail':
-      return `mail size=${event.size}${event.smtpUtf8 ? ' smtputf8' : ''}`
+      return `mail size=${event.size}${event.smtpUtf8 ? ' smtputf8' : ''}${event.putOff === undefined ? '' : ` ${event.putOff}`}`
     case 'rcpt':
       return `rcpt ${writeFound(event.found)}${event.ascii ? '' : ' beyond-ascii'}`
     case 'bdat':
@@ -92,10 +93,11 @@ const plainEvent = (type: string): SmtpHeard | undefined => {
 
 const readers: Readonly<Partial<Record<string, (words: readonly string[]) => SmtpHeard | undefined>>> = {
   hello: (words) => ({ type: 'hello', extended: words[0] === 'extended' }),
-  mail: ([size = '', utf8]) => ({
+  mail: ([size = '', ...words]) => ({
     type: 'mail',
     size: Number(size.slice('size='.length)),
-    smtpUtf8: utf8 === 'smtputf8',
+    smtpUtf8: words.includes('smtputf8'),
+    putOff: words.find(isPutOff),
   }),
   rcpt: (words) => {
     const found = readFound(words)

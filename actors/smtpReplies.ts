@@ -1,3 +1,5 @@
+import type { PutOff } from '../src/core/putOff.ts'
+
 /** RFC 5321 §4.2 and RFC 2034: no enhanced status code where the standard allows none. */
 export type SmtpReply = {
   readonly code: number
@@ -63,6 +65,9 @@ const table = {
   suspended: [450, '4.2.1', 'Mailbox is suspended, try again later'],
   noPostmaster: [450, '4.2.1', 'No mailbox is set for postmaster, try again later'],
   recipientUnavailable: [451, '4.3.0', 'Recipients cannot be looked up, try again later'],
+  tooManyMessages: [450, '4.7.1', 'Too many messages from your address within a minute, try again later'],
+  diskReserve: [452, '4.3.1', 'Insufficient storage, try again later'],
+  tooBusy: [450, '4.3.2', 'Too busy, try again later'],
   oneMailbox: [452, '4.5.3', 'One mailbox per message, send to this one apart'],
   tooManyRecipients: [452, '4.5.3', 'Too many recipients'],
   remoteLacksEightBit: [554, '5.6.3', 'The server takes 7-bit mail only'],
@@ -78,6 +83,14 @@ const table = {
   shuttingDown: [421, '4.3.2', 'Shutting down, try again later'],
   internal: [421, '4.3.0', 'Internal error, try again later'],
 } as const satisfies Record<string, readonly [code: number, enhanced: string, text: string]>
+
+/** What a sender hears whose message may not begin now. */
+export const putOffReplies = {
+  'too-many-messages': 'tooManyMessages',
+  'disk-reserve': 'diskReserve',
+  'bytes-in-flight': 'tooBusy',
+  'log-lag': 'tooBusy',
+} as const satisfies Record<PutOff, ReplyName>
 
 export type ReplyName = keyof typeof table
 

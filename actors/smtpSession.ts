@@ -91,6 +91,10 @@ export const smtpSession = smtp.createMachine({
                 actions: [refuse('too-large'), reply('tooLarge')],
               },
               {
+                guard: { type: 'putOff', params: ({ event }) => event.putOff },
+                actions: ['refusePutOff', 'replyPutOff'],
+              },
+              {
                 target: 'transaction',
                 actions: [{ type: 'begin', params: ({ event }) => event.smtpUtf8 }, 'keepMail', reply('senderOk')],
               },

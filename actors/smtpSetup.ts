@@ -3,7 +3,8 @@ import type { SessionOutcome } from '../src/core/events.ts'
 import { answerTo, asGatewayError } from '../src/core/errors.ts'
 import type { MailboxId, MessageId, SessionId } from '../src/core/ids.ts'
 import { unwired, work } from './session.ts'
-import { replyOf, type ReplyName, type SmtpReply, smtpReply } from './smtpReplies.ts'
+import type { PutOff } from '../src/core/putOff.ts'
+import { putOffReplies, replyOf, type ReplyName, type SmtpReply, smtpReply } from './smtpReplies.ts'
 
 export type SmtpInput = {
   readonly sessionId: SessionId
@@ -23,7 +24,13 @@ export type Found =
   | { readonly is: 'mailbox' | 'suspended'; readonly mailboxId: MailboxId }
   | { readonly is: 'unknown' | 'relay' | 'noPostmaster' | 'unavailable' }
 
-type Mail = { readonly type: 'mail'; readonly size: number; readonly smtpUtf8: boolean }
+type Mail = {
+  readonly type: 'mail'
+  readonly size: number
+  readonly smtpUtf8: boolean
+  /** Why no message may begin now. */
+  readonly putOff?: PutOff | undefined
+}
 /** A piece of a message (RFC 3030 §2): told when it is announced, or where none is taken (no tag `chunks`) when it has gone by. */
 export type Chunk = { readonly type: 'bdat'; readonly size: number; readonly last: boolean }
 type Recipient = { readonly type: 'rcpt'; readonly found: Found; readonly ascii: boolean }
@@ -64,6 +71,7 @@ export type RefusalKind =
   | 'bad-command'
   | 'too-many-sessions'
   | 'too-large'
+  | PutOff
 
 /** What the shell is to do; in order, and at once. */
 export type SmtpEffect =
@@ -109,6 +117,8 @@ const failure = (error: unknown): SmtpEffect => {
   return replyOf(smtp[0], smtp[1], text)
 }
 
+const putOffOf = (event: SmtpEvent): PutOff => (event.type === 'mail' ? event.putOff : undefined) ?? 'log-lag'
+
 export const smtp = setup({
   types: {
     context: {} as SmtpContext,
@@ -129,6 +139,7 @@ export const smtp = setup({
     secure: ({ context }) => context.secure,
     tooManyBad: ({ context }) => context.badCommands > context.maxBadCommands,
     tooLarge: ({ context }, size: number) => size > context.maxSize,
+    putOff: (_, why: PutOff | undefined) => why !== undefined,
     outgrows: ({ context }, { size }: Chunk) => context.announced + size > context.maxSize,
     outgrowsAtLast: ({ context }, { size, last }: Chunk) => last && context.announced + size > context.maxSize,
     isLast: (_, { last }: Chunk) => last,
@@ -148,6 +159,8 @@ export const smtp = setup({
     ),
     reply: emit((_, name: ReplyName): SmtpEffect => ({ type: 'reply', ...smtpReply(name) })),
     refuse: emit((_, kind: RefusalKind): SmtpEffect => ({ type: 'refused', kind })),
+    refusePutOff: emit(({ event }): SmtpEffect => ({ type: 'refused', kind: putOffOf(event) })),
+    replyPutOff: emit(({ event }): SmtpEffect => ({ type: 'reply', ...smtpReply(putOffReplies[putOffOf(event)]) })),
     acknowledge: emit((_, messageId: MessageId) => replyOf(250, '2.6.0', `${messageId} sealed and recorded`)),
     answerFailure: emit((_, error: unknown) => failure(error)),
     fail: emit((_, error: unknown): SmtpEffect => ({ type: 'failed', error })),

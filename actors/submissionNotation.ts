@@ -1,6 +1,7 @@
 import { asGatewayError, GatewayError, isErrorCode } from '../src/core/errors.ts'
 import { readExtensions, writeExtensions } from './proxiedSmtp.ts'
 import { readSmtpInput, writeSmtpInput } from './smtpNotation.ts'
+import { isPutOff } from '../src/core/putOff.ts'
 import { isReplyName } from './smtpReplies.ts'
 import { submissionSession } from './submissionSession.ts'
 import type { SubmissionEvent, SubmittedCredentials } from './submissionSetup.ts'
@@ -14,7 +15,7 @@ const writeEvent = (event: SubmissionEvent): string => {
     case 'response':
       return `${event.type} ${event.found}`
     case 'mail':
-      return `mail size=${event.size}${event.eightBit ? ' 8bit' : ''}${event.smtpUtf8 ? ' smtputf8' : ''}`
+      return `mail size=${event.size}${event.eightBit ? ' 8bit' : ''}${event.smtpUtf8 ? ' smtputf8' : ''}${event.putOff === undefined ? '' : ` ${event.putOff}`}`
     case 'rcpt':
       return event.ascii ? 'rcpt' : 'rcpt beyond-ascii'
     case 'malformed':
@@ -43,6 +44,7 @@ const plain = [
   'quit',
   'starttls',
   'unimplemented',
+  'bdat',
   'http',
   'remoteLost',
   'secured',
@@ -83,6 +85,7 @@ const readers: Readonly<Partial<Record<string, (words: readonly string[]) => Sub
     size: Number(size.slice('size='.length)),
     eightBit: words.includes('8bit'),
     smtpUtf8: words.includes('smtputf8'),
+    putOff: words.find(isPutOff),
   }),
   rcpt: ([word]) => ({ type: 'rcpt', ascii: word !== 'beyond-ascii' }),
   malformed: ([problem = '']) => (isReplyName(problem) ? { type: 'malformed', problem } : undefined),

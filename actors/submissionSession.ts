@@ -56,6 +56,7 @@ const loggingIn = {
 /** A transaction may begin, if the remote server wants it too. */
 const beginning = [
   { guard: 'tooLarge', actions: [refuse('too-large'), reply('tooLarge')] },
+  { guard: 'putOff', actions: ['refusePutOff', 'replyPutOff'] },
   { guard: 'lacksSmtpUtf8', actions: reply('remoteLacksSmtpUtf8') },
   { guard: 'lacksEightBit', actions: reply('remoteLacksEightBit') },
   { target: '#submissionSession.asking.mail', actions: ['begin' as const, ask('mail')] },
@@ -127,6 +128,10 @@ export const submissionSession = submission.createMachine({
         starttls: nonsense('tlsActive'),
         unimplemented: nonsense('notImplemented'),
         http: ending('notHttp', 'refused'),
+        bdat: {
+          target: '#submissionSession.ended',
+          actions: [refuse('bad-command'), reply('notImplemented'), reply('chunkUnread'), end('refused')],
+        },
         malformed: { actions: ['countBad', refuse('bad-command'), 'replyProblem'] },
       },
       states: {

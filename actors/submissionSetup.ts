@@ -2,7 +2,8 @@ import { assign, emit, setup } from 'xstate'
 import { answerTo, asGatewayError } from '../src/core/errors.ts'
 import type { SessionOutcome } from '../src/core/events.ts'
 import { type AskedVerb, type Extensions, noExtensions } from './proxiedSmtp.ts'
-import { replyOf, type ReplyName, type SmtpReply, smtpReply } from './smtpReplies.ts'
+import type { PutOff } from '../src/core/putOff.ts'
+import { putOffReplies, replyOf, type ReplyName, type SmtpReply, smtpReply } from './smtpReplies.ts'
 
 export type SubmissionInput = {
   /** The gateway's own name in greetings. */
@@ -29,6 +30,8 @@ export type Submitted = {
   readonly size: number
   readonly eightBit: boolean
   readonly smtpUtf8: boolean
+  /** Why no message may begin now. */
+  readonly putOff?: PutOff | undefined
 }
 
 /** Commands of the client, what its proxy connection says, then what the shell sees. No name, address or octet is among them. */
@@ -38,6 +41,8 @@ export type SubmissionEvent =
   | Submitted
   | { readonly type: 'rcpt'; readonly ascii: boolean }
   | { readonly type: 'data' | 'rset' | 'noop' | 'vrfy' | 'help' | 'quit' | 'starttls' | 'unimplemented' | 'http' }
+  /** It is not offered: what follows its line are not commands, and where they end is not looked for. */
+  | { readonly type: 'bdat' }
   /** A command that cannot be what it should; `problem` is how it is answered. */
   | { readonly type: 'malformed'; readonly problem: ReplyName }
   /** The remote server's reply to what it was asked, or said, or sent. */
@@ -59,7 +64,7 @@ export type SubmissionEvent =
   /** The gateway stops: soon, or at once. */
   | { readonly type: 'shutdown'; readonly now: boolean }
 
-export type SubmissionRefusal = 'auth' | 'bad-command' | 'too-many-sessions' | 'too-large' | 'relay'
+export type SubmissionRefusal = 'auth' | 'bad-command' | 'too-many-sessions' | 'too-large' | 'relay' | PutOff
 
 /** What the shell is to do; in order, and at once. */
 export type SubmissionEffect =
@@ -131,6 +136,8 @@ const failure = (error: unknown): SubmissionEffect => {
   return replyOf(smtp[0], smtp[1], message)
 }
 
+const putOffOf = (event: SubmissionEvent): PutOff => (event.type === 'mail' ? event.putOff : undefined) ?? 'log-lag'
+
 export const submission = setup({
   types: {
     context: {} as SubmissionContext,
@@ -154,6 +161,7 @@ export const submission = setup({
     tooManyBad: ({ context }) => context.badCommands > context.maxBadCommands,
     lastAttempt: ({ context }) => context.refusedLogins + 1 >= loginAttempts,
     tooLarge: ({ context, event }) => event.type === 'mail' && event.size > sizeOf(context),
+    putOff: ({ event }) => event.type === 'mail' && event.putOff !== undefined,
     lacksEightBit: ({ context, event }) => event.type === 'mail' && event.eightBit && !context.extensions.eightBit,
     lacksSmtpUtf8: ({ context, event }) => event.type === 'mail' && event.smtpUtf8 && !context.extensions.smtpUtf8,
     needsSmtpUtf8: ({ context, event }) => event.type === 'rcpt' && !event.ascii && !context.smtpUtf8,
@@ -177,6 +185,11 @@ export const submission = setup({
       ...smtpReply(event.type === 'malformed' ? event.problem : 'internal'),
     })),
     refuse: emit((_, kind: SubmissionRefusal): SubmissionEffect => ({ type: 'refused', kind })),
+    refusePutOff: emit(({ event }): SubmissionEffect => ({ type: 'refused', kind: putOffOf(event) })),
+    replyPutOff: emit(({ event }): SubmissionEffect => ({
+      type: 'reply',
+      ...smtpReply(putOffReplies[putOffOf(event)]),
+    })),
     pass: emit(({ event }): SubmissionEffect => ({ type: 'pass', code: 'code' in event ? event.code : 0 })),
     answerFailure: emit(({ event }) => failure('error' in event ? event.error : undefined)),
     report: emit(({ event }): SubmissionEffect => ({

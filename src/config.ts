@@ -128,12 +128,24 @@ export type Limits = {
   readonly smtpSessions: number
   /** POP3 connections at once, of all listeners. */
   readonly pop3Sessions: number
-  /** Seconds without a byte after which an SMTP connection is closed. */
+  /** Of either, those of one client address (an IPv6 /64). */
+  readonly sessionsPerClient: number
+  /** Transactions that one client address may begin within a minute. */
+  readonly messagesPerMinute: number
+  /** Seconds that an SMTP peer has for its next command, or its next part of a message. */
   readonly smtpIdle: number
   /** Seconds for which one message is held up in all by the checks of its sender. */
   readonly senderChecks: number
-  /** Seconds without a byte after which a POP3 connection is closed. */
+  /** Seconds that a POP3 peer has for its next command, or to take the next part of an answer. */
   readonly pop3Idle: number
+  /** Seconds for a TLS handshake. */
+  readonly tlsHandshake: number
+  /** Octets a second of a message, on the average of the idle time, below which its peer is cut. */
+  readonly slowestRate: number
+  /** Octets of messages, of all connections, that have come in and are not in the vault yet. */
+  readonly bytesInFlight: number
+  /** Seconds that the storage may owe its oldest answer before no further message is begun. */
+  readonly logLag: number
   /** Questions about the past at once. */
   readonly historyQuestions: number
   /** Commands that make no sense, after which an SMTP or POP3 connection is closed. */
@@ -142,7 +154,7 @@ export type Limits = {
   readonly maildropLease: number
   /** Octets of one session's transcript. */
   readonly transcript: number
-  /** Octets of room on a disk below which /readyz says that the gateway is not ready. */
+  /** Octets of room on a disk below which mail is put off. */
   readonly diskReserve: number
 }
 

@@ -20,6 +20,7 @@ import { startDns } from '../../test/support/dnsServer.ts'
 import { limits } from '../../test/wire/smtpTestServer.ts'
 import { testCertificate } from '../../test/wire/testCertificate.ts'
 import { median } from './median.ts'
+import { octetsInFlight } from '../../src/wire/flight.ts'
 
 const [connections, messages, rounds] = [20, 1500, 5]
 const quietly = { info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -76,6 +77,8 @@ const serverWith = (checks: boolean) =>
       quietly,
     ),
     refused: () => undefined,
+    putOff: () => undefined,
+    flight: octetsInFlight(() => Infinity),
     logger: quietly,
     clock: systemClock,
     limits,

@@ -342,10 +342,20 @@ export const settings: Settings = {
       1000,
       'POP3 connections at once, of all listeners; archives need few, 500 users behind the proxy one or two each.',
     ),
+    sessionsPerClient: live(
+      wholeNumber(1, 100_000),
+      500,
+      'SMTP connections at once of one client address (an IPv6 /64), and as many POP3 connections; half of what all may have, so that no one address takes everything. Microsoft 365 sends from many addresses, a mail server opens some twenty; an office of 500 users may stand behind one.',
+    ),
+    messagesPerMinute: live(
+      wholeNumber(1, 10_000_000),
+      12_000,
+      'Messages that one client address (an IPv6 /64) may begin within a minute; a further one is put off with a 4xx, and the sender tries again. 200 a second are the journal of some 100,000 users: what is above is a loop or an attack, or a migration, for which it may be raised.',
+    ),
     smtpIdle: live(
       duration(1, 86_400),
       300,
-      'Silence after which an SMTP connection is closed; RFC 5321 §4.5.3.2.7 asks for five minutes.',
+      'Time of an SMTP peer for its next whole command, however it trickles, and time over which the rate of a message is averaged; RFC 5321 §4.5.3.2.7 asks for five minutes.',
     ),
     senderChecks: live(
       duration(1, 60),
@@ -355,7 +365,27 @@ export const settings: Settings = {
     pop3Idle: live(
       duration(1, 86_400),
       600,
-      'Silence after which a POP3 connection is closed; RFC 1939 §3 asks for ten minutes.',
+      'The same of a POP3 peer, and of what it takes; RFC 1939 §3 asks for ten minutes.',
+    ),
+    tlsHandshake: live(
+      duration(1, 600),
+      60,
+      'Time for a TLS handshake, however it trickles: a few kilobytes and two round trips, seconds on the slowest link.',
+    ),
+    slowestRate: live(
+      wholeNumber(0, 1_000_000),
+      100,
+      'Octets a second, on the average of limits.smtpIdle or limits.pop3Idle, below which a peer that sends a message, or takes one, is cut; 0 for never. Seventy connections that share a line of 56 kbit/s are faster, and one that stands still for four minutes and goes on then is too.',
+    ),
+    bytesInFlight: live(
+      size(MiB, 64 * 1024 * MiB),
+      64 * MiB,
+      'Octets of messages, of all connections, that are in memory on their way to the vault; beyond it nobody is read from for a while, and no message begun. A message is stored as it comes, so that 256 connections may be at it at full speed.',
+    ),
+    logLag: live(
+      duration(1, 600),
+      30,
+      'Time for which the storage may owe an answer before no further message is begun; senders wait ten minutes for their 250 (RFC 5321 §4.5.3.2.6), so those that wait already can.',
     ),
     historyQuestions: setting(
       wholeNumber(1, 100),
@@ -380,7 +410,7 @@ export const settings: Settings = {
     diskReserve: live(
       size(0, 1024 * 1024 * MiB),
       512 * MiB,
-      'Room on the disks of data, vault and keys below which /readyz says that the gateway is not ready. Mail is received until a disk is full, and put off then; this is the time to act.',
+      'Room on the disks of data, vault and keys below which mail is put off with 452 before any of it is taken, and /readyz says that the gateway is not ready. What is left is for what is on its way, for what is recorded of collecting and deleting, and for making room; with 0 mail is taken until a disk is full.',
     ),
   },
 }

@@ -1,4 +1,5 @@
 import { accessSync, constants, statfsSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { GatewayError } from '../core/errors.ts'
 import type { Mark } from './mark.ts'
 
@@ -20,6 +21,12 @@ export const conditionOf = (directory: string, mark?: Mark): Condition => {
   } catch (error) {
     return { problem: problemOf(error), free: 0 }
   }
+}
+
+/** Octets for which there is room in the directory that has the least; rejects when one cannot be looked at. */
+export const leastFree = async (directories: readonly string[]): Promise<number> => {
+  const found = await Promise.all(directories.map((directory) => statfs(directory)))
+  return Math.min(...found.map(({ bavail, bsize }) => bavail * bsize))
 }
 
 const problemOf = (error: unknown) =>

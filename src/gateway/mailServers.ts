@@ -22,6 +22,9 @@ import { startSmtp } from '../smtp/smtpServer.ts'
 import { startSubmission } from '../smtp/submissionServer.ts'
 import { caughtUp, snapshotOf } from '../snapshot.ts'
 import type { Ground } from './ground.ts'
+import { leastFree } from '../disk/condition.ts'
+import { watchPressure } from '../pressure.ts'
+import { octetsInFlight } from '../wire/flight.ts'
 import { ownAddresses } from './ownAddresses.ts'
 import type { Refusing } from './refusing.ts'
 
@@ -34,7 +37,7 @@ export type MailServers = Awaited<ReturnType<typeof startMailServers>>
 
 /** What peers speak to: SMTP, submission and POP3, each way in sealing into the same archive. */
 export const startMailServers = async (ground: Ground, { metrics, refused, login }: MailParts) => {
-  const { config, keys, served, place, storage, log, stamp, views, clock, logger, cleanup } = ground
+  const { config, keys, paths, served, place, storage, log, stamp, views, clock, logger, cleanup } = ground
   const { domain, loadBalancers: networks } = config.gateway
   const named = (name: string) => {
     const mailbox = mailboxNamed(views.reader, domain, name)
@@ -68,6 +71,15 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
     ownPorts: () => listening.map(({ port }) => port),
   })
   const sessions = recordSessions(log, stamp, logger)
+  const flight = octetsInFlight(() => served.limits.bytesInFlight, storage.octets)
+  const { putOff, close } = watchPressure({
+    limits: served.limits,
+    free: () => leastFree([config.gateway.data, paths.vault, paths.keys]),
+    isFull: flight.isFull,
+    lag: storage.lag,
+    clock,
+  })
+  cleanup.add(close)
   const shared = {
     domain,
     loadBalancers: { networks, refused },
@@ -75,6 +87,7 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
     tls: ground.pair,
     sessions,
     refused,
+    putOff,
     logger,
     clock,
   }
@@ -89,6 +102,7 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
     listeners: smtpListeners(config),
     postmaster: config.smtp.postmaster,
     archive,
+    flight,
     resolve: (address) => {
       const found = named(address)
       return found && { ...found, suspended: found.state === 'suspended' }
@@ -132,6 +146,13 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
       submission: submission.connections(),
       pop3: pop3.connections(),
     }),
+    /** Of the address that has the most. */
+    connectionsOfOne: () => ({
+      smtp: smtp.connectionsOfOne(),
+      submission: submission.connectionsOfOne(),
+      pop3: pop3.connectionsOfOne(),
+    }),
+    bytesInFlight: flight.octets,
     /** The certificate has changed. */
     renew: () => {
       for (const server of [smtp, submission]) server.renew()

@@ -1,14 +1,32 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Archive } from '../archive.ts'
+import type { Limits } from '../config.ts'
 import { asGatewayError, type ErrorCode } from '../core/errors.ts'
+import { putOffs } from '../core/putOff.ts'
 import { viewsStates, type ViewsStatus } from '../storage/viewsState.ts'
 import type { Check } from './readiness.ts'
+
+/** So that an alert can say how near the gateway is to each. */
+const shownLimits = [
+  'smtpSessions',
+  'pop3Sessions',
+  'sessionsPerClient',
+  'messagesPerMinute',
+  'bytesInFlight',
+  'logLag',
+  'diskReserve',
+] as const
 
 /** What is looked up when somebody asks. Octets, seconds; undefined is not shown. */
 export type Readings = {
   readonly checks: readonly Check[]
   readonly sessions: Readonly<Record<'smtp' | 'submission' | 'pop3', number>>
+  /** Of the address that has the most. */
+  readonly sessionsOfOne: Readonly<Record<'smtp' | 'submission' | 'pop3', number>>
+  readonly bytesInFlight: number
+  readonly limits: Pick<Limits, (typeof shownLimits)[number]>
   readonly storageCalls: number
+  readonly storageLag: number
   readonly viewsState: ViewsStatus['state']
   readonly viewsLag: number | undefined
   /** Of the oldest message in any maildrop; 0 when all are empty. */
@@ -62,6 +80,8 @@ export const createMetrics = (build: { readonly version: string; readonly node: 
   const help = 'From the end of the data until the message is sealed and recorded: what the sender waits for its 250.'
   const seconds = new Histogram({ name: 'sealpost_acknowledge_seconds', help, buckets, registers })
   const refusals = counter('sealpost_refusals_total', 'Logins, recipients, commands and connections refused.', 'kind')
+  // So that the first of them is seen as an increase.
+  for (const kind of [...putOffs, 'too-many-sessions', 'too-slow', 'tls-handshake']) refusals.inc({ kind }, 0)
   const damaged = counter(
     'sealpost_damaged_keys_total',
     'Keys that logins could not open because a file is damaged or missing; counted at each login.',
@@ -108,6 +128,13 @@ type MakeGauge = <L extends string>(name: string, help: string, ...labelNames: L
 const readingGauges = (gauge: MakeGauge) => {
   const check = gauge('sealpost_check_ok', 'Of each check of /readyz: 1 when it is well, 0 when not.', 'check')
   const sessions = gauge('sealpost_sessions', 'Open connections, with TLS from the first octet or not.', 'protocol')
+  const ofOne = gauge('sealpost_sessions_of_one_address', 'Those of the address that has the most.', 'protocol')
+  const flying = gauge('sealpost_bytes_in_flight', 'Octets of messages in memory on their way to the vault.')
+  const limit = gauge('sealpost_limit', 'What the configuration says: connections, messages, octets, seconds.', 'name')
+  const owes = gauge(
+    'sealpost_storage_lag_seconds',
+    'For how long the storage has owed its oldest answer to what writes.',
+  )
   const calls = gauge('sealpost_storage_calls_waiting', 'Calls that the storage thread has not answered yet.')
   const state = gauge('sealpost_views_state', 'The state in which the views are is 1, the others 0.', 'state')
   const lag = gauge('sealpost_views_lag_seconds', 'For how long the views lack an event of the log, at the least.')
@@ -124,6 +151,10 @@ const readingGauges = (gauge: MakeGauge) => {
     for (const name of viewsStates) state.set({ state: name }, name === readings.viewsState ? 1 : 0)
     for (const [what, size] of Object.entries(readings.stored)) if (size !== undefined) stored.set({ what }, size)
     for (const [place, room] of Object.entries(readings.free)) if (room !== undefined) free.set({ place }, room)
+    for (const [protocol, open] of Object.entries(readings.sessionsOfOne)) ofOne.set({ protocol }, open)
+    for (const name of shownLimits) limit.set({ name }, readings.limits[name])
+    flying.set(readings.bytesInFlight)
+    owes.set(readings.storageLag)
     calls.set(readings.storageCalls)
     // What cannot be told just now is no number, and not the one of before.
     lag.set(readings.viewsLag ?? NaN)

@@ -21,9 +21,13 @@ export type Observation = {
 export type ObservationParts = {
   readonly metrics: Metrics
   readonly log: Pick<EventLog, 'head'>
-  readonly storage: Pick<Storage, 'conditions' | 'waiting'>
+  readonly storage: Pick<Storage, 'conditions' | 'waiting' | 'lag'>
   readonly views: { readonly reader: ViewReader; status(): ViewsStatus }
   readonly sessions: () => Readings['sessions']
+  readonly sessionsOfOne: () => Readings['sessions']
+  readonly bytesInFlight: () => number
+  /** As they are now. */
+  readonly limits: Readings['limits']
   readonly certificateExpires: () => Date
   readonly clock: Clock
   readonly diskReserve: () => number
@@ -55,7 +59,11 @@ export const observe = (parts: ObservationParts): Observation => {
     return {
       checks: checked,
       sessions: parts.sessions(),
+      sessionsOfOne: parts.sessionsOfOne(),
+      bytesInFlight: parts.bytesInFlight(),
+      limits: parts.limits,
       storageCalls: storage.waiting(),
+      storageLag: storage.lag(),
       viewsState: views.status().state,
       viewsLag,
       undrainedAge,

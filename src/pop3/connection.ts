@@ -34,7 +34,7 @@ import { type HeldMaildrop, holdMaildrop } from './heldMaildrop.ts'
 /** What a connection needs of the gateway. */
 export type ConnectionDeps = {
   readonly domain: string
-  readonly limits: Pick<Limits, 'pop3Idle' | 'badCommands' | 'transcript'>
+  readonly limits: Pick<Limits, 'pop3Idle' | 'tlsHandshake' | 'slowestRate' | 'badCommands' | 'transcript'>
   readonly secured: () => ServerTls
   readonly maildrops: Maildrops
   /** Undefined while no other server may be reached. */
@@ -93,21 +93,29 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
   let recorded: RecordedSession | undefined
   let [over, closed, draining] = [false, false, false]
 
-  const channel = channelOf(socket, deps.limits.pop3Idle, {
-    arrived: () => lookAhead(),
-    // Nobody half-closes TLS and waits: work for a peer that has left is to stop at once. Without TLS no work is lost.
-    ended: () => {
-      if (tls) leave('lost')
-      if (tls && over) channel.destroy()
+  const { pop3Idle, tlsHandshake, slowestRate } = deps.limits
+  const channel = channelOf(
+    socket,
+    { turn: pop3Idle, handshake: tlsHandshake, slowestRate },
+    {
+      arrived: () => lookAhead(),
+      // Nobody half-closes TLS and waits: work for a peer that has left is to stop at once. Without TLS no work is lost.
+      ended: () => {
+        if (tls) leave('lost')
+        if (tls && over) channel.destroy()
+      },
+      working: () => !isReady(),
+      late: () => {
+        if (channel.unread()) deps.refused(channel.remoteAddress, 'too-slow')
+        leave('timeout')
+      },
+      closed: () => {
+        closed = true
+        leave('lost')
+        if (over || !actor) deps.onGone(sessionId)
+      },
     },
-    // While we work and the peer has nothing left to take, the time is ours.
-    idle: () => (channel.unread() || isReady()) && leave('timeout'),
-    closed: () => {
-      closed = true
-      leave('lost')
-      if (over || !actor) deps.onGone(sessionId)
-    },
-  })
+  )
   const queue = commandQueue(channel, deps.proxies !== undefined)
   const credentials = holdCredentials(() => tls !== null, deps.proxies !== undefined)
   const elsewhere = openElsewhere(deps.proxies, {
@@ -152,13 +160,18 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
 
   /** One command at a time: the next is not looked at until the last one has been answered. */
   const converse = async (session: NonNullable<typeof actor>) => {
+    let heard = true
     for (let commands = 1; await readyOrOver(session); commands++) {
       if (draining) return leave('shutdown')
       if (commands % fairShare === 0) await nextTurn()
       await channel.drained()
+      if (heard) channel.yourTurn()
+      heard = false
       const event = nextEvent()
-      if (event) session.send(event)
-      else if (channel.ended()) return leave('lost')
+      if (event) {
+        session.send(event)
+        heard = true
+      } else if (channel.ended()) return leave('lost')
       else await channel.arrival()
     }
   }

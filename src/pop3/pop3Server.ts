@@ -5,13 +5,15 @@ import { work } from '../../actors/session.ts'
 import type { Limits } from '../config.ts'
 import { answerTo, GatewayError } from '../core/errors.ts'
 import type { Clock, Logger } from '../core/ports.ts'
+import { sourceOf } from '../core/sourceAddress.ts'
 import type { Maildrops } from '../maildrop.ts'
 import type { Pop3Proxies } from '../proxy/pop3Proxy.ts'
 import type { SessionRecorder } from '../sessions.ts'
+import { connectionCounts } from '../wire/connectionCounts.ts'
 import { listen, portOf } from '../wire/listen.ts'
 import type { LoadBalancers } from '../wire/loadBalancers.ts'
 import { type ServedPair, serverTls } from '../wire/serveTls.ts'
-import { type Connection, connectionOf } from './connection.ts'
+import { type Connection, type ConnectionDeps, connectionOf } from './connection.ts'
 
 export type Pop3Listener = {
   readonly host: string
@@ -25,7 +27,7 @@ export type Pop3Deps = {
   readonly listeners: readonly Pop3Listener[]
   readonly loadBalancers: LoadBalancers
   readonly domain: string
-  readonly limits: Pick<Limits, 'pop3Sessions' | 'pop3Idle' | 'badCommands' | 'transcript'>
+  readonly limits: Pick<Limits, 'pop3Sessions' | 'sessionsPerClient'> & ConnectionDeps['limits']
   /** The certificate that holds now; asked for at each handshake. */
   readonly tls: () => ServedPair
   readonly maildrops: Maildrops
@@ -41,6 +43,8 @@ export type Pop3Server = {
   readonly addresses: readonly Pop3Listener[]
   /** Connections that are not over. */
   connections(): number
+  /** Those of the address that has the most. */
+  connectionsOfOne(): number
   /**
    * Accepts nobody new, closes who is waiting, lets running commands finish for so many milliseconds, then closes
    * everybody.
@@ -54,6 +58,8 @@ const afterGrace = 1_000
 /** Rejects with `start-refused` when a listener cannot be opened; then none is. */
 export const startPop3 = async (deps: Pop3Deps): Promise<Pop3Server> => {
   const connections = new Map<string, Connection>()
+  const { limits } = deps
+  const places = connectionCounts(() => ({ all: limits.pop3Sessions, perSource: limits.sessionsPerClient }))
   const secured = serverTls(deps.tls)
   const shared = {
     ...deps,
@@ -63,11 +69,14 @@ export const startPop3 = async (deps: Pop3Deps): Promise<Pop3Server> => {
   }
 
   const accept = (protocol: Pop3Listener['protocol']) => (socket: Socket) => {
-    if (connections.size >= deps.limits.pop3Sessions) {
-      deps.refused(socket.remoteAddress ?? '', 'too-many-sessions')
+    const { remoteAddress = '' } = socket
+    const leave = places.begin(sourceOf(remoteAddress))
+    if (leave === undefined) {
+      deps.refused(remoteAddress, 'too-many-sessions')
       turnAway(socket, protocol)
       return
     }
+    socket.once('close', leave)
     const connection = connectionOf(shared, socket, protocol)
     connections.set(connection.session, connection)
     connection.start()
@@ -77,6 +86,7 @@ export const startPop3 = async (deps: Pop3Deps): Promise<Pop3Server> => {
   return {
     addresses,
     connections: () => connections.size,
+    connectionsOfOne: () => places.most(),
     close: async (graceMs) => {
       const closed = servers.map(closeServer)
       for (const connection of connections.values()) connection.drain()

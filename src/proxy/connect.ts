@@ -5,7 +5,7 @@ import { networksOf } from '../core/network.ts'
 import { sourceOf } from '../core/sourceAddress.ts'
 import { formatTarget, isListed, type Target } from '../core/target.ts'
 import type { GuessingGuard } from '../keys/guessingGuard.ts'
-import { connectionCounts } from './connectionCounts.ts'
+import { connectionCounts } from '../wire/connectionCounts.ts'
 import type { Dial, Dialled } from './dial.ts'
 import { parseProxyName } from './name.ts'
 import { portsOf, type ProxyService, type RemotePort, usualPorts } from './ports.ts'
@@ -62,7 +62,7 @@ export type ProxiesParts = {
 /** Who may reach which remote server by way of this gateway. Asks before anything is dialled. */
 export const openProxies = (parts: ProxiesParts): Proxies => {
   const { settings, resolve, current, guard, refused } = parts
-  const counts = connectionCounts(settings)
+  const counts = connectionCounts(() => ({ all: settings.connections, perSource: settings.connectionsPerClient }))
 
   const mustBeOn = () => {
     if (settings.targets.length === 0) throw new GatewayError('proxy-off')
@@ -86,9 +86,10 @@ export const openProxies = (parts: ProxiesParts): Proxies => {
   }
 
   const begin = (source: string, account: string) => {
-    if (!counts.begin(source)) throw new GatewayError('proxy-busy')
-    if (guard.admit(source, account) === 0) return
-    counts.end(source)
+    const end = counts.begin(source)
+    if (!end) throw new GatewayError('proxy-busy')
+    if (guard.admit(source, account) === 0) return end
+    end()
     throw new GatewayError('too-many-attempts')
   }
 
@@ -97,8 +98,8 @@ export const openProxies = (parts: ProxiesParts): Proxies => {
     const source = sourceOf(client.remoteAddress)
     // Whoever guesses has one account in mind, by whatever mailbox and port.
     const account = `${name.user}%${name.server}`
-    begin(source, account)
-    let [open, tried] = [true, false]
+    const end = begin(source, account)
+    let tried = false
     const settle = (how: 'succeeded' | 'failed' | 'abandoned') => {
       if (tried) return
       tried = true
@@ -115,10 +116,8 @@ export const openProxies = (parts: ProxiesParts): Proxies => {
         refused(client.remoteAddress, 'proxy-login')
       },
       release: () => {
-        if (!open) return
-        open = false
         settle('abandoned')
-        counts.end(source)
+        end()
       },
     }
   }

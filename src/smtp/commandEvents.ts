@@ -1,5 +1,6 @@
 import type { SmtpEvent } from '../../actors/smtpSetup.ts'
 import type { Logger } from '../core/ports.ts'
+import type { PutOff } from '../core/putOff.ts'
 import type { BdatCommand, Command } from './commandLine.ts'
 import { findRecipient, type Mailbox, type RecipientFound, type Recipients } from './recipient.ts'
 
@@ -9,6 +10,8 @@ export type CommandContext = {
   readonly sessionId: string
   /** Whether a recipient may come now: one that is refused anyway is not looked for at length. */
   readonly awaitsRecipient: boolean
+  /** Why no message of this size may begin now. */
+  readonly putOff: (size: number) => PutOff | undefined
 }
 
 /** All but BDAT, of which the octets come after its line. */
@@ -42,7 +45,14 @@ const eventNow = (command: LineCommand, context: CommandContext, known?: Recipie
     case 'hello':
       return { event: { type: 'hello', extended: command.extended } }
     case 'mail':
-      return { event: { type: 'mail', size: command.size, smtpUtf8: command.smtpUtf8 } }
+      return {
+        event: {
+          type: 'mail',
+          size: command.size,
+          smtpUtf8: command.smtpUtf8,
+          putOff: context.putOff(command.size),
+        },
+      }
     case 'rcpt': {
       const { found, mailbox } = known ?? find(command.forwardPath, context)
       return { event: { type: 'rcpt', found, ascii: command.ascii }, mailbox }

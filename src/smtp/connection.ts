@@ -54,12 +54,12 @@ export class JournalConnection extends PeerConnection {
 
   /** The machine's work: the message that follows DATA, or comes in chunks. */
   async receive({ smtpUtf8 }: ReceiveInput, signal: AbortSignal): Promise<{ readonly messageId: MessageId }> {
-    const { archive, checkSender, domain, clock, limits } = this.#shared
+    const { archive, checkSender, domain, clock, limits, flight } = this.#shared
     const { sessionId, remoteAddress, input } = this
     const { mailbox, reversePath, recipients } = this.#said
     const cause = this.recorded?.cause()
     if (!mailbox || !input || !cause) throw new GatewayError('internal')
-    const intake = openIntake(limits.messageSize, () => input.resume())
+    const intake = openIntake(limits.messageSize, () => input.resume(), flight)
     const { body } = intake
     this.#intake = intake
     signal.addEventListener('abort', () => {
@@ -78,6 +78,10 @@ export class JournalConnection extends PeerConnection {
     })
   }
 
+  protected override get amidMessage(): boolean {
+    return this.#intake !== undefined
+  }
+
   protected override onLine(line: Buffer): void {
     const command = parseCommandLine(line)
     if (command.verb === 'bdat') this.#onChunk(command)
@@ -89,9 +93,16 @@ export class JournalConnection extends PeerConnection {
   }
 
   #onCommand(command: LineCommand): void {
-    const { logger } = this.#shared
+    const { logger, putOff } = this.#shared
+    const { remoteAddress, sessionId } = this
     const awaitsRecipient = this.#session?.state().startsWith('open.transaction') ?? false
-    const event = eventOf(command, { recipients: this.#shared, logger, sessionId: this.sessionId, awaitsRecipient })
+    const event = eventOf(command, {
+      recipients: this.#shared,
+      logger,
+      sessionId,
+      awaitsRecipient,
+      putOff: (size) => putOff(remoteAddress, size),
+    })
     if (!(event instanceof Promise)) {
       this.#take(command, event)
       return

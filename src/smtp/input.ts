@@ -16,6 +16,8 @@ export type InputHandlers = {
   endOfData(): void
   /** A run of the above is over: a good moment to write what they had to say. */
   pause(): void
+  /** It is the peer's turn again. */
+  resumed(): void
   /** The peer will send nothing more, and everything that it sent has been handled. */
   finished(): void
 }
@@ -64,6 +66,7 @@ export class SmtpInput extends SMTPStream {
   }
 
   resume(): void {
+    if (this.#held) this.#handlers.resumed()
     this.#held = false
     this.#run()
     if (this.#finished) this._flushData()

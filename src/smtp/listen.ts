@@ -4,6 +4,8 @@ import { SMTPServer } from 'smtp-server'
 import type { PeerProtocol } from '../core/events.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
+import { sourceOf } from '../core/sourceAddress.ts'
+import { type ConnectionCounts, connectionCounts } from '../wire/connectionCounts.ts'
 import { behindLoadBalancers, comeFrom, type LoadBalancers } from '../wire/loadBalancers.ts'
 import type { ServedPair } from '../wire/serveTls.ts'
 import type { Accepted, PeerConnection, PeerShared } from './peerConnection.ts'
@@ -22,6 +24,8 @@ export type Smtp = {
   readonly addresses: readonly SmtpListener[]
   /** Connections whose socket is not closed. */
   connections(): number
+  /** Those of the address that has the most. */
+  connectionsOfOne(): number
   /** New connections get what `tls` gives and `limits` say now. */
   renew(): void
   /**
@@ -36,7 +40,7 @@ export type ListenParts = {
   readonly loadBalancers: LoadBalancers
   /** Key and certificate, PEM. Read at the start, and again by `renew`. */
   readonly tls: () => ServedPair
-  readonly shared: Pick<PeerShared, 'domain' | 'limits' | 'logger' | 'open'>
+  readonly shared: Pick<PeerShared, 'domain' | 'limits' | 'logger' | 'open' | 'refused'>
   /** What a connection is served by. */
   readonly connection: (server: SMTPServer, socket: Socket, accepted: Accepted) => PeerConnection
   /** What goes on although its connection may be closed. */
@@ -49,7 +53,8 @@ const farewell = 500
 /** Starts the listeners, all or none. Rejects with `start-refused`, which says why. */
 export const listenSmtp = async (parts: ListenParts): Promise<Smtp> => {
   const { listeners, tls, working } = parts
-  const { open } = parts.shared
+  const { open, limits } = parts.shared
+  const places = connectionCounts(() => ({ all: limits.smtpSessions, perSource: limits.sessionsPerClient }))
   const servers: SMTPServer[] = []
   const drain = async (graceMs: number) => {
     const stopped = servers.map(stopListening)
@@ -67,18 +72,16 @@ export const listenSmtp = async (parts: ListenParts): Promise<Smtp> => {
   try {
     const addresses: SmtpListener[] = []
     for (const listener of listeners) {
-      const server = serverFor(listener, parts)
+      const server = serverFor(listener, parts, places)
       servers.push(server)
       addresses.push({ ...listener, port: await listen(server, listener) })
     }
     return {
       addresses,
       connections: () => open.size,
+      connectionsOfOne: () => places.most(),
       renew: () => {
-        for (const server of servers) {
-          Object.assign(server.options, bounds(parts.shared.limits))
-          server.updateSecureContext(tls())
-        }
+        for (const server of servers) server.updateSecureContext(tls())
       },
       close,
     }
@@ -88,23 +91,17 @@ export const listenSmtp = async (parts: ListenParts): Promise<Smtp> => {
   }
 }
 
-/** Handshakes that are under way are bounded too; sessions are counted by the machine's `crowded`. */
-const bounds = ({ smtpIdle, smtpSessions }: PeerShared['limits']) => ({
-  socketTimeout: smtpIdle * 1000,
-  maxClients: smtpSessions,
-})
-
 const fromTheFirstOctet: ReadonlySet<SmtpProtocol> = new Set(['smtps', 'submissions'])
 
-const serverFor = ({ protocol }: SmtpListener, { loadBalancers, tls, shared, connection }: ListenParts) => {
-  const { domain, limits, logger } = shared
+const serverFor = ({ protocol }: SmtpListener, parts: ListenParts, places: ConnectionCounts) => {
+  const { loadBalancers, tls, shared, connection } = parts
+  const { domain, logger } = shared
   const secure = fromTheFirstOctet.has(protocol)
   const server = new SMTPServer({
     ...tls(),
     secure,
     name: domain,
     minVersion: 'TLSv1.2',
-    ...bounds(limits),
     // A peer that has said everything and ends its side still hears the answers. Not with TLS: nobody half-closes it, and
     // a peer that leaves in the middle of a handshake would go unnoticed.
     allowHalfOpen: !secure,
@@ -115,7 +112,8 @@ const serverFor = ({ protocol }: SmtpListener, { loadBalancers, tls, shared, con
   server.connect = (socket, socketOptions) => {
     // Gone before its session began: its close would never be heard.
     if (socket.destroyed) return
-    const accepted = connection(server, socket, { protocol, socketOptions })
+    const leave = secure ? () => {} : places.begin(sourceOf(socket.remoteAddress ?? ''))
+    const accepted = connection(server, socket, { protocol, socketOptions, leave })
     server.connections.add(accepted)
     accepted.init()
   }
@@ -126,9 +124,44 @@ const serverFor = ({ protocol }: SmtpListener, { loadBalancers, tls, shared, con
       if (socket && plain.remoteAddress !== undefined) comeFrom(socket, plain.remoteAddress)
       upgraded(error, socket)
     })
+  if (secure) boundHandshakes(server, shared, places)
   behindLoadBalancers(server.server, loadBalancers)
   server.on('error', (error) => logHandshake(logger, error))
   return server
+}
+
+/**
+ * With TLS from the first octet a connection has its place before the handshake, which costs the most, and until its socket is
+ * closed. One for which there is none is closed without a word: it could not read any.
+ */
+const boundHandshakes = (
+  server: SMTPServer,
+  { limits, refused }: Pick<PeerShared, 'limits' | 'refused'>,
+  places: ConnectionCounts,
+) => {
+  const accept = server._acceptSocket.bind(server)
+  server._acceptSocket = (socket, handshake) => {
+    const { remoteAddress = '' } = socket
+    const leave = places.begin(sourceOf(remoteAddress))
+    if (leave === undefined) {
+      refused(remoteAddress, 'too-many-sessions')
+      socket.destroy()
+      return false
+    }
+    const late = setTimeout(() => {
+      refused(remoteAddress, 'tls-handshake')
+      server._pendingSockets.get(socket)?.destroy()
+    }, limits.tlsHandshake * 1000)
+    socket.once('close', leave).once('close', () => clearTimeout(late))
+    const release = accept(socket, handshake)
+    return (
+      release &&
+      (() => {
+        clearTimeout(late)
+        release()
+      })
+    )
+  }
 }
 
 const logHandshake = (logger: Logger, error: Error) =>

@@ -8,13 +8,23 @@ import type { Limits } from '../config.ts'
 import type { PeerProtocol, SessionOutcome, TlsFacts } from '../core/events.ts'
 import { newSessionId, type SessionId } from '../core/ids.ts'
 import type { Clock, Logger } from '../core/ports.ts'
+import type { PutOff } from '../core/putOff.ts'
 import type { RecordedSession, SessionRecorder } from '../sessions.ts'
+import { type Patience, startPatience } from '../wire/patience.ts'
 import { formatReply } from './formatReply.ts'
 import { type InputHandlers, SmtpInput } from './input.ts'
 
 export type SmtpLimits = Pick<
   Limits,
-  'messageSize' | 'recipients' | 'smtpSessions' | 'smtpIdle' | 'badCommands' | 'transcript'
+  | 'messageSize'
+  | 'recipients'
+  | 'smtpSessions'
+  | 'sessionsPerClient'
+  | 'smtpIdle'
+  | 'tlsHandshake'
+  | 'slowestRate'
+  | 'badCommands'
+  | 'transcript'
 >
 
 /** What all connections of either kind share. */
@@ -25,6 +35,8 @@ export type PeerShared = {
   /** Counts a refusal by the peer's address. */
   readonly refused: (source: string, kind: string) => void
   readonly limits: SmtpLimits
+  /** As `Pressure`. */
+  readonly putOff: (remoteAddress: string, size: number) => PutOff | undefined
   readonly logger: Logger
   readonly clock: Clock
   /** Sessions that are not over. */
@@ -36,6 +48,8 @@ export type PeerShared = {
 export type Accepted = {
   readonly protocol: PeerProtocol
   readonly socketOptions: SMTPConnectionOptions | null | undefined
+  /** Gives its place among the sessions back (idempotent); undefined when there was none for it. */
+  readonly leave: (() => void) | undefined
 }
 
 /** What any session's machine is told by its connection. */
@@ -69,9 +83,11 @@ export type SessionStart = {
 }
 
 const nothing = () => {}
+/** Milliseconds that a peer has to hear that there is no place for it. */
+const turningAway = 1_000
 
 /**
- * One connection of a peer. `smtp-server` keeps the socket: TLS, idle time, closing. Everything that the peer says becomes an
+ * One connection of a peer. `smtp-server` keeps the socket: TLS, closing. Everything that the peer says becomes an
  * event of the session's machine, and every reply comes from there.
  */
 export abstract class PeerConnection extends SMTPConnection {
@@ -80,23 +96,30 @@ export abstract class PeerConnection extends SMTPConnection {
   readonly gone: Promise<undefined>
   readonly #peers: PeerShared
   readonly #protocol: PeerProtocol
-  readonly #leave: (value: undefined) => void
+  readonly #onGone: (value: undefined) => void
+  readonly #leave: (() => void) | undefined
+  #patience: Patience | undefined
   #session: RunningSession<PeerEvent> | undefined
   #recorded: RecordedSession | undefined
   #outcome: SessionOutcome = 'failed'
   #octetsIn = 0
   #octetsOut = 0
+  /** Of messages. */
+  #content = 0
+  /** Of those that came in before it was the peer's turn. */
+  #octetsAtTurn = 0
   #unsent: Uint8Array[] = []
   /** For the machine to be ready. */
   #waits = false
 
-  constructor(server: SMTPServer, socket: Socket, shared: PeerShared, { protocol, socketOptions }: Accepted) {
+  constructor(server: SMTPServer, socket: Socket, shared: PeerShared, { protocol, socketOptions, leave }: Accepted) {
     super(server, socket, socketOptions ?? null)
     this.#peers = shared
     this.#protocol = protocol
     const { promise, resolve } = Promise.withResolvers<undefined>()
     this.gone = promise
-    this.#leave = resolve
+    this.#onGone = resolve
+    this.#leave = leave
   }
 
   /** Octets of a line without its CRLF. */
@@ -109,22 +132,30 @@ export abstract class PeerConnection extends SMTPConnection {
   protected abstract onContent(pieces: readonly Uint8Array[]): boolean
   /** The end of a message or of a chunk of it. */
   protected abstract onEndOfContent(): void
+  /** A message has begun and is not at its end, whatever comes in between. */
+  protected abstract get amidMessage(): boolean
   /** The session is over; its connection closes. */
   protected abstract onOver(): void
 
   /** The greeting goes out at once: the base class would wait 100 ms for those who talk too soon. */
   override init(): void {
     const { limits, running, open, domain, clock } = this.#peers
-    const crowded = running.size >= limits.smtpSessions
     running.set(this.sessionId, this)
     open.add(this)
     this._setListeners(nothing)
+    this.#patience = startPatience({
+      seconds: limits.smtpIdle,
+      rate: limits.slowestRate,
+      content: () => this.#content,
+      isOurs: () => this.#waitsForUs(),
+      onLost: () => this.#onLost(),
+    })
     this.#session = this.begin({
       sessionId: this.sessionId,
       input: {
         domain,
         secure: this.secure,
-        crowded,
+        crowded: this.#leave === undefined,
         maxSize: limits.messageSize,
         maxBadCommands: limits.badCommands,
       },
@@ -150,23 +181,44 @@ export abstract class PeerConnection extends SMTPConnection {
   override _createParser(): SmtpInput {
     const handlers: InputHandlers = {
       received: (octets) => (this.#octetsIn += octets),
-      line: (line) => this.onLine(line),
+      line: (line) => {
+        this.#renewBetweenMessages()
+        this.onLine(line)
+      },
       lineTooLong: () => this.onLineTooLong(),
       endless: () => this.#session?.send({ type: 'flooded', with: 'line' }),
-      content: (pieces) => this.onContent(pieces),
+      content: (pieces) => {
+        for (const { length } of pieces) this.#content += length
+        return this.onContent(pieces)
+      },
       endOfData: () => this.endOfContent(),
       pause: () => this.#onPause(),
+      resumed: () => this.#renew(),
       finished: () => this.#session?.send({ type: 'closed' }),
     }
     return new SmtpInput(handlers, this.maxLine)
   }
 
-  override _onTimeout(): void {
-    // The socket is closed on our side already, or it is the peer that waits for us.
-    if (this._closing) this._socket.destroy()
-    else if (this.#waitsForUs()) this._armTimeout()
-    else this.#session?.send({ type: 'idle' })
+  /** The base class's idle time, which any octet would prolong: see `Patience`. */
+  override _armTimeout(): void {
+    // Nothing is armed.
+  }
+
+  #onLost(): void {
+    if (this._upgrading) this.#peers.refused(this.remoteAddress, 'tls-handshake')
+    else if (this.#octetsIn > this.#octetsAtTurn) this.#peers.refused(this.remoteAddress, 'too-slow')
+    this.#session?.send({ type: 'idle' })
     this.flush()
+  }
+
+  #renew(seconds?: number): void {
+    this.#octetsAtTurn = this.#octetsIn
+    this.#patience?.renew(seconds)
+  }
+
+  /** Within a message its content alone counts: commands between chunks prolong nothing. */
+  #renewBetweenMessages(): void {
+    if (!this.amidMessage) this.#renew()
   }
 
   /** Its input is held because we are at work, not because it does not read what we answered. */
@@ -178,7 +230,7 @@ export abstract class PeerConnection extends SMTPConnection {
     super._onClose()
     this.#session?.send({ type: 'closed' })
     this.#peers.open.delete(this)
-    this.#leave(undefined)
+    this.#onGone(undefined)
   }
 
   /** What ails a socket ends in its `close`, which tells the machine. */
@@ -199,6 +251,7 @@ export abstract class PeerConnection extends SMTPConnection {
 
   protected endOfContent(): void {
     this.onEndOfContent()
+    this.#renewBetweenMessages()
     this.pace()
   }
 
@@ -244,7 +297,11 @@ export abstract class PeerConnection extends SMTPConnection {
         this.flush()
         // Or a peer that leaves in the middle of the handshake would go unnoticed.
         this._socket.allowHalfOpen = false
-        this.upgrade(nothing, () => this.#session?.send({ type: 'secured' }))
+        this.upgrade(nothing, () => {
+          this.#renew()
+          this.#session?.send({ type: 'secured' })
+        })
+        this.#renew(this.#peers.limits.tlsHandshake)
         return
       case 'failed':
         logger.warn({ err: effect.error, sessionId: this.sessionId }, 'a message was not received')
@@ -288,8 +345,11 @@ export abstract class PeerConnection extends SMTPConnection {
   #over(): void {
     this.flush()
     this.#peers.running.delete(this.sessionId)
+    this.#patience?.end()
     // Of a socket that is closed already, the base class would wait for the close, and hold the connection meanwhile.
     if (!this._closed) this.close()
+    if (this.#leave === undefined) setTimeout(() => this.destroy(), turningAway).unref()
+    else this.#leave()
     this.onOver()
     const transcript = this.#session?.transcript() ?? ''
     const end = { outcome: this.#outcome, octetsIn: this.#octetsIn, octetsOut: this.#octetsOut, transcript }

@@ -1,5 +1,6 @@
 import type { smtpSession } from '../../actors/smtpSession.ts'
 import type { Archive } from '../archive.ts'
+import type { Flight } from '../wire/flight.ts'
 import type { SessionId } from '../core/ids.ts'
 import type { CheckSender } from '../senderChecks/senderChecks.ts'
 import type { JournalConnection } from './connection.ts'
@@ -13,5 +14,6 @@ export type SmtpShared = Recipients &
     readonly machine: typeof smtpSession
     readonly archive: Archive
     readonly checkSender: CheckSender | undefined
+    readonly flight: Flight
     readonly running: Map<SessionId, JournalConnection>
   }

@@ -64,6 +64,10 @@ export class SubmissionConnection extends PeerConnection {
     return this.#session
   }
 
+  protected override get amidMessage(): boolean {
+    return this.input?.inData === true
+  }
+
   protected override onLine(line: Buffer): void {
     if (this.#session?.is('response') === true) this.#onResponse(line)
     else this.#onCommand(line)
@@ -76,7 +80,8 @@ export class SubmissionConnection extends PeerConnection {
   #onCommand(line: Buffer): void {
     const command = parseSubmittedLine(line)
     this.#command = command
-    if (command.verb !== 'auth') this.#tell(submittedEvent(command))
+    if (command.verb !== 'auth')
+      this.#tell(submittedEvent(command, (size) => this.#shared.putOff(this.remoteAddress, size)))
     // In clear it is not even read.
     else this.#tell({ type: 'auth', found: this.secure ? this.#login.auth(line) : 'unread' })
   }

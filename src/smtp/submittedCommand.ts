@@ -1,5 +1,6 @@
 import type { Extensions } from '../../actors/proxiedSmtp.ts'
 import type { SubmissionEvent } from '../../actors/submissionSetup.ts'
+import type { PutOff } from '../core/putOff.ts'
 import {
   type CommonCommand,
   commandLineParser,
@@ -17,6 +18,8 @@ type SubmittedParameters = MailParameters & { readonly eightBit: boolean }
 /** One line of a mail client, understood. Paths and parameters are as typed: the remote server judges them. */
 export type SubmittedCommand =
   | CommonCommand
+  /** Not offered, and so not parsed: what follows its line are not commands. */
+  | { readonly verb: 'bdat' }
   | ({
       readonly verb: 'mail'
       readonly reversePath: string
@@ -74,7 +77,7 @@ const rcpt = (argument: string): SubmittedCommand => {
   return { verb: 'rcpt', typed, ascii: isAscii(argument), parameters }
 }
 
-const parse = commandLineParser<SubmittedCommand>({ MAIL: mail, RCPT: rcpt })
+const parse = commandLineParser<SubmittedCommand>({ MAIL: mail, RCPT: rcpt, BDAT: () => ({ verb: 'bdat' }) })
 
 /** A line of at most `maxSubmittedLine`. The argument of AUTH is not looked at. */
 export const parseSubmittedLine = (line: Buffer): SubmittedCommand => {
@@ -82,13 +85,22 @@ export const parseSubmittedLine = (line: Buffer): SubmittedCommand => {
   return line.length > maxCommandLine && command.verb !== 'auth' ? malformed('lineTooLong') : command
 }
 
-/** A command as the machine takes it; AUTH is the login's business. */
-export const submittedEvent = (command: SubmittedCommand): SubmissionEvent => {
+/** A command as the machine takes it; AUTH is the login's business. `putOff`: why no message of a size may begin now. */
+export const submittedEvent = (
+  command: SubmittedCommand,
+  putOff: (size: number) => PutOff | undefined,
+): SubmissionEvent => {
   switch (command.verb) {
     case 'hello':
       return { type: 'hello', extended: command.extended }
     case 'mail':
-      return { type: 'mail', size: command.size, eightBit: command.eightBit, smtpUtf8: command.smtpUtf8 }
+      return {
+        type: 'mail',
+        size: command.size,
+        eightBit: command.eightBit,
+        smtpUtf8: command.smtpUtf8,
+        putOff: putOff(command.size),
+      }
     case 'rcpt':
       return { type: 'rcpt', ascii: command.ascii }
     case 'malformed':

@@ -8,6 +8,7 @@ import type { SealedMessage } from '../retrieve.ts'
 import { type Call, callsTo } from './calls.ts'
 import { nextPiece, type Piece, pieceSize } from './octets.ts'
 import { type Keys, remoteKeys } from './remoteKeys.ts'
+import { type Owed, owedAnswers } from './owed.ts'
 import { octetsPassed } from './sweep.ts'
 import { startThread } from './thread.ts'
 import type { Conditions, StorageMethods, StoragePlace } from './storageThread.ts'
@@ -27,6 +28,10 @@ export type Storage = Keys & {
   conditions(data: string): Promise<Conditions>
   /** Calls that the thread has not answered yet. */
   waiting(): number
+  /** Seconds for which it has owed the oldest answer to an append or a message; 0 when it owes none. */
+  lag(): number
+  /** Octets of messages that are gathered or on their way to it, and not stored yet. */
+  octets(): number
   /** Called once if the thread dies: nothing can be stored any more, the process must stop. */
   onFailure(listener: (error: unknown) => void): void
   close(): Promise<void>
@@ -49,9 +54,13 @@ export const startStorage = async (
     throw error
   }
   let stream = 0
+  const owed = owedAnswers()
+  const held = { octets: 0 }
   return {
-    log: remoteLog(call),
-    archive: { receive: (delivery, body, checks) => receive(call, ++stream, delivery, body, checks) },
+    log: remoteLog(call, owed),
+    archive: {
+      receive: (delivery, body, checks) => receive({ call, owed, held, stream: ++stream }, delivery, body, checks),
+    },
     ...remoteKeys(call),
     retrieve: (message, sessionId, cause) => {
       const id = ++stream
@@ -64,6 +73,8 @@ export const startStorage = async (
     },
     conditions: (data) => call('conditions', { data }),
     waiting: call.waiting,
+    lag: owed.seconds,
+    octets: () => held.octets,
     onFailure: (listener) => worker.on('error', listener),
     close: async () => {
       await call('close', undefined)
@@ -88,8 +99,8 @@ const isReached = async (
   }
 }
 
-const remoteLog = (call: Call<StorageMethods>): Storage['log'] => ({
-  append: (append) => call('append', append),
+const remoteLog = (call: Call<StorageMethods>, owed: Owed): Storage['log'] => ({
+  append: (append) => owed.until(call('append', append)),
   readStream: (stream, revision, limit) => call('readStream', { stream, revision, limit }),
   readLast: (stream) => call('readLast', { stream }),
   readAll: (position, limit) => call('readAll', { position, limit }),
@@ -98,31 +109,68 @@ const remoteLog = (call: Call<StorageMethods>): Storage['log'] => ({
   close: () => Promise.resolve(),
 })
 
+type Receiving = {
+  readonly call: Call<StorageMethods>
+  readonly owed: Owed
+  /** What all messages hold. */
+  readonly held: { octets: number }
+  readonly stream: number
+}
+
 /** One piece is fetched while the one before is being stored. */
 const receive = async (
-  call: Call<StorageMethods>,
-  stream: number,
+  { call, owed, held, stream }: Receiving,
   delivery: Delivery,
   body: AsyncIterable<Uint8Array>,
   checks: Promise<SenderChecks | undefined> | undefined,
 ): Promise<Receipt> => {
-  const chunks = body[Symbol.asyncIterator]()
-  let piece = await nextPiece(chunks, pieceSize)
-  if (piece.done) return call('receive', { delivery, body: piece.bytes, checks: await checks }, [piece.bytes.buffer])
-  let storing: Promise<void> = call('receiveBegin', { stream, delivery })
+  let own = 0
+  let over = false
+  const count = (octets: number) => {
+    own += octets
+    held.octets += octets
+  }
+  const stored = async (octets: number, storing: Promise<void>) => {
+    await storing
+    if (!over) count(-octets)
+  }
   try {
-    for (; ; piece = await nextPiece(chunks, pieceSize)) {
-      await storing
-      octetsPassed(piece.bytes.byteLength)
-      storing = call('receiveMore', { stream, piece: piece.bytes }, [piece.bytes.buffer])
-      storing.catch(() => undefined) // thrown where it is awaited
-      if (!piece.done) continue
-      await storing
-      return await call('receiveEnd', { stream, checks: await checks })
+    const chunks = counted(body, count)
+    let piece = await nextPiece(chunks, pieceSize)
+    if (piece.done) {
+      const whole = { delivery, body: piece.bytes, checks: await checks }
+      return await owed.until(call('receive', whole, [piece.bytes.buffer]))
     }
-  } catch (error) {
-    await call('receiveAbort', { stream })
-    throw error
+    let storing: Promise<void> = call('receiveBegin', { stream, delivery })
+    try {
+      for (; ; piece = await nextPiece(chunks, pieceSize)) {
+        await storing
+        const { byteLength } = piece.bytes
+        octetsPassed(byteLength)
+        storing = stored(
+          byteLength,
+          owed.until(call('receiveMore', { stream, piece: piece.bytes }, [piece.bytes.buffer])),
+        )
+        storing.catch(() => undefined) // thrown where it is awaited
+        if (!piece.done) continue
+        await storing
+        const end = { stream, checks: await checks }
+        return await owed.until(call('receiveEnd', end))
+      }
+    } catch (error) {
+      await call('receiveAbort', { stream })
+      throw error
+    }
+  } finally {
+    over = true
+    held.octets -= own
+  }
+}
+
+async function* counted(body: AsyncIterable<Uint8Array>, count: (octets: number) => void) {
+  for await (const chunk of body) {
+    count(chunk.byteLength)
+    yield chunk
   }
 }
 

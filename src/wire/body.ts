@@ -1,4 +1,5 @@
 import { GatewayError } from '../core/errors.ts'
+import type { Flight } from './flight.ts'
 
 /** Octets that may wait for the consumer before the peer is not read any more. */
 const highWater = 256 * 1024
@@ -22,7 +23,7 @@ export type Body = AsyncIterable<Uint8Array> & {
   readonly over: Promise<undefined>
 }
 
-export const openBody = (onRoom: () => void): Body => {
+export const openBody = (onRoom: () => void, flight?: Flight): Body => {
   const queue: Uint8Array[] = []
   const { promise: over, resolve: finish } = Promise.withResolvers<undefined>()
   let state: 'open' | 'ended' | 'discarding' = 'open'
@@ -34,6 +35,7 @@ export const openBody = (onRoom: () => void): Body => {
 
   const release = (octets: number) => {
     queued -= octets
+    flight?.leave(octets)
     if (!full || queued >= lowWater) return
     full = false
     onRoom()
@@ -70,8 +72,9 @@ export const openBody = (onRoom: () => void): Body => {
       if (state !== 'open') return true
       queue.push(chunk)
       queued += chunk.length
+      flight?.enter(chunk.length)
+      full = queued >= highWater || flight?.isFull() === true
       wake()
-      full = queued >= highWater
       return !full
     },
     end() {

@@ -3,6 +3,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { TlsFacts } from '../core/events.ts'
 import { endSocket } from './endSocket.ts'
 import { lineReader } from './lines.ts'
+import { startPatience } from './patience.ts'
 import { type ServerTls, serveTls, tlsFactsOf } from './serveTls.ts'
 
 /** Octets that a peer may send ahead of our answers before it is no longer read from. */
@@ -13,8 +14,10 @@ export type ChannelEvents = {
   arrived(): void
   /** No more will come: the peer has left, or has only said all that it had to say; that shows when it is written to. */
   ended(): void
-  /** Nothing came or went for the idle time. */
-  idle(): void
+  /** Whether the peer waits for what we do. */
+  working(): boolean
+  /** The peer has neither said what it wants nor taken what it was sent, in its time. */
+  late(): void
   /** The connection is gone. */
   closed(): void
 }
@@ -33,6 +36,8 @@ export type Channel = {
   write(octets: Uint8Array | string): void
   /** The back-pressure: resolves when the peer takes more. Rejects when the connection is gone. */
   drained(): Promise<void>
+  /** It is the peer's turn: its time begins. What it takes of what was written prolongs it, what it says only once it is whole. */
+  yourTurn(): void
   /** Whether the peer is behind in taking what was written. */
   unread(): boolean
   /** The server's side of the handshake; what came behind the lines that were said in clear is thrown away. */
@@ -46,7 +51,10 @@ export type Channel = {
 
 const withoutMapping = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '')
 
-export const channelOf = (plain: Socket, idleSeconds: number, events: ChannelEvents): Channel => {
+/** Seconds, and octets a second: see `Patience`. */
+export type ChannelTimes = { readonly turn: number; readonly handshake: number; readonly slowestRate: number }
+
+export const channelOf = (plain: Socket, times: ChannelTimes, events: ChannelEvents): Channel => {
   const reader = lineReader()
   let socket = plain
   let octetsIn = 0
@@ -76,24 +84,24 @@ export const channelOf = (plain: Socket, idleSeconds: number, events: ChannelEve
     gone = inputEnded = true
     settleDrain()
     wakeReader()
+    patience.end()
     events.closed()
   }
+  const patience = startPatience({
+    seconds: times.turn,
+    rate: times.slowestRate,
+    content: () => octetsOut - socket.writableLength,
+    isOurs: () => !ending && events.working() && socket.writableLength === 0,
+    onLost: () => (ending ? socket.destroy() : events.late()),
+  })
   const watch = () => {
-    socket.setTimeout(idleSeconds * 1000)
-    socket.on('timeout', () => {
-      // The timer is set again by activity only; what we take our time for is none.
-      socket.setTimeout(idleSeconds * 1000)
-      if (ending) socket.destroy()
-      else events.idle()
-    })
     socket.on('data', data).on('end', noMore).on('close', closed)
     socket.on('drain', () => settleDrain())
     // 'close' follows.
     socket.on('error', () => socket.destroy())
   }
   const unwatch = () => {
-    socket.setTimeout(0)
-    for (const name of ['timeout', 'data', 'end', 'drain']) socket.removeAllListeners(name)
+    for (const name of ['data', 'end', 'drain']) socket.removeAllListeners(name)
     socket.pause()
     // On a channel that begins with TLS, what has come already is the handshake's.
     if (octetsIn > 0) while (socket.read() !== null);
@@ -128,12 +136,13 @@ export const channelOf = (plain: Socket, idleSeconds: number, events: ChannelEve
       while (!gone && socket.writableNeedDrain) await new Promise<void>((resolve) => (settleDrain = resolve))
       if (gone) throw new GatewayError('connection-lost')
     },
+    yourTurn: () => patience.renew(),
     unread: () => socket.writableLength > 0,
     secure: async (tls) => {
       // What was said before TLS has to go out before it.
       if (corked) uncork()
       unwatch()
-      socket = await serveTls(socket, tls)
+      socket = await serveTls(socket, tls, times.handshake)
       watch()
       return tlsFactsOf(socket)
     },

@@ -1,5 +1,6 @@
 import { GatewayError } from '../core/errors.ts'
 import { type Body, openBody } from './body.ts'
+import type { Flight } from './flight.ts'
 
 /** Octets beyond the limit that are read and dropped, for the sake of a clear answer, before the connection is closed. */
 const patience = 16 * 1024 * 1024
@@ -13,8 +14,8 @@ export type Intake = {
   isFlood(): boolean
 }
 
-export const openIntake = (limit: number, onRoom: () => void): Intake => {
-  const body = openBody(onRoom)
+export const openIntake = (limit: number, onRoom: () => void, flight?: Flight): Intake => {
+  const body = openBody(onRoom, flight)
   let octets = 0
   return {
     body,

@@ -11,8 +11,8 @@ export type ServedPair = TlsPair & { readonly SNICallback?: NonNullable<TlsOptio
 
 export type ServerTls = Pick<ServedPair, 'SNICallback'> & { readonly secureContext: SecureContext }
 
-/** Milliseconds for the whole handshake: a peer that trickles it would never be idle. */
-const handshakeTime = 60_000
+/** Seconds for the whole handshake, unless said otherwise: a peer that trickles it would never be idle. */
+const handshakeTime = 60
 
 export const contextOf = ({ key, cert }: TlsPair): SecureContext =>
   createSecureContext({ key, cert, minVersion: 'TLSv1.2' })
@@ -28,7 +28,11 @@ export const serverTls = (pair: () => ServedPair): (() => ServerTls) => {
 }
 
 /** The server's side of a handshake on an accepted connection. Rejects with `connection-lost`, the connection closed. */
-export const serveTls = (plain: Socket, { secureContext, SNICallback }: ServerTls): Promise<TLSSocket> =>
+export const serveTls = (
+  plain: Socket,
+  { secureContext, SNICallback }: ServerTls,
+  seconds = handshakeTime,
+): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
     if (plain.destroyed) {
       reject(new GatewayError('connection-lost'))
@@ -40,7 +44,7 @@ export const serveTls = (plain: Socket, { secureContext, SNICallback }: ServerTl
       socket.destroy()
       reject(new GatewayError('connection-lost', { cause }))
     }
-    const timer = setTimeout(fail, handshakeTime)
+    const timer = setTimeout(fail, seconds * 1000)
     // A TLSSocket that no tls.Server made tells of TLS errors in this way only, after the handshake too.
     socket.on('_tlsError', fail)
     socket.on('error', fail)

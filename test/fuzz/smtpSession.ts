@@ -8,6 +8,7 @@ import { systemClock } from '../../src/core/ports.ts'
 import type { Position } from '../../src/core/ids.ts'
 import { JournalConnection } from '../../src/smtp/connection.ts'
 import type { SmtpShared } from '../../src/smtp/shared.ts'
+import { octetsInFlight } from '../../src/wire/flight.ts'
 import { replayingSessions } from '../support/replayingSessions.ts'
 import { addressBook, limits } from '../wire/smtpTestServer.ts'
 import { joined, piecesOf, type Segmented, segmented, sentence, spoilt, textOf, wordOf } from './octets.ts'
@@ -78,6 +79,8 @@ const lived = async ({ opening, octets, cuts }: Session, reached: Set<string>) =
       },
     }),
     refused: nothing,
+    putOff: nothing,
+    flight: octetsInFlight(() => Infinity),
     limits,
     logger: { info: nothing, warn: nothing, error: (fields) => void defects.push(fields) },
     clock: systemClock,
@@ -89,6 +92,7 @@ const lived = async ({ opening, octets, cuts }: Session, reached: Set<string>) =
   const connection = new JournalConnection(server, peer.socket, shared, {
     protocol: 'smtp',
     socketOptions: null,
+    leave: nothing,
   })
   connection.init()
   await connection.gone

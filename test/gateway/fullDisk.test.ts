@@ -49,7 +49,7 @@ smallDiskTest(
   async (disk) => {
     const data = join(disk, 'data')
     mkdirSync(data)
-    const gateway = await startTestGateway({ data })
+    const gateway = await startTestGateway({ data, env: { SEALPOST_LIMITS_DISK_RESERVE: '0' } })
     const { address, mailboxId, password } = await gateway.createMailbox('--name', 'full')
     const ballast = fillUp(disk, 6 << 20)
 
@@ -93,7 +93,7 @@ smallDiskTest(
 smallDiskTest(test, 24, 'a gateway that can write nothing any more still stops when it is told to', async (disk) => {
   const data = join(disk, 'data')
   mkdirSync(data)
-  const gateway = await startTestGateway({ data })
+  const gateway = await startTestGateway({ data, env: { SEALPOST_LIMITS_DISK_RESERVE: '0' } })
   const { address } = await gateway.createMailbox('--name', 'full')
   const sender = await smtpClient(gateway.ports.smtp)
   await sender.deliver(address, small)
@@ -111,5 +111,36 @@ smallDiskTest(test, 24, 'a gateway that can write nothing any more still stops w
   const outcome = await Promise.race([gateway.stop(), delay(20_000, 'it still runs')])
   assert.is(outcome, 0)
 })
+
+smallDiskTest(
+  test,
+  24,
+  'below the reserve mail is put off before its data, and taken again when there is room, without a hand',
+  async (disk) => {
+    const data = join(disk, 'data')
+    mkdirSync(data)
+    const gateway = await startTestGateway({ data, env: { SEALPOST_LIMITS_DISK_RESERVE: '8MiB' } })
+    const { address } = await gateway.createMailbox('--name', 'reserve')
+    const sender = await smtpClient(gateway.ports.smtp)
+    assert.match(await sender.deliver(address, small), /^250 /)
+    const ballast = fillUp(disk, 6 << 20)
+    const comesToBe = async (wanted: RegExp) => {
+      for (let tries = 0; ; tries++) {
+        const reply = await sender.command('MAIL FROM:<a@example.com>')
+        await sender.command('RSET')
+        if (wanted.test(reply)) return
+        assert.ok(tries < 50, reply)
+        await delay(100)
+      }
+    }
+    await comesToBe(/^452 4\.3\.1 /)
+    rmSync(ballast)
+    await comesToBe(/^250 /)
+    assert.match(await sender.deliver(address, small), /^250 /)
+    assert.match(await sender.command(`MAIL FROM:<a@example.com> SIZE=${16 << 20}`), /^452 4\.3\.1 /)
+    await sender.quit()
+    assert.is(await gateway.stop(), 0)
+  },
+)
 
 test.run()

@@ -687,6 +687,16 @@ test('a provider that goes between two transactions is told with the next comman
   await one.wire.closed()
 })
 
+test('a chunk, which is not offered here, ends the connection: its octets are never taken for commands', async () => {
+  const wire = await openWire(gateway.ports.submission)
+  await wire.line()
+  wire.send('EHLO client.example\r\nBDAT 20 LAST\r\nNOOP\r\nNOOP\r\nQUIT\r\n')
+  await wire.until('502 5.5.1 ')
+  assert.match((await wire.until('\r\n421 4.7.0 ')).toString(), /^Command not implemented\r\n421/)
+  assert.match(await wire.line(), /^Where that chunk ends is not known/)
+  await wire.closed()
+})
+
 smallDiskTest(
   test,
   24,
@@ -694,7 +704,8 @@ smallDiskTest(
   async (disk) => {
     const data = join(disk, 'data')
     mkdirSync(data)
-    const small = await startProxyGateway(authority, [provider.port], { data })
+    const env = { SEALPOST_LIMITS_DISK_RESERVE: '0' }
+    const small = await startProxyGateway(authority, [provider.port], { data, env })
     const { mailboxId } = await small.createMailbox('--name', 'full')
     const connected = async () => {
       const one = await smtpClient(small.ports.submissions, { tls: true, ...nowhereSeen() })

@@ -11,7 +11,7 @@ import { startTranscript } from '../../actors/transcript.ts'
 import { type ErrorCode, GatewayError } from '../../src/core/errors.ts'
 import type { SessionOutcome } from '../../src/core/events.ts'
 import { newMessageId, newSessionId } from '../../src/core/ids.ts'
-import type { Lived } from './anySession.ts'
+import { anyPutOff, type Lived } from './anySession.ts'
 
 const flag = fc.boolean()
 const error = fc
@@ -110,12 +110,13 @@ export const anySubmissionEvent: fc.Arbitrary<SubmissionEvent> = fc.oneof(
   flag.map((extended): SubmissionEvent => ({ type: 'hello', extended })),
   fc.tuple(fc.constantFrom('auth', 'response'), found).map(([type, found]): SubmissionEvent => ({ type, found })),
   fc
-    .record({ size: fc.constantFrom(0, 600, 1001), eightBit: flag, smtpUtf8: flag })
+    .record({ size: fc.constantFrom(0, 600, 1001), eightBit: flag, smtpUtf8: flag, putOff: anyPutOff })
     .map((mail): SubmissionEvent => ({ type: 'mail', ...mail })),
   flag.map((ascii): SubmissionEvent => ({ type: 'rcpt', ascii })),
   fc
     .constantFrom('data', 'data', 'rset', 'noop', 'vrfy', 'help', 'starttls', 'unimplemented', 'secured', 'remoteLost')
     .map((type) => ({ type })),
+  fc.constant<SubmissionEvent>({ type: 'bdat' }),
   fc.constantFrom('unknownCommand', 'lineTooLong').map((problem): SubmissionEvent => ({ type: 'malformed', problem })),
   { arbitrary: code.map((code): SubmissionEvent => ({ type: 'remote', code })), weight: 3 },
   extensions.map((extensions): SubmissionEvent => ({ type: 'welcomed', code: 235, extensions })),

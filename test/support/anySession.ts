@@ -1,3 +1,4 @@
+import { putOffs } from '../../src/core/putOff.ts'
 import fc from 'fast-check'
 import { pop3Notation } from '../../actors/pop3Notation.ts'
 import { pop3Proxy } from '../../actors/pop3Proxy.ts'
@@ -46,10 +47,11 @@ const found = fc.constantFrom<Found>(
   { is: 'unavailable' },
 )
 const flag = fc.boolean()
+export const anyPutOff = fc.constantFrom(undefined, undefined, undefined, undefined, ...putOffs)
 const smtpEvent = fc.oneof(
   flag.map((extended): SmtpEvent => ({ type: 'hello', extended })),
   fc
-    .record({ size: fc.constantFrom(0, 1000, 1001, 1e21), smtpUtf8: flag })
+    .record({ size: fc.constantFrom(0, 1000, 1001, 1e21), smtpUtf8: flag, putOff: anyPutOff })
     .map((mail): SmtpEvent => ({ type: 'mail', ...mail })),
   fc.record({ found, ascii: flag }).map((rcpt): SmtpEvent => ({ type: 'rcpt', ...rcpt })),
   fc

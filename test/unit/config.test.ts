@@ -101,9 +101,15 @@ test('without file and variables every key has its default', () => {
       recipients: 100,
       smtpSessions: 1000,
       pop3Sessions: 1000,
+      sessionsPerClient: 500,
+      messagesPerMinute: 12_000,
       smtpIdle: 300,
       senderChecks: 5,
       pop3Idle: 600,
+      tlsHandshake: 60,
+      slowestRate: 100,
+      bytesInFlight: 67_108_864,
+      logLag: 30,
       historyQuestions: 4,
       badCommands: 20,
       maildropLease: 60,
@@ -204,9 +210,15 @@ test('every key can be said in the file', () => {
     recipients = 1000
     smtpSessions = 1
     pop3Sessions = 2
+    sessionsPerClient = 3
+    messagesPerMinute = 4
     smtpIdle = "10m"
     senderChecks = "10s"
     pop3Idle = 3600
+    tlsHandshake = "10s"
+    slowestRate = 0
+    bytesInFlight = "1GiB"
+    logLag = "1m"
     historyQuestions = 1
     badCommands = 5
     maildropLease = "2m"
@@ -264,9 +276,15 @@ test('every key can be said in the file', () => {
       recipients: 1000,
       smtpSessions: 1,
       pop3Sessions: 2,
+      sessionsPerClient: 3,
+      messagesPerMinute: 4,
       smtpIdle: 600,
       senderChecks: 10,
       pop3Idle: 3600,
+      tlsHandshake: 10,
+      slowestRate: 0,
+      bytesInFlight: 1_073_741_824,
+      logLag: 60,
       historyQuestions: 1,
       badCommands: 5,
       maildropLease: 120,
@@ -446,9 +464,15 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'limits.recipients': ['0', '10001', '"100"', '1.5'],
   'limits.smtpSessions': ['0', '100001'],
   'limits.pop3Sessions': ['0', '"many"'],
+  'limits.sessionsPerClient': ['0', '"5"'],
+  'limits.messagesPerMinute': ['0', '10000001', '"1/s"'],
   'limits.smtpIdle': ['0', '"0s"', '"5"', '"5min"', '"2d"', '"m"', '-1'],
   'limits.senderChecks': ['0', '"2m"'],
   'limits.pop3Idle': ['86401', '"25h"'],
+  'limits.tlsHandshake': ['0', '"11m"'],
+  'limits.slowestRate': ['-1', '1000001'],
+  'limits.bytesInFlight': ['0', '"64KiB"', '"65GiB"'],
+  'limits.logLag': ['0', '"11m"'],
   'limits.historyQuestions': ['0', '101', '"4"'],
   'limits.badCommands': ['0', 'inf'],
   'limits.maildropLease': ['4', '"2h"'],

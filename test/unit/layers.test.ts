@@ -49,6 +49,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   version: [],
   sessions: ['core'],
   refusals: ['core'],
+  pressure: ['core'],
   config: ['core'],
   logger: ['core'],
   dataDirectory: ['core', 'disk'],

@@ -8,13 +8,17 @@ import * as assert from 'uvu/assert'
 import { smtpSession } from '../../actors/smtpSession.ts'
 import { systemClock } from '../../src/core/ports.ts'
 import { JournalConnection } from '../../src/smtp/connection.ts'
+import { octetsInFlight } from '../../src/wire/flight.ts'
 
 const nothing = () => {}
 const limits = {
   messageSize: 1000,
   recipients: 1,
   smtpSessions: 1,
+  sessionsPerClient: 1,
   smtpIdle: 300,
+  tlsHandshake: 60,
+  slowestRate: 100,
   badCommands: 10,
   transcript: 64 * 1024,
 }
@@ -57,11 +61,17 @@ const connectTo = (socket: Socket, machine = smtpSession) => {
     limits,
     logger: { info: nothing, warn: nothing, error: nothing },
     clock: systemClock,
+    putOff: nothing as () => undefined,
+    flight: octetsInFlight(() => Infinity),
     running: new Map(),
     open: new Set<JournalConnection>(),
   }
   const server = new SMTPServer({ logger: false })
-  const connection = new JournalConnection(server, socket, shared, { protocol: 'smtp', socketOptions: null })
+  const connection = new JournalConnection(server, socket, shared, {
+    protocol: 'smtp',
+    socketOptions: null,
+    leave: nothing,
+  })
   connection.init()
   return connection
 }

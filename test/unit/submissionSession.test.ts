@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { PutOff } from '../../src/core/putOff.ts'
 import { type ExecutableActionObject, initialTransition, type SnapshotFrom, transition } from 'xstate'
 import { noExtensions } from '../../actors/proxiedSmtp.ts'
 import { submissionSession } from '../../actors/submissionSession.ts'
@@ -34,7 +35,7 @@ const auth = (found: SubmittedCredentials): Event => ({ type: 'auth', found })
 const response = (found: SubmittedCredentials): Event => ({ type: 'response', found })
 const remote = (code: number): Event => ({ type: 'remote', code })
 const failed = (code: ErrorCode): Event => ({ type: 'failed', error: new GatewayError(code) })
-const mail = (of: { size?: number; eightBit?: boolean; smtpUtf8?: boolean } = {}): Event => ({
+const mail = (of: { size?: number; eightBit?: boolean; smtpUtf8?: boolean; putOff?: PutOff } = {}): Event => ({
   type: 'mail',
   size: 0,
   eightBit: false,
@@ -55,6 +56,7 @@ const plain = (
     | 'http'
     | 'remoteLost'
     | 'closed'
+    | 'bdat'
     | 'idle'
     | 'secured',
 ): Event => ({ type })
@@ -144,6 +146,8 @@ const table: readonly (readonly [readonly Event[], Event, state: string, ...effe
   [loggedIn, plain('noop'), 'asking.noop', 'ask noop'],
   [loggedIn, plain('vrfy'), 'open.loggedIn', '252 2.5.0'],
   [loggedIn, plain('unimplemented'), 'open.loggedIn', '502 5.5.1'],
+  [loggedIn, mail({ putOff: 'disk-reserve' }), 'open.loggedIn', '452 4.3.1'],
+  [loggedIn, mail({ putOff: 'too-many-messages' }), 'open.loggedIn', '450 4.7.1'],
   [loggedIn, hello, 'open.loggedIn', '250'],
   [loggedIn, plain('remoteLost'), 'bereft'],
   [loggedIn, draining, 'ended', '421 4.3.2'],
@@ -285,5 +289,14 @@ test('whatever happens in a submission session, its transcript drives the machin
     }),
     { numRuns: 500 },
   ))
+
+test('BDAT, which is not offered, is not implemented, and what follows it is not taken for commands', () => {
+  for (const events of [[hello], loggedIn, addressed]) {
+    const [state, effects] = step(given(events), plain('bdat'))
+    assert.is(state.status, 'done')
+    const codes = effects.flatMap((effect) => (effect.type === 'reply' ? `${effect.code} ${effect.enhanced}` : []))
+    assert.equal(codes, ['502 5.5.1', '421 4.7.0'])
+  }
+})
 
 test.run()

@@ -10,6 +10,15 @@ import { memoryMaildrops, type StoredMessage } from './memoryMaildrops.ts'
 import { testCertificate } from './testCertificate.ts'
 
 export const password = 'correct-horse'
+const ordinary: Pop3Deps['limits'] = {
+  pop3Sessions: 50,
+  sessionsPerClient: 50,
+  pop3Idle: 30,
+  tlsHandshake: 60,
+  slowestRate: 100,
+  badCommands: 10,
+  transcript: 64 * 1024,
+}
 const pair = await testCertificate()
 
 /** A POP3 server over a mailbox in memory, and everything that it told the gateway. */
@@ -38,7 +47,7 @@ export const pop3With = async (
     ],
     domain: 'gateway.example',
     loadBalancers,
-    limits: { pop3Sessions: 50, pop3Idle: 30, badCommands: 10, transcript: 64 * 1024, ...limits },
+    limits: { ...ordinary, ...limits },
     tls: () => pair,
     proxies: undefined,
     maildrops: memory.maildrops,

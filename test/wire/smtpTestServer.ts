@@ -6,6 +6,7 @@ import { systemClock } from '../../src/core/ports.ts'
 import type { SessionEnd } from '../../src/sessions.ts'
 import type { Mailbox } from '../../src/smtp/recipient.ts'
 import { type SmtpDeps, startSmtp } from '../../src/smtp/smtpServer.ts'
+import { octetsInFlight } from '../../src/wire/flight.ts'
 import { replayingSessions } from '../support/replayingSessions.ts'
 import { openWire, type Wire } from '../support/wire.ts'
 import { testCertificate } from './testCertificate.ts'
@@ -48,9 +49,15 @@ export const limits: Limits = {
   recipients: 3,
   smtpSessions: 50,
   pop3Sessions: 50,
+  sessionsPerClient: 50,
+  messagesPerMinute: 100_000,
   smtpIdle: 300,
   senderChecks: 5,
   pop3Idle: 600,
+  tlsHandshake: 60,
+  slowestRate: 100,
+  bytesInFlight: 64 * 1024 * 1024,
+  logLag: 30,
   historyQuestions: 4,
   badCommands: 10,
   maildropLease: 60,
@@ -114,6 +121,8 @@ export const startTestSmtp = async (wish: Wish = {}) => {
     refused: (source, kind) => void refusals.push(`${source} ${kind}`),
     logger: { info: record, warn: record, error: record },
     clock: systemClock,
+    putOff: () => undefined,
+    flight: octetsInFlight(() => Infinity),
     ...changed,
     limits: { ...limits, ...wishedLimits },
   })

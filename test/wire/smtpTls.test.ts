@@ -66,7 +66,7 @@ test(
 
 test(
   'a handshake that fails or never comes ends the connection and nothing else',
-  withSmtp({ limits: { smtpIdle: 0.2 } }, async ({ port, tlsPort }, wire) => {
+  withSmtp({ limits: { tlsHandshake: 0.2 } }, async ({ port, tlsPort }, wire) => {
     await talk(wire, `S: 220 *\nC: STARTTLS\nS: 220 *\nC: this is no handshake`)
     await wire.closed()
     const silent = await openWire(port)

@@ -1,0 +1,41 @@
+/** For how long a peer is waited for. What it does not bring to an end within its time does not prolong it. */
+export type Patience = {
+  /** The peer has done its part, or it is its turn only now: the time begins anew, the usual one or so many seconds. */
+  renew(seconds?: number): void
+  /** Nobody is waited for any more. */
+  end(): void
+}
+
+export type PatienceParts = {
+  readonly seconds: number
+  /** Octets a second of content, on the average of that time, for which more of it is given; 0: any will do. */
+  readonly rate: number
+  /** Octets of content so far: of a message that the peer sends, or takes. */
+  readonly content: () => number
+  /** Whether it is us that the peer waits for. */
+  readonly isOurs: () => boolean
+  readonly onLost: () => void
+}
+
+export const startPatience = ({ seconds: usual, rate, content, isOurs, onLost }: PatienceParts): Patience => {
+  let seconds = usual
+  let before = content()
+  const look = () => {
+    const moved = content() - before
+    if (isOurs() || (moved > 0 && moved >= rate * seconds)) renew(seconds)
+    else onLost()
+  }
+  const start = () => setTimeout(look, seconds * 1000).unref()
+  let timer = start()
+  const renew = (wanted = usual) => {
+    before = content()
+    if (wanted === seconds) {
+      timer.refresh()
+      return
+    }
+    clearTimeout(timer)
+    seconds = wanted
+    timer = start()
+  }
+  return { renew, end: () => clearTimeout(timer) }
+}

@@ -1,0 +1,73 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { startPatience } from '../../src/wire/patience.ts'
+
+const test = suite('patience')
+
+const waiting = ({ rate = 1000, ours = false } = {}) => {
+  const state = { moved: 0, ours, lost: 0 }
+  const patience = startPatience({
+    seconds: 0.08,
+    rate,
+    content: () => state.moved,
+    isOurs: () => state.ours,
+    onLost: () => (state.lost += 1),
+  })
+  return { state, patience }
+}
+
+test('who is fast enough on the average of each window is waited for, also where it stands still in between', async () => {
+  const { state, patience } = waiting()
+  for (let windows = 0; windows < 4; windows++) {
+    await delay(60)
+    state.moved += 100
+    await delay(20)
+  }
+  assert.is(state.lost, 0)
+  await delay(200)
+  assert.is(state.lost, 1)
+  patience.end()
+})
+
+test('who is too slow is lost, and without a rate only who moves nothing', async () => {
+  const slow = waiting()
+  const any = waiting({ rate: 0 })
+  const moving = setInterval(() => {
+    slow.state.moved += 1
+    any.state.moved += 1
+  }, 10)
+  await delay(250)
+  clearInterval(moving)
+  assert.equal([slow.state.lost, any.state.lost], [1, 0])
+  await delay(200)
+  assert.is(any.state.lost, 1)
+})
+
+test('while it is our turn nobody is lost, and the time begins with theirs', async () => {
+  const { state, patience } = waiting({ ours: true })
+  await delay(250)
+  assert.is(state.lost, 0)
+  state.ours = false
+  patience.renew()
+  await delay(40)
+  assert.is(state.lost, 0)
+  await delay(120)
+  assert.is(state.lost, 1)
+})
+
+test('another time may be given once, and who has ended is not lost', async () => {
+  const { state, patience } = waiting()
+  patience.renew(0.4)
+  await delay(200)
+  assert.is(state.lost, 0)
+  patience.renew()
+  await delay(160)
+  assert.is(state.lost, 1)
+  const other = waiting()
+  other.patience.end()
+  await delay(160)
+  assert.is(other.state.lost, 0)
+})
+
+test.run()
