@@ -12,6 +12,7 @@ import { promisify } from 'node:util'
 import { freePorts, startScratchGateway } from '../scratchGateway.ts'
 import { adminReads } from './adminReads.ts'
 import { history } from './history.ts'
+import { idleAndSlow } from './idleAndSlow.ts'
 import { pop3Proxy } from './pop3Proxy.ts'
 import { watchResidentMemory } from './residentMemory.ts'
 import { sessionCost } from './sessionCost.ts'
@@ -214,6 +215,7 @@ await denseLines()
 if (peersAreThere) await pop3Proxy(scale)
 await smtpProxy(times(400))
 await sessionCost(times(400))
+await idleAndSlow(times(600))
 await startWithHistory(times(100_000))
 await history(scale)
 await adminReads(scale)
