@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -39,20 +40,33 @@ export type ScratchGateway = {
 
 export type CreatedMailbox = { readonly mailboxId: string; readonly address: string; readonly password: string }
 
-const reserved = () =>
-  new Promise<Server>((resolve, reject) => {
-    const server = createServer().once('error', reject)
-    server.listen(0, '127.0.0.1', () => resolve(server))
+/**
+ * Ports that the system gives to nobody by itself: none is taken between being found free and being listened on. Each
+ * process goes its own way through them and comes to none twice.
+ */
+const [lowest, count] = [10_000, 20_000]
+let next = randomInt(count)
+
+const isFree = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const server = createServer().once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 
-/** All held at once before any is let go: so that no two are the same. */
-export const freePorts = async (): Promise<Ports> => {
-  const names = ['smtp', 'smtps', 'submission', 'submissions', 'pop3', 'pop3s', 'admin'] as const
-  const servers = await Promise.all(names.map(reserved))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port) // a TCP listener's address is never a string
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as Ports
+const freePort = async (): Promise<number> => {
+  const port = lowest + (next++ % count)
+  return (await isFree(port)) ? port : freePort()
 }
+
+export const freePorts = async (): Promise<Ports> => ({
+  smtp: await freePort(),
+  smtps: await freePort(),
+  submission: await freePort(),
+  submissions: await freePort(),
+  pop3: await freePort(),
+  pop3s: await freePort(),
+  admin: await freePort(),
+})
 
 export type ScratchOptions = {
   /** An existing data directory; a new one otherwise. */
