@@ -13,6 +13,7 @@ export type MailboxAction =
   | 'hold'
   | 'release'
   | 'limit'
+  | 'setSenderPolicy'
   | 'retain'
   | 'changePassword'
   | 'recover'
@@ -36,6 +37,7 @@ export type MailboxChange = {
     | 'held'
     | 'released'
     | 'limited'
+    | 'senderPolicySet'
     | 'retentionSet'
     | 'passwordChanged'
     | 'recovered'
@@ -54,6 +56,7 @@ const always = <S extends MailboxState>(state: S) => ({
   renamed: state,
   aliasesChanged: state,
   limited: state,
+  senderPolicySet: state,
   retentionSet: state,
   passwordChanged: state,
   recovered: state,
@@ -112,6 +115,7 @@ const changeBy: Readonly<Record<MailboxAction, MailboxChange>> = {
   hold: { type: 'held' },
   release: { type: 'released' },
   limit: { type: 'limited' },
+  setSenderPolicy: { type: 'senderPolicySet' },
   retain: { type: 'retentionSet' },
   changePassword: { type: 'passwordChanged' },
   recover: { type: 'recovered' },

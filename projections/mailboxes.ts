@@ -2,6 +2,7 @@ import { normaliseAddress, parseAddress } from '../src/core/address.ts'
 import type { Recorded } from '../src/core/events.ts'
 import { isMailboxId, type MailboxId, origin } from '../src/core/ids.ts'
 import { emptyKeyring, type Keyring, keyringAfter, newestGeneration } from '../src/core/keyring.ts'
+import { anySender, type SenderPolicy } from '../src/core/senderPolicy.ts'
 import {
   mustChange,
   type Page,
@@ -32,6 +33,8 @@ export type Mailbox = {
   readonly keyring: Keyring
   /** What its mail clients may do through the proxy; empty lists limit nothing. */
   readonly proxy: { readonly targets: readonly string[]; readonly networks: readonly string[] }
+  /** From whom it takes mail, beyond what the listeners ask of all. */
+  readonly senderPolicy: SenderPolicy
   /** ISO 8601. */
   readonly createdAt: string
   /** Seconds after which messages that left the maildrop are destroyed; undefined: what is configured. */
@@ -48,7 +51,7 @@ const unlimitedText = JSON.stringify(unlimited)
 /** Addresses follow the alias streams, not MailboxCreated: their single writer says whose an address is. */
 export const mailboxes: Projection = {
   name: 'mailboxes',
-  version: 4,
+  version: 5,
   tables: `
     create table mailbox (
       mailboxId text primary key,
@@ -62,6 +65,7 @@ export const mailboxes: Projection = {
       keyring text not null,
       createdAt text not null,
       proxy text not null default '${unlimitedText}',
+      senderPolicy text, -- null: of anybody
       grace integer,
       revision integer not null,
       streamRevision integer not null,
@@ -99,6 +103,11 @@ export const mailboxes: Projection = {
     MailboxProxyLimited: (views, { data: { mailboxId, targets, networks }, revision }) => {
       const update = 'update mailbox set proxy = ? where mailboxId = ?'
       mustChange(views.run(update, JSON.stringify({ targets, networks }), mailboxId))
+      reach(views, mailboxId, revision)
+    },
+    MailboxSenderPolicySet: (views, { data: { mailboxId, ...policy }, revision }) => {
+      const update = 'update mailbox set senderPolicy = ? where mailboxId = ?'
+      mustChange(views.run(update, JSON.stringify(policy), mailboxId))
       reach(views, mailboxId, revision)
     },
     HoldPlaced: (views, { data, revision, metadata }) =>
@@ -154,7 +163,7 @@ const rekey = (views: ViewWriter, event: Recorded<KeyEvent>) => {
 type KeyEvent =
   'MailboxPasswordChanged' | 'MailboxRecovered' | 'MailboxKeyRotated' | 'MailboxPasswordReset' | 'MailboxRecoverySet'
 
-const columns = `m.mailboxId, m.position, m.name, m.state, m.holdReason, m.heldSince, m.recipient, m.generation, m.keyring, m.createdAt, m.proxy, m.grace, m.revision, m.streamRevision,
+const columns = `m.mailboxId, m.position, m.name, m.state, m.holdReason, m.heldSince, m.recipient, m.generation, m.keyring, m.createdAt, m.proxy, m.senderPolicy, m.grace, m.revision, m.streamRevision,
   (select group_concat(alias, char(10) order by alias) from mailboxAddress a where a.mailboxId = m.mailboxId) as aliases`
 
 const toMailbox = (row: Row): Mailbox => ({
@@ -167,6 +176,7 @@ const toMailbox = (row: Row): Mailbox => ({
   generation: row['generation'] as number,
   keyring: JSON.parse(row['keyring'] as string) as Keyring,
   proxy: row['proxy'] === unlimitedText ? unlimited : (JSON.parse(row['proxy'] as string) as Mailbox['proxy']),
+  senderPolicy: policyIn(row),
   createdAt: row['createdAt'] as string,
   grace: (row['grace'] as number | null) ?? undefined,
   revision: row['revision'] as number,
@@ -178,6 +188,9 @@ const aliasesIn = ({ aliases }: Row) => (aliases === null ? [] : (aliases as str
 
 const holdIn = ({ holdReason, heldSince }: Row): Hold | undefined =>
   holdReason === null ? undefined : { reason: holdReason as string, since: heldSince as string }
+
+const policyIn = ({ senderPolicy }: Row): SenderPolicy =>
+  senderPolicy === null ? anySender : (JSON.parse(senderPolicy as string) as SenderPolicy)
 
 const found = (row: Row | undefined) => row && toMailbox(row)
 

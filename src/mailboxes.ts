@@ -4,6 +4,7 @@ import type { Cause, EventData, Stamp } from './core/events.ts'
 import { type MailboxId, newMailboxId } from './core/ids.ts'
 import type { Appended, EventLog } from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
+import type { SenderPolicy } from './core/senderPolicy.ts'
 import { recoveryRecipient } from './keys/identities.ts'
 import { aliasesOf } from './mailboxes/aliases.ts'
 import { appendAt, factsOf } from './mailboxes/append.ts'
@@ -12,7 +13,15 @@ import { exists, newestOf, type NewestParts } from './mailboxes/newest.ts'
 import { whileConflicting } from './core/appending.ts'
 import { seen, type Visible } from './mailboxes/seen.ts'
 import type { Keys } from './storage/remoteKeys.ts'
-import { mayHave, type ProxyLimits, validAliases, validLimits, validName, validReason } from './mailboxes/typed.ts'
+import {
+  mayHave,
+  type ProxyLimits,
+  validAliases,
+  validLimits,
+  validName,
+  validReason,
+  validSenderPolicy,
+} from './mailboxes/typed.ts'
 
 export type NewMailbox = {
   /** 1 to 200 printable characters. */
@@ -62,6 +71,8 @@ export type Mailboxes = {
   release(change: Change, reason: string): Promise<number>
   /** In place of the limits before. */
   limitProxy(change: Change, limits: ProxyLimits): Promise<number>
+  /** In place of the policy before. */
+  setSenderPolicy(change: Change, policy: SenderPolicy): Promise<number>
   /** Seconds after which messages that left the maildrop are destroyed; null: what is configured. */
   retain(change: Change, grace: number | null): Promise<number>
   /**
@@ -203,6 +214,8 @@ export const createMailboxes = (parts: MailboxesParts): Mailboxes => {
       changed({ type: 'release', data: { mailboxId: change.mailboxId, reason: validReason(reason) } }, change),
     limitProxy: async (change, limits) =>
       changed({ type: 'limit', data: { mailboxId: change.mailboxId, ...validLimits(limits) } }, change),
+    setSenderPolicy: async (change, policy) =>
+      changed({ type: 'setSenderPolicy', data: { mailboxId: change.mailboxId, ...validSenderPolicy(policy) } }, change),
     delete: async (change, { reason, force }) => {
       const { mailboxId, cause, ifMatch } = change
       const why = validReason(reason)

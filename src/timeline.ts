@@ -116,6 +116,7 @@ const whatOf = (event: Recorded): string => {
     case 'MailboxAliasesChanged':
     case 'MailboxSuspended':
     case 'MailboxProxyLimited':
+    case 'MailboxSenderPolicySet':
     case 'MailboxResumed':
     case 'HoldPlaced':
     case 'HoldReleased':

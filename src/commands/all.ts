@@ -14,6 +14,7 @@ import {
   mailboxRename,
   mailboxResume,
   mailboxRetention,
+  mailboxSenderPolicy,
   mailboxSuspend,
 } from './mailboxChanges.ts'
 import { mailboxClientSetup } from './mailboxClientSetup.ts'
@@ -59,6 +60,7 @@ export const commands: readonly Command[] = [
   mailboxRetention,
   mailboxDelete,
   mailboxProxy,
+  mailboxSenderPolicy,
   mailboxClientSetup,
   mailboxPassword,
   mailboxRotateKey,

@@ -99,6 +99,30 @@ export const mailboxProxy = changing({
   told: (id) => `The limits of ${id} are changed.`,
 })
 
+export const mailboxSenderPolicy = changing({
+  name: 'mailbox sender-policy',
+  summary: 'Say from whom a mailbox takes mail, in place of what was said before; without any option, from everybody',
+  options: {
+    network: { value: 'NETWORK', about: 'Whence mail may come, such as 192.0.2.0/24', multiple: true },
+    require: { value: 'WHAT', about: 'tls, certificate or token: what a sender must show', multiple: true },
+    'certificate-name': {
+      value: 'HOST',
+      about: 'A host name: a client certificate for one of them is required',
+      multiple: true,
+    },
+    refusal: { value: 'KIND', about: 'How others are refused: temporary (4xx, as without it) or permanent (5xx)' },
+  },
+  method: 'put',
+  path: 'sender-policy',
+  body: (given) => ({
+    networks: given.all('network'),
+    requires: given.all('require'),
+    certificateNames: given.all('certificate-name'),
+    refusal: given.optional('refusal') ?? 'temporary',
+  }),
+  told: (id) => `The sender policy of ${id} is changed.`,
+})
+
 export const mailboxDelete = changing({
   name: 'mailbox delete',
   summary: 'Delete a suspended mailbox, for good: its messages and identities are destroyed at once',

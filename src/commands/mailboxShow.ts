@@ -20,6 +20,12 @@ export type MailboxAnswer = {
   }[]
   readonly recovery: string | null
   readonly proxy: { readonly targets: readonly string[]; readonly networks: readonly string[] }
+  readonly senderPolicy: {
+    readonly networks: readonly string[]
+    readonly requires: readonly string[]
+    readonly certificateNames: readonly string[]
+    readonly refusal: string
+  }
   /** Seconds; null: what is configured. */
   readonly grace: number | null
   readonly createdAt: string
@@ -52,6 +58,7 @@ const factsOf = (mailbox: MailboxAnswer) =>
     ['Grace after deletion', mailbox.grace === null ? 'as configured' : `${mailbox.grace} s`],
     ['Proxy servers', mailbox.proxy.targets.join(' ') || 'all that are listed'],
     ['Proxy clients', mailbox.proxy.networks.join(' ') || 'from everywhere'],
+    ['Senders', sendersText(mailbox.senderPolicy)],
     ...(mailbox.hold ? ([['Held', `since ${mailbox.hold.since}: ${mailbox.hold.reason}`]] as const) : []),
     ['Messages', mailbox.messages === null ? 'being counted' : String(mailbox.messages)],
     ['Created', mailbox.createdAt],
@@ -60,6 +67,15 @@ const factsOf = (mailbox: MailboxAnswer) =>
     ['Recovery', mailbox.recovery ?? 'nobody'],
     ['Revision', String(mailbox.revision)],
   ])
+
+const sendersText = ({ networks, requires, certificateNames, refusal }: MailboxAnswer['senderPolicy']) => {
+  const asked = [
+    ...(networks.length > 0 ? [`from ${networks.join(' ')}`] : []),
+    ...requires.map((one) => `with ${one}`),
+    ...(certificateNames.length > 0 ? [`with a certificate for ${certificateNames.join(' or ')}`] : []),
+  ]
+  return asked.length === 0 ? 'everybody' : `${asked.join(', ')}; a ${refusal} refusal for others`
+}
 
 const keyText = ({ createdAt, wrappedTo, recovery }: MailboxAnswer['generations'][number]) => {
   const opener = wrappedTo === 'password' ? 'a password' : `key ${wrappedTo}`

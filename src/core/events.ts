@@ -1,5 +1,6 @@
 import type { Role } from './access.ts'
 import type { EventId, MailboxId, MessageId, Position, SessionId, VaultKey } from './ids.ts'
+import type { RefusalKind, Requirement } from './senderPolicy.ts'
 import type { StreamName } from './streams.ts'
 
 /** How a message came in. */
@@ -126,6 +127,17 @@ export type EventData = {
     readonly targets: readonly string[]
     /** As `parseNetwork` writes them. */
     readonly networks: readonly string[]
+  }
+
+  /** From whom it takes mail, beyond what the listeners ask of all. */
+  MailboxSenderPolicySet: {
+    readonly mailboxId: MailboxId
+    /** As `parseNetwork` writes them; empty: from every address. */
+    readonly networks: readonly string[]
+    readonly requires: readonly Requirement[]
+    /** Host names of which a client certificate must be for one. */
+    readonly certificateNames: readonly string[]
+    readonly refusal: RefusalKind
   }
 
   AliasReserved: { readonly mailboxId: MailboxId; readonly alias: string }
@@ -291,6 +303,7 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   MailboxSuspended: 1,
   MailboxResumed: 1,
   MailboxProxyLimited: 1,
+  MailboxSenderPolicySet: 1,
   MailboxPasswordChanged: 1,
   MailboxRecovered: 1,
   MailboxKeyRotated: 1,

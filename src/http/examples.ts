@@ -14,6 +14,7 @@ const words: Readonly<Record<string, unknown>> = {
   remove: 'old@example.com',
   targets: 'pop.example.net:995',
   networks: '192.0.2.0/24',
+  certificateNames: 'mail.example.com',
   password: 'hlpg-4nsg-skzo-2dnx-q7ra-5vwe-yt3b-mk6c',
   oldPassword: 'hlpg-4nsg-skzo-2dnx-q7ra-5vwe-yt3b-mk6c',
   newPassword: 'a long sentence that nobody guesses',

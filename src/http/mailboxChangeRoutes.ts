@@ -7,7 +7,7 @@ import type { Change } from '../mailboxes.ts'
 import { causeOf } from './authentication.ts'
 import { whoOf } from './authorization.ts'
 import type { AdminApi } from './buildApp.ts'
-import { found, Named, ProxyLimits, words } from './mailboxRoutes.ts'
+import { found, Named, ProxyLimits, SenderPolicy, words } from './mailboxRoutes.ts'
 import { problems } from './problem.ts'
 import { Conditional, etag, etagOf, revisionsIn } from './revision.ts'
 
@@ -70,6 +70,18 @@ export const mailboxChangeRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (a
     const revision = await mailboxes.limitProxy(changeOf(request), request.body)
     return reply.code(204).header('etag', etagOf(revision)).send(null)
   })
+
+  const police = schemaOf(
+    'Say from whom it takes mail, beyond what the listeners ask of all; what is empty asks for nothing',
+  )
+  app.put(
+    '/:id/sender-policy',
+    { config: operate, schema: { ...police, body: SenderPolicy } },
+    async (request, reply) => {
+      const revision = await mailboxes.setSenderPolicy(changeOf(request), request.body)
+      return reply.code(204).header('etag', etagOf(revision)).send(null)
+    },
+  )
 
   const retain = schemaOf('Say how long a message can be restored that has left the maildrop, before it is destroyed')
   app.put('/:id/retention', { config: administer, schema: { ...retain, body: Retention } }, async (request, reply) => {

@@ -5,10 +5,12 @@ import { type Figures as FiguresView, figuresOf } from '../../projections/figure
 import { listMailboxes, type Mailbox as MailboxView, mailboxAmong, mailboxNamed } from '../../projections/mailboxes.ts'
 import { allows } from '../core/access.ts'
 import { GatewayError } from '../core/errors.ts'
+import { refusalKinds, requirements } from '../core/senderPolicy.ts'
 import { type Generation as GenerationView, keyFilesOf, newestGeneration } from '../core/keyring.ts'
 import { causeOf } from './authentication.ts'
 import { whoOf } from './authorization.ts'
 import type { AdminApi } from './buildApp.ts'
+import { literals } from './literals.ts'
 import { octets } from './octets.ts'
 import { after, limit, next, pagesOf } from './pages.ts'
 import { problems } from './problem.ts'
@@ -44,6 +46,24 @@ export const ProxyLimits = Type.Object(
       maxItems: 100,
       description: 'Empty limits nothing.',
     }),
+  },
+  closed,
+)
+export const SenderPolicy = Type.Object(
+  {
+    networks: Type.Array(words(50, 'Whence its mail may come, such as 192.0.2.0/24. Stands in the log.'), {
+      maxItems: 100,
+      description: 'Empty: from everywhere.',
+    }),
+    requires: Type.Array(literals(...requirements), {
+      maxItems: requirements.length,
+      description: 'What a sender must show. A certificate and a token are shown under TLS only.',
+    }),
+    certificateNames: Type.Array(words(253, 'A host name, such as mail.example.com. Stands in the log.'), {
+      maxItems: 100,
+      description: 'A client certificate for one of them is required; empty: for any name, where one is required.',
+    }),
+    refusal: literals(...refusalKinds),
   },
   closed,
 )
@@ -107,6 +127,7 @@ export const Mailbox = Type.Object({
     description: 'The age recipient to whom the identities of new keys are wrapped as well.',
   }),
   proxy: ProxyLimits,
+  senderPolicy: SenderPolicy,
   grace: Type.Union([Type.Integer(), Type.Null()], {
     description: 'Seconds after which messages that left the maildrop are destroyed; null: what is configured.',
   }),
@@ -243,6 +264,7 @@ const shownBy = ({ views, domain }: AdminApi) => {
     recovery: mailbox.keyring.recovery,
     grace: mailbox.grace ?? null,
     proxy: { targets: [...mailbox.proxy.targets], networks: [...mailbox.proxy.networks] },
+    senderPolicy: shownPolicy(mailbox.senderPolicy),
     messages: figures && figures.messages,
     figures,
   })
@@ -255,6 +277,13 @@ const shownBy = ({ views, domain }: AdminApi) => {
     return mailboxes.map((mailbox) => one(mailbox, of(mailbox.mailboxId)))
   }
 }
+
+const shownPolicy = ({ networks, requires, certificateNames, refusal }: MailboxView['senderPolicy']) => ({
+  networks: [...networks],
+  requires: [...requires],
+  certificateNames: [...certificateNames],
+  refusal,
+})
 
 const shownGeneration = ({ generation, recipient, createdAt, wrappedTo, sha256, recovery }: GenerationView) => ({
   generation,

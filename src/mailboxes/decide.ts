@@ -11,6 +11,7 @@ export type MailboxCommand =
   | { readonly type: 'hold'; readonly data: EventData['HoldPlaced'] }
   | { readonly type: 'release'; readonly data: EventData['HoldReleased'] }
   | { readonly type: 'limit'; readonly data: EventData['MailboxProxyLimited'] }
+  | { readonly type: 'setSenderPolicy'; readonly data: EventData['MailboxSenderPolicySet'] }
   | { readonly type: 'retain'; readonly data: EventData['MailboxRetentionSet'] }
   | { readonly type: 'changePassword'; readonly data: EventData['MailboxPasswordChanged'] }
   | { readonly type: 'recover'; readonly data: EventData['MailboxRecovered'] }
@@ -63,6 +64,8 @@ const factOf = (command: MailboxCommand): Fact => {
       return { type: 'HoldReleased', data: command.data }
     case 'limit':
       return { type: 'MailboxProxyLimited', data: command.data }
+    case 'setSenderPolicy':
+      return { type: 'MailboxSenderPolicySet', data: command.data }
     case 'retain':
       return { type: 'MailboxRetentionSet', data: command.data }
     case 'changePassword':
@@ -106,6 +109,7 @@ const changeIn: { readonly [T in EventType]?: MailboxChange['type'] } = {
   HoldPlaced: 'held',
   HoldReleased: 'released',
   MailboxProxyLimited: 'limited',
+  MailboxSenderPolicySet: 'senderPolicySet',
   MailboxRetentionSet: 'retentionSet',
   MailboxPasswordChanged: 'passwordChanged',
   MailboxRecovered: 'recovered',

@@ -1,7 +1,9 @@
 import { normaliseAddress, parseAddress } from '../core/address.ts'
 import { GatewayError } from '../core/errors.ts'
+import { hostNameOf } from '../core/hostName.ts'
 import { isMailboxId } from '../core/ids.ts'
 import { parseNetwork } from '../core/network.ts'
+import { requirements, type SenderPolicy } from '../core/senderPolicy.ts'
 import { parseTargetPattern } from '../core/target.ts'
 
 // What administrators type about mailboxes. Everything here throws `request-invalid`, and names the field.
@@ -56,6 +58,17 @@ export const validLimits = ({ targets, networks }: ProxyLimits): ProxyLimits => 
     targets.map(parseTargetPattern),
   ),
   networks: validList('networks', 'a network such as 192.0.2.0/24', networks.map(parseNetwork)),
+})
+
+export const validSenderPolicy = (policy: SenderPolicy): SenderPolicy => ({
+  networks: validList('networks', 'a network such as 192.0.2.0/24', policy.networks.map(parseNetwork)),
+  requires: requirements.filter((one) => policy.requires.includes(one)),
+  certificateNames: validList(
+    'certificateNames',
+    'a host name such as mail.example.com',
+    policy.certificateNames.map(hostNameOf),
+  ),
+  refusal: policy.refusal,
 })
 
 const validList = (field: string, what: string, list: readonly (string | undefined)[]): readonly string[] => {

@@ -42,6 +42,7 @@ const typedByAdministrators = [
   'MailboxAliasesChanged',
   'MailboxSuspended',
   'MailboxProxyLimited',
+  'MailboxSenderPolicySet',
   'MailboxDeleted',
   'HoldPlaced',
   'HoldReleased',

@@ -419,6 +419,36 @@ test('limits that are none write nothing', async () => {
   assert.equal(await facts(), [])
 })
 
+// sender policy
+
+const anybody = { networks: [], requires: [], certificateNames: [], refusal: 'temporary' } as const
+
+test('a sender policy is in the log in its one form, in place of the one before', async () => {
+  const { mailboxes, facts } = await world({ given: [created(1), suspended(1)] })
+  const typed = { networks: ['2001:DB8:0::/32'], requires: ['token', 'tls'], certificateNames: ['MAIL.Example.com'] }
+  await mailboxes.setSenderPolicy(of(1), { ...typed, requires: ['token', 'tls', 'tls'], refusal: 'permanent' })
+  await mailboxes.setSenderPolicy(of(1), anybody)
+  const kept = { networks: ['2001:db8::/32'], requires: ['tls', 'token'], certificateNames: ['mail.example.com'] }
+  assert.equal(await facts(), [
+    { type: 'MailboxSenderPolicySet', data: { mailboxId: mailboxId(1), ...kept, refusal: 'permanent' } },
+    { type: 'MailboxSenderPolicySet', data: { mailboxId: mailboxId(1), ...anybody } },
+  ])
+})
+
+test('a sender policy that is none writes nothing, and a deleted mailbox takes none', async () => {
+  const { mailboxes, facts } = await world({ given: [created(1), created(3), suspended(3), deleted(3)] })
+  for (const wrong of [
+    { networks: ['10.0.0.0/33'] },
+    { certificateNames: ['*.example.com'] },
+    { certificateNames: ['192.0.2.7'] },
+    { certificateNames: Array<string>(101).fill('mail.example.com') },
+  ])
+    assert.is((await codeOf(mailboxes.setSenderPolicy(of(1), { ...anybody, ...wrong }))).code, 'request-invalid')
+  assert.is((await codeOf(mailboxes.setSenderPolicy(of(2), anybody))).code, 'mailbox-unknown')
+  assert.is((await codeOf(mailboxes.setSenderPolicy(of(3), anybody))).code, 'mailbox-conflict')
+  assert.equal(await facts(), [])
+})
+
 // suspend and resume
 
 test('a suspension is in the log with its reason, and seen before it is answered', async () => {

@@ -9,6 +9,7 @@ import { deletedBefore, holdsAnything, nextWithDeleted, purging } from '../../pr
 import { fold } from '../../projections/runner.ts'
 import { listSessions, sessionOf } from '../../projections/sessions.ts'
 import { vaultKey } from '../../src/core/ids.ts'
+import { anySender } from '../../src/core/senderPolicy.ts'
 import { messageStream } from '../../src/core/streams.ts'
 import type { MaildropEntry } from '../../src/maildrop.ts'
 import {
@@ -25,6 +26,7 @@ import {
   received,
   retained,
   restored,
+  policed,
   purged,
   purgeDecided,
   relayed,
@@ -79,6 +81,7 @@ test('a created mailbox is active, under the name, recipient and generation of i
       recovery: null,
     },
     proxy: { targets: [], networks: [] },
+    senderPolicy: anySender,
     createdAt: '2026-01-01T12:00:02.000Z',
     revision: 0,
     streamRevision: 0,
@@ -98,6 +101,14 @@ test('the last limits of a mailbox hold', async () => {
   })
   const last = mailboxOf(await viewsAfter(created(1), first, limited(1, [], [])), mailboxId(1))
   assert.equal([last?.proxy, last?.revision], [{ targets: [], networks: [] }, 2])
+})
+
+test('the last sender policy of a mailbox holds', async () => {
+  const strict = { networks: [], requires: ['tls', 'token'], certificateNames: [], refusal: 'permanent' } as const
+  const first = mailboxOf(await viewsAfter(created(1), policed(1, strict), suspended(1)), mailboxId(1))
+  assert.equal([first?.senderPolicy, first?.revision], [strict, 2])
+  const last = mailboxOf(await viewsAfter(created(1), policed(1, strict), policed(1, anySender)), mailboxId(1))
+  assert.equal([last?.senderPolicy, last?.revision], [anySender, 2])
 })
 
 test('a mailbox follows its suspensions and resumptions, and its revision with them', async () => {

@@ -1,5 +1,6 @@
 import type { EventData } from '../../src/core/events.ts'
 import { type Position, vaultKey } from '../../src/core/ids.ts'
+import type { SenderPolicy } from '../../src/core/senderPolicy.ts'
 import { aliasStream, maildropStream, mailboxStream, messageStream, sessionStream } from '../../src/core/streams.ts'
 import { type Given, mailboxId, messageId, sessionId, tls } from './projectionsGiven.ts'
 
@@ -34,6 +35,10 @@ export const renamed = (n: number, name: string): Given => [
 export const limited = (n: number, targets: readonly string[], networks: readonly string[]): Given => [
   mailboxStream(mailboxId(n)),
   { type: 'MailboxProxyLimited', data: { mailboxId: mailboxId(n), targets, networks } },
+]
+export const policed = (n: number, policy: SenderPolicy): Given => [
+  mailboxStream(mailboxId(n)),
+  { type: 'MailboxSenderPolicySet', data: { mailboxId: mailboxId(n), ...policy } },
 ]
 export const held = (n: number): Given => [
   mailboxStream(mailboxId(n)),

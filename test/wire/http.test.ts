@@ -1,6 +1,7 @@
 import type { InjectOptions } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { anySender } from '../../src/core/senderPolicy.ts'
 import { newMessageId, type Position } from '../../src/core/ids.ts'
 import { type App, buildApp } from '../../src/http/buildApp.ts'
 import { checkedApp } from '../support/checkedApp.ts'
@@ -45,6 +46,7 @@ const routes: readonly (readonly ['GET' | 'POST' | 'PUT' | 'DELETE', string, str
   ['POST', '/v1/mailboxes/{id}/suspend', `/v1/mailboxes/${mailboxId}/suspend`, { reason: 'left' }],
   ['POST', '/v1/mailboxes/{id}/resume', `/v1/mailboxes/${mailboxId}/resume`],
   ['PUT', '/v1/mailboxes/{id}/proxy', `/v1/mailboxes/${mailboxId}/proxy`, { targets: [], networks: [] }],
+  ['PUT', '/v1/mailboxes/{id}/sender-policy', `/v1/mailboxes/${mailboxId}/sender-policy`, { ...anySender }],
   ['GET', '/v1/mailboxes/{id}/client-setup', `/v1/mailboxes/${mailboxId}/client-setup?server=pop.example.net`],
   ['GET', '/v1/mailboxes/{id}/identity', `/v1/mailboxes/${mailboxId}/identity`],
   ['POST', '/v1/mailboxes/{id}/password', `/v1/mailboxes/${mailboxId}/password`, { oldPassword: password }],
@@ -334,6 +336,7 @@ test('a mailbox is found by id, address and alias, however they are written, and
       ],
       recovery: null,
       proxy: { targets: [], networks: [] },
+      senderPolicy: { networks: [], requires: [], certificateNames: [], refusal: 'temporary' },
       createdAt: '2026-03-01T10:00:00.000Z',
       hold: null,
       grace: null,

@@ -5,6 +5,7 @@ import { Writable } from 'node:stream'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { commandLine } from '../../src/commands/commandLine.ts'
+import { anySender } from '../../src/core/senderPolicy.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
 import { type Admin, startAdmin } from '../../src/http/admin.ts'
@@ -101,6 +102,21 @@ test('mailbox list goes through all pages', async () => {
   const { mailboxes } = await json<{ mailboxes: unknown[] }>('mailbox', 'list')
   assert.is(mailboxes.length, 1001)
   assert.is((await run('mailbox', 'list')).stdout.split('\n').length, 1003)
+})
+
+test('mailbox sender-policy passes on what is asked of senders; without options nothing is', async () => {
+  mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
+  const asked = ['--network', '192.0.2.0/24', '--require', 'tls', '--require', 'token', '--refusal', 'permanent']
+  const named = ['--certificate-name', 'mail.example.com']
+  assert.is((await run('mailbox', 'sender-policy', 'finance', ...asked, ...named)).code, 0)
+  assert.is((await run('mailbox', 'sender-policy', 'finance')).code, 0)
+  const policy = { networks: ['192.0.2.0/24'], requires: ['tls', 'token'], certificateNames: ['mail.example.com'] }
+  assert.equal(
+    calls.map(([, , asked]) => asked),
+    [{ ...policy, refusal: 'permanent' }, anySender],
+  )
+  assert.match((await run('mailbox', 'show', 'finance')).stdout, /^Senders +everybody$/m)
+  assert.is((await run('mailbox', 'sender-policy', 'finance', '--require', 'magic')).code, 1)
 })
 
 test('mailbox proxy passes on what may be reached and from where; without options nothing is limited', async () => {

@@ -169,6 +169,7 @@ export const doubles = () => {
         deletionFailure ? Promise.reject(new GatewayError(deletionFailure)) : noted('delete', change, reason, force),
       retain: (change, grace) => noted('retain', change, grace),
       limitProxy: (change, limits) => noted('limitProxy', change, limits),
+      setSenderPolicy: (change, policy) => noted('setSenderPolicy', change, policy),
     },
     restore: ({ messageId }, { principal }) => {
       note('restore', messageId, principal)

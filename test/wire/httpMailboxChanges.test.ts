@@ -2,6 +2,7 @@ import type { InjectOptions } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { checkedApp } from '../support/checkedApp.ts'
+import { anySender } from '../../src/core/senderPolicy.ts'
 import { doubles, mailboxId, password, token } from './httpDoubles.ts'
 
 const test = suite('http mailbox changes')
@@ -27,6 +28,7 @@ const changes: readonly (readonly ['POST' | 'PUT', string, object, readonly unkn
   ['PUT', 'name', { name: 'Tax' }, ['rename', mailboxId, 'Tax']],
   ['POST', 'aliases', { add: ['a@b.example'] }, ['changeAliases', mailboxId, ['a@b.example'], []]],
   ['PUT', 'proxy', { targets: [], networks: [] }, ['limitProxy', mailboxId, { targets: [], networks: [] }]],
+  ['PUT', 'sender-policy', { ...anySender }, ['setSenderPolicy', mailboxId, anySender]],
   ['POST', 'delete', { reason: 'gone' }, ['delete', mailboxId, 'gone', false]],
   ['POST', 'delete', { reason: 'gone', force: true }, ['delete', mailboxId, 'gone', true]],
   ['PUT', 'retention', { grace: null }, ['retain', mailboxId, null]],

@@ -39,6 +39,7 @@ const bodies: Readonly<Record<string, object>> = {
   '/v1/mailboxes': { name: 'New' },
   '/v1/mailboxes/:id/name': { name: 'New' },
   '/v1/mailboxes/:id/proxy': { targets: [], networks: [] },
+  '/v1/mailboxes/:id/sender-policy': { networks: [], requires: [], certificateNames: [], refusal: 'temporary' },
   '/v1/mailboxes/:id/retention': { grace: null },
   '/v1/mailboxes/:id/aliases': { add: [] },
   '/v1/mailboxes/:id/password': { oldPassword: password },
