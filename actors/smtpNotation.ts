@@ -1,12 +1,17 @@
 import { asGatewayError, GatewayError, isErrorCode } from '../src/core/errors.ts'
-import { isMailboxId, isMessageId, type MessageId, type SessionId } from '../src/core/ids.ts'
+import { isMailboxId, isMessageId, isSenderId, type MessageId, type SenderId, type SessionId } from '../src/core/ids.ts'
 import { isPutOff } from '../src/core/putOff.ts'
+import { type Demand, type Proof, proofs } from '../src/core/senderPolicy.ts'
 import { isReplyName } from './smtpReplies.ts'
 import { smtpSession } from './smtpSession.ts'
 import type { Found, SmtpEvent, SmtpInput } from './smtpSetup.ts'
+import { credentialsIn } from './submittedCredentials.ts'
 import type { Notation, WorkEvent } from './transcript.ts'
 
-export type SmtpHeard = SmtpEvent | WorkEvent<'receive', { readonly messageId: MessageId }>
+export type SmtpHeard =
+  | SmtpEvent
+  | WorkEvent<'receive', { readonly messageId: MessageId }>
+  | WorkEvent<'authenticate', { readonly sender: SenderId }>
 
 /** The domain and the session stand in texts only. */
 export const writeSmtpInput = ({
@@ -15,14 +20,18 @@ export const writeSmtpInput = ({
   maxSize,
   maxRecipients,
   maxBadCommands,
+  offersAuth,
+  demand,
+  shown,
 }: Omit<SmtpInput, 'sessionId'>): string =>
-  `${secure ? 'tls' : 'plain'} ${crowded ? 'crowded' : 'room'} size=${maxSize} recipients=${maxRecipients} bad=${maxBadCommands}`
+  `${secure ? 'tls' : 'plain'} ${crowded ? 'crowded' : 'room'} size=${maxSize} recipients=${maxRecipients} bad=${maxBadCommands}${offersAuth ? ' auth' : ''}${writeDemand(demand, shown)}`
 
-const inputForm = /^(tls|plain) (crowded|room) size=(\d+) recipients=(\d+) bad=(\d+)$/
+const inputForm = /^(tls|plain) (crowded|room) size=(\d+) recipients=(\d+) bad=(\d+)(?= |$)/
 
 export const readSmtpInput = (text: string): SmtpInput | undefined => {
-  const [, tls, room, size, recipients, bad] = inputForm.exec(text) ?? []
+  const [form = '', tls, room, size, recipients, bad] = inputForm.exec(text) ?? []
   if (bad === undefined) return undefined
+  const words = text.slice(form.length).split(' ')
   return {
     sessionId: '' as SessionId,
     domain: '',
@@ -31,7 +40,33 @@ export const readSmtpInput = (text: string): SmtpInput | undefined => {
     maxSize: Number(size),
     maxRecipients: Number(recipients),
     maxBadCommands: Number(bad),
+    offersAuth: words.includes('auth'),
+    ...readDemand(words),
   }
+}
+
+type Asked = { readonly demand?: Demand | undefined; readonly shown?: readonly Proof[] }
+
+/** ` asks=tls,token permanent shown=network`: of a policy what decides, and none of its addresses and names. */
+const writeDemand = (demand: Demand | undefined, shown: readonly Proof[] = []): string =>
+  (demand ? ` asks=${demand.asks.join(',')} ${demand.refusal}` : '') +
+  (shown.length > 0 ? ` shown=${shown.join(',')}` : '')
+
+const readDemand = (words: readonly string[]): Asked => {
+  const asks = proofsIn(words, 'asks=')
+  const shown = proofsIn(words, 'shown=')
+  return {
+    ...(asks && { demand: { asks, refusal: words.includes('permanent') ? 'permanent' : 'temporary' } }),
+    ...(shown && { shown }),
+  }
+}
+
+const proofsIn = (words: readonly string[], key: string): readonly Proof[] | undefined => {
+  const named = words
+    .find((word) => word.startsWith(key))
+    ?.slice(key.length)
+    .split(',')
+  return named && proofs.filter((proof) => named.includes(proof))
 }
 
 const writeEvent = (event: SmtpHeard): string => {
@@ -41,7 +76,13 @@ const writeEvent = (event: SmtpHeard): string => {
     case 'mail':
       return `mail size=${event.size}${event.smtpUtf8 ? ' smtputf8' : ''}${event.putOff === undefined ? '' : ` ${event.putOff}`}`
     case 'rcpt':
-      return `rcpt ${writeFound(event.found)}${event.ascii ? '' : ' beyond-ascii'}`
+      return `rcpt ${writeFound(event.found)}${writeDemand(event.demand, event.shown)}${event.ascii ? '' : ' beyond-ascii'}`
+    case 'auth':
+      return event.found === 'unread' ? 'auth' : `auth ${event.found}`
+    case 'response':
+      return `response ${event.found}`
+    case 'secured':
+      return event.certificate ? 'secured certificate' : 'secured'
     case 'bdat':
       return `bdat size=${event.size}${event.last ? ' last' : ''}`
     case 'malformed':
@@ -54,6 +95,10 @@ const writeEvent = (event: SmtpHeard): string => {
       return `receive.done ${event.output.messageId}`
     case 'xstate.error.actor.receive':
       return `receive.failed ${asGatewayError(event.error).code}`
+    case 'xstate.done.actor.authenticate':
+      return `authenticate.done ${event.output.sender}`
+    case 'xstate.error.actor.authenticate':
+      return `authenticate.failed ${asGatewayError(event.error).code}`
     default:
       return event.type
   }
@@ -69,12 +114,10 @@ const plain = [
   'help',
   'quit',
   'starttls',
-  'auth',
   'unimplemented',
   'http',
   'sizeless',
   'chunkRead',
-  'secured',
   'idle',
   'closed',
 ] as const
@@ -101,14 +144,27 @@ const readers: Readonly<Partial<Record<string, (words: readonly string[]) => Smt
   }),
   rcpt: (words) => {
     const found = readFound(words)
-    return found && { type: 'rcpt', found, ascii: words.at(-1) !== 'beyond-ascii' }
+    return found && { type: 'rcpt', found, ascii: words.at(-1) !== 'beyond-ascii', ...readDemand(words) }
   },
+  auth: ([word = 'unread']) => {
+    const found = credentialsIn(word)
+    return found && { type: 'auth', found }
+  },
+  response: ([word = '']) => {
+    const found = credentialsIn(word)
+    return found && { type: 'response', found }
+  },
+  secured: ([word]) => (word === 'certificate' ? { type: 'secured', certificate: true } : { type: 'secured' }),
   bdat: ([size = '', last]) => ({ type: 'bdat', size: Number(size.slice('size='.length)), last: last === 'last' }),
   malformed: ([problem = '']) => (isReplyName(problem) ? { type: 'malformed', problem } : undefined),
   flooded: ([what]) => (what === 'line' || what === 'message' ? { type: 'flooded', with: what } : undefined),
   shutdown: ([now]) => ({ type: 'shutdown', now: now === 'now' }),
   'receive.done': ([messageId = '']) =>
     isMessageId(messageId) ? { type: 'xstate.done.actor.receive', output: { messageId } } : undefined,
+  'authenticate.done': ([sender = '']) =>
+    isSenderId(sender) ? { type: 'xstate.done.actor.authenticate', output: { sender } } : undefined,
+  'authenticate.failed': ([code = '']) =>
+    isErrorCode(code) ? { type: 'xstate.error.actor.authenticate', error: new GatewayError(code) } : undefined,
   'receive.failed': ([code = '']) =>
     isErrorCode(code) ? { type: 'xstate.error.actor.receive', error: new GatewayError(code) } : undefined,
 }

@@ -52,11 +52,23 @@ const table = {
   tlsFirst: [530, '5.7.0', 'Must issue a STARTTLS command first'],
   tlsBeforeAuth: [538, '5.7.11', 'Encryption is required to authenticate: use STARTTLS'],
   authFirst: [530, '5.7.0', 'Authentication required'],
+  authAccepted: [235, '2.7.0', 'Authentication successful'],
   authDone: [503, '5.5.1', 'You are authenticated already'],
   authInTransaction: [503, '5.5.1', 'AUTH is not possible within a mail transaction'],
   authCancelled: [501, '5.0.0', 'Authentication cancelled'],
   notBase64: [501, '5.5.2', 'That is not the base64 of what this mechanism sends'],
   mechanismUnknown: [504, '5.5.4', 'Mechanism not offered; use PLAIN, LOGIN, XOAUTH2 or OAUTHBEARER'],
+  senderMechanismUnknown: [504, '5.5.4', 'Mechanism not offered; use PLAIN or LOGIN'],
+
+  // What is asked of senders: refused so that they try again, or for good
+  networkLater: [450, '4.7.1', 'Mail is not taken from your address'],
+  networkRefused: [550, '5.7.1', 'Mail is not taken from your address'],
+  tlsFirstLater: [450, '4.7.0', 'Must issue a STARTTLS command first'],
+  certificateLater: [450, '4.7.0', 'A client certificate that is accepted here is required'],
+  certificateRequired: [530, '5.7.0', 'A client certificate that is accepted here is required'],
+  authFirstLater: [450, '4.7.0', 'Authentication required'],
+  senderLater: [450, '4.7.1', 'Your token is not for this mailbox, or no longer'],
+  senderRefused: [550, '5.7.1', 'Your token is not for this mailbox, or no longer'],
 
   // Messages and recipients
   tooLarge: [552, '5.3.4', 'Message is larger than this gateway accepts'],

@@ -1,7 +1,20 @@
 import type { ReplyName } from './smtpReplies.ts'
 import { type Found, type RefusalKind, smtp } from './smtpSetup.ts'
 import { chunk, chunkingStates } from './smtpChunking.ts'
-import { anytime, end, ending, nonsense, receive, refuse, reply, tooManyBad } from './smtpTransitions.ts'
+import { auth, authenticationStates } from './smtpAuthentication.ts'
+import {
+  anytime,
+  authOnly,
+  end,
+  ending,
+  lacking,
+  lackingHere,
+  nonsense,
+  receive,
+  refuse,
+  reply,
+  tooManyBad,
+} from './smtpTransitions.ts'
 
 /** How a recipient is refused; a mailbox is not, except where no recipient is expected. */
 const strangers = {
@@ -20,6 +33,10 @@ export const smtpSession = smtp.createMachine({
   version: '1',
   context: ({ input }) => ({
     ...input,
+    offersAuth: input.offersAuth === true,
+    shown: input.shown ?? [],
+    sender: undefined,
+    refusedLogins: 0,
     smtpUtf8: false,
     mailboxId: undefined,
     recipients: 0,
@@ -69,6 +86,7 @@ export const smtpSession = smtp.createMachine({
               { guard: 'secure', ...nonsense('tlsActive') },
               { target: '#smtpSession.securing', actions: reply('readyForTls') },
             ],
+            auth: authOnly('helloFirst'),
             mail: nonsense('helloFirst'),
             rcpt: nonsense('helloFirst'),
             data: nonsense('helloFirst'),
@@ -85,7 +103,9 @@ export const smtpSession = smtp.createMachine({
               { guard: 'secure', ...nonsense('tlsActive') },
               { target: '#smtpSession.securing', actions: reply('readyForTls') },
             ],
+            auth,
             mail: [
+              lacking,
               {
                 guard: { type: 'tooLarge', params: ({ event }) => event.size },
                 actions: [refuse('too-large'), reply('tooLarge')],
@@ -125,15 +145,18 @@ export const smtpSession = smtp.createMachine({
             mailed: {
               description: 'The reverse-path is known, no recipient yet.',
               on: {
-                rcpt: {
-                  guard: { type: 'deliverable', params: ({ event }) => event },
-                  target: 'addressed',
-                  actions: [
-                    { type: 'addRecipient', params: ({ event }) => event.found },
-                    'keepRecipient',
-                    reply('recipientOk'),
-                  ],
-                },
+                rcpt: [
+                  lackingHere,
+                  {
+                    guard: { type: 'deliverable', params: ({ event }) => event },
+                    target: 'addressed',
+                    actions: [
+                      { type: 'addRecipient', params: ({ event }) => event.found },
+                      'keepRecipient',
+                      reply('recipientOk'),
+                    ],
+                  },
+                ],
                 // A pipelining peer sends DATA before it knows that its recipients were refused (RFC 2920 §3.1).
                 data: { actions: reply('recipientFirst') },
                 bdat: [
@@ -148,6 +171,7 @@ export const smtpSession = smtp.createMachine({
               on: {
                 rcpt: [
                   { guard: 'tooManyRecipients', actions: reply('tooManyRecipients') },
+                  lackingHere,
                   { guard: { type: 'otherMailbox', params: ({ event }) => event }, actions: reply('oneMailbox') },
                   {
                     guard: { type: 'deliverable', params: ({ event }) => event },
@@ -189,6 +213,7 @@ export const smtpSession = smtp.createMachine({
       description: 'The message is on its way into the vault and the log.',
       invoke: receive,
     },
+    ...authenticationStates,
     ...chunkingStates,
     ended: { type: 'final' },
   },

@@ -1,10 +1,13 @@
 import { assign, emit, setup } from 'xstate'
 import type { SessionOutcome } from '../src/core/events.ts'
 import { answerTo, asGatewayError } from '../src/core/errors.ts'
-import type { MailboxId, MessageId, SessionId } from '../src/core/ids.ts'
+import type { MailboxId, MessageId, SenderId, SessionId } from '../src/core/ids.ts'
+import type { Demand, Proof } from '../src/core/senderPolicy.ts'
+import { type Lack, replyToLack } from './senderDemands.ts'
 import { unwired, work } from './session.ts'
 import type { PutOff } from '../src/core/putOff.ts'
 import { putOffReplies, replyOf, type ReplyName, type SmtpReply, smtpReply } from './smtpReplies.ts'
+import type { SubmittedCredentials } from './submittedCredentials.ts'
 
 export type SmtpInput = {
   readonly sessionId: SessionId
@@ -17,6 +20,11 @@ export type SmtpInput = {
   readonly maxSize: number
   readonly maxRecipients: number
   readonly maxBadCommands: number
+  /** Somebody could authenticate himself. */
+  readonly offersAuth?: boolean
+  /** What the listener asks of every sender, and what this one has shown of it so far. */
+  readonly demand?: Demand | undefined
+  readonly shown?: readonly Proof[]
 }
 
 /** Who a recipient is, as far as the session needs to know. */
@@ -33,7 +41,14 @@ type Mail = {
 }
 /** A piece of a message (RFC 3030 §2): told when it is announced, or where none is taken (no tag `chunks`) when it has gone by. */
 export type Chunk = { readonly type: 'bdat'; readonly size: number; readonly last: boolean }
-type Recipient = { readonly type: 'rcpt'; readonly found: Found; readonly ascii: boolean }
+export type Recipient = {
+  readonly type: 'rcpt'
+  readonly found: Found
+  readonly ascii: boolean
+  /** What the mailbox asks of its senders, and what this one has shown of it; `token`: one that is for this mailbox. */
+  readonly demand?: Demand | undefined
+  readonly shown?: readonly Proof[]
+}
 
 /** Commands of the peer, then what the shell sees. No address, name, credential or octet of a message is among them. */
 export type SmtpEvent =
@@ -42,17 +57,18 @@ export type SmtpEvent =
   | Recipient
   | Chunk
   | {
-      readonly type:
-        'data' | 'rset' | 'noop' | 'vrfy' | 'help' | 'quit' | 'starttls' | 'auth' | 'unimplemented' | 'http'
+      readonly type: 'data' | 'rset' | 'noop' | 'vrfy' | 'help' | 'quit' | 'starttls' | 'unimplemented' | 'http'
     }
+  /** AUTH, and a line upon a challenge. */
+  | { readonly type: 'auth' | 'response'; readonly found: SubmittedCredentials }
   /** A command that cannot be what it should; `problem` is how it is answered. */
   | { readonly type: 'malformed'; readonly problem: ReplyName }
   /** BDAT without a size: where its chunk ends, nobody knows. */
   | { readonly type: 'sizeless' }
   /** All octets of the chunk that was announced last have come. */
   | { readonly type: 'chunkRead' }
-  /** TLS is active. */
-  | { readonly type: 'secured' }
+  /** TLS is active, with a client certificate that the listener accepts or without. */
+  | { readonly type: 'secured'; readonly certificate?: boolean }
   /** Nothing was heard for the idle limit while the peer's turn was. */
   | { readonly type: 'idle' }
   /** The peer sends on and on: a line without end, or a message far beyond the limit. */
@@ -72,6 +88,7 @@ export type RefusalKind =
   | 'too-many-sessions'
   | 'too-large'
   | PutOff
+  | `policy-${Proof}`
 
 /** What the shell is to do; in order, and at once. */
 export type SmtpEffect =
@@ -86,6 +103,11 @@ export type SmtpEffect =
 
 /** References, flags and counts. */
 export type SmtpContext = SmtpInput & {
+  readonly offersAuth: boolean
+  readonly shown: readonly Proof[]
+  /** Whose token was shown. */
+  readonly sender: SenderId | undefined
+  readonly refusedLogins: number
   readonly smtpUtf8: boolean
   readonly mailboxId: MailboxId | undefined
   readonly recipients: number
@@ -102,15 +124,20 @@ export type ReceiveInput = {
 }
 
 /** RFC 5321 §4.1.1.1. What is not listed is not offered. */
-const extensions = ({ secure, maxSize }: SmtpContext) => [
+const extensions = ({ secure, maxSize, offersAuth, sender }: SmtpContext) => [
   'PIPELINING',
   `SIZE ${maxSize}`,
   ...(secure ? [] : ['STARTTLS']),
+  // RFC 4954 §4: never in clear, and once.
+  ...(offersAuth && secure && sender === undefined ? ['AUTH PLAIN LOGIN'] : []),
   '8BITMIME',
   'SMTPUTF8',
   'CHUNKING',
   'ENHANCEDSTATUSCODES',
 ]
+
+/** Logins that may be refused to one session. */
+const loginAttempts = 3
 
 const failure = (error: unknown): SmtpEffect => {
   const { smtp, text } = answerTo(asGatewayError(error).code)
@@ -125,18 +152,28 @@ export const smtp = setup({
     input: {} as SmtpInput,
     events: {} as SmtpEvent,
     emitted: {} as SmtpEffect,
-    tags: {} as 'ready' | 'chunks',
+    tags: {} as 'ready' | 'chunks' | 'response',
   },
   actors: {
     /**
      * Takes the message from DATA or its first BDAT to its durable record. Settles only when the end of the data has been read.
      */
     receive: work<{ readonly messageId: MessageId }, ReceiveInput>(unwired),
+    /** Says whose token was given with AUTH. */
+    authenticate: work<{ readonly sender: SenderId }, { readonly sessionId: SessionId }>(unwired),
   },
   guards: {
     crowded: ({ context }) => context.crowded,
     draining: ({ context }) => context.draining,
     secure: ({ context }) => context.secure,
+    plain: ({ context }) => !context.secure,
+    noAuth: ({ context }) => !context.offersAuth,
+    known: ({ context }) => context.sender !== undefined,
+    /** Nothing that belongs to a login is taken before TLS or twice, whatever the shell says it has found. */
+    found: ({ context, event }, what: SubmittedCredentials) =>
+      context.secure && context.sender === undefined && 'found' in event && event.found === what,
+    lastAttempt: ({ context }) => context.refusedLogins + 1 >= loginAttempts,
+    lacks: (_, lack: Lack | undefined) => lack !== undefined,
     tooManyBad: ({ context }) => context.badCommands > context.maxBadCommands,
     tooLarge: ({ context }, size: number) => size > context.maxSize,
     putOff: (_, why: PutOff | undefined) => why !== undefined,
@@ -157,6 +194,14 @@ export const smtp = setup({
     welcome: emit(({ context }, extended: boolean) =>
       extended ? replyOf(250, '', context.domain, ...extensions(context)) : replyOf(250, '', context.domain),
     ),
+    refuseLack: emit((_, lack: Lack | undefined): SmtpEffect => ({
+      type: 'refused',
+      kind: `policy-${lack?.proof ?? 'network'}`,
+    })),
+    replyToLack: emit((_, lack: Lack | undefined): SmtpEffect => ({
+      type: 'reply',
+      ...smtpReply(lack ? replyToLack(lack) : 'internal'),
+    })),
     reply: emit((_, name: ReplyName): SmtpEffect => ({ type: 'reply', ...smtpReply(name) })),
     refuse: emit((_, kind: RefusalKind): SmtpEffect => ({ type: 'refused', kind })),
     refusePutOff: emit(({ event }): SmtpEffect => ({ type: 'refused', kind: putOffOf(event) })),
@@ -175,7 +220,15 @@ export const smtp = setup({
     })),
     announce: assign(({ context }, { size }: Chunk) => ({ announced: context.announced + size })),
     reset: assign({ mailboxId: undefined, recipients: 0, announced: 0, smtpUtf8: false }),
-    secured: assign({ secure: true }),
+    secured: assign(({ context, event }) => ({
+      secure: true,
+      shown:
+        event.type === 'secured' && event.certificate === true
+          ? [...context.shown, 'certificate' as const]
+          : context.shown,
+    })),
+    know: assign((_, sender: SenderId) => ({ sender, badCommands: 0 })),
+    countAttempt: assign({ refusedLogins: ({ context }) => context.refusedLogins + 1 }),
     countBad: assign({ badCommands: ({ context }) => context.badCommands + 1 }),
     forgive: assign({ badCommands: 0 }),
     drain: assign({ draining: true }),

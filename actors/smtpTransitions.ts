@@ -2,7 +2,8 @@ import type { DoneActorEvent, ErrorActorEvent } from 'xstate'
 import type { SessionOutcome } from '../src/core/events.ts'
 import type { MessageId } from '../src/core/ids.ts'
 import type { ReplyName } from './smtpReplies.ts'
-import type { RefusalKind, SmtpContext, SmtpEvent } from './smtpSetup.ts'
+import { lackAtMailbox, lackOfPeer } from './senderDemands.ts'
+import type { Recipient, RefusalKind, SmtpContext, SmtpEvent } from './smtpSetup.ts'
 
 export const reply = (params: ReplyName) => ({ type: 'reply' as const, params })
 export const refuse = (params: RefusalKind) => ({ type: 'refuse' as const, params })
@@ -21,6 +22,37 @@ export const tooManyBad = { guard: 'tooManyBad', ...ending('tooManyBad', 'refuse
 
 type Told<T extends SmtpEvent['type']> = { readonly event: Extract<SmtpEvent, { readonly type: T }> }
 
+type In = { readonly context: SmtpContext }
+const ofPeer = ({ context }: In) => lackOfPeer(context)
+const atMailbox = ({ context, event }: In & { readonly event: Recipient }) => lackAtMailbox(context, event)
+
+/** A sender who has not shown what the listener asks for. */
+export const lacking = {
+  guard: { type: 'lacks', params: ofPeer },
+  actions: [
+    { type: 'refuseLack', params: ofPeer },
+    { type: 'replyToLack', params: ofPeer },
+  ],
+} as const
+
+/** The same for what the recipient's mailbox asks for. */
+export const lackingHere = {
+  guard: { type: 'lacks', params: atMailbox },
+  actions: [
+    { type: 'refuseLack', params: atMailbox },
+    { type: 'replyToLack', params: atMailbox },
+  ],
+} as const
+
+/** AUTH where it is not taken: what comes first names itself. */
+export const authOnly = (otherwise: ReplyName) =>
+  [
+    { guard: 'noAuth', ...nonsense('noAuth', 'auth') },
+    { guard: 'plain', ...nonsense('tlsBeforeAuth', 'auth') },
+    { guard: 'known', ...nonsense('authDone', 'auth') },
+    nonsense(otherwise, 'auth'),
+  ] as const
+
 /** What a peer may say whenever the gateway listens to commands. */
 export const anytime = {
   noop: { actions: reply('ok') },
@@ -31,7 +63,7 @@ export const anytime = {
     target: '#smtpSession.open.helloed',
     actions: ['keepHello', { type: 'welcome', params: ({ event }: Told<'hello'>) => event.extended }],
   },
-  auth: nonsense('noAuth', 'auth'),
+  auth: authOnly('authInTransaction'),
   unimplemented: nonsense('notImplemented'),
   http: ending('notHttp', 'refused'),
   // Its octets would be taken for commands.

@@ -4,7 +4,8 @@ import { readSmtpInput, writeSmtpInput } from './smtpNotation.ts'
 import { isPutOff } from '../src/core/putOff.ts'
 import { isReplyName } from './smtpReplies.ts'
 import { submissionSession } from './submissionSession.ts'
-import type { SubmissionEvent, SubmittedCredentials } from './submissionSetup.ts'
+import type { SubmissionEvent } from './submissionSetup.ts'
+import { credentialsIn } from './submittedCredentials.ts'
 import type { Notation } from './transcript.ts'
 
 const writeEvent = (event: SubmissionEvent): string => {
@@ -52,17 +53,6 @@ const plain = [
   'closed',
 ] as const
 
-const credentials: readonly SubmittedCredentials[] = [
-  'given',
-  'awaited',
-  'userAwaited',
-  'passwordAwaited',
-  'malformed',
-  'otherMechanism',
-  'unread',
-  'cancelled',
-]
-
 const readEvent = (text: string): SubmissionEvent | undefined => {
   const [type = '', ...words] = text.split(' ')
   const known = plain.find((name) => name === type)
@@ -71,8 +61,8 @@ const readEvent = (text: string): SubmissionEvent | undefined => {
 
 const login =
   (type: 'auth' | 'response') =>
-  ([word]: readonly string[]): SubmissionEvent | undefined => {
-    const found = credentials.find((name) => name === word)
+  ([word = '']: readonly string[]): SubmissionEvent | undefined => {
+    const found = credentialsIn(word)
     return found && { type, found }
   }
 

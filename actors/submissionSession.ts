@@ -1,7 +1,8 @@
 import type { SessionOutcome } from '../src/core/events.ts'
 import type { AskedVerb } from './proxiedSmtp.ts'
 import type { ReplyName } from './smtpReplies.ts'
-import { noTransaction, submission, type SubmissionRefusal, type SubmittedCredentials } from './submissionSetup.ts'
+import { noTransaction, submission, type SubmissionRefusal } from './submissionSetup.ts'
+import type { SubmittedCredentials } from './submittedCredentials.ts'
 import { noExtensions } from './proxiedSmtp.ts'
 
 const reply = (params: ReplyName) => ({ type: 'reply' as const, params })

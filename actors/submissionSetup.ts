@@ -4,6 +4,7 @@ import type { SessionOutcome } from '../src/core/events.ts'
 import { type AskedVerb, type Extensions, noExtensions } from './proxiedSmtp.ts'
 import type { PutOff } from '../src/core/putOff.ts'
 import { putOffReplies, replyOf, type ReplyName, type SmtpReply, smtpReply } from './smtpReplies.ts'
+import type { SubmittedCredentials } from './submittedCredentials.ts'
 
 export type SubmissionInput = {
   /** The gateway's own name in greetings. */
@@ -16,13 +17,6 @@ export type SubmissionInput = {
   readonly maxRecipients: number
   readonly maxBadCommands: number
 }
-
-/**
- * What the shell found in the place of credentials, which it keeps: all of them, none yet, those of LOGIN without the
- * password, or nothing that makes sense. `unread`: it has not looked, because nothing protects the connection.
- */
-export type SubmittedCredentials =
-  'given' | 'awaited' | 'userAwaited' | 'passwordAwaited' | 'malformed' | 'otherMechanism' | 'unread' | 'cancelled'
 
 export type Submitted = {
   readonly type: 'mail'

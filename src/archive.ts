@@ -7,6 +7,7 @@ import {
   type MessageId,
   newCommandId,
   type Position,
+  type SenderId,
   type SessionId,
   vaultKey,
 } from './core/ids.ts'
@@ -28,6 +29,8 @@ export type Delivery = {
   readonly remoteAddress: string
   /** The event that it follows from: the session's last. */
   readonly cause: EventId
+  /** Whose token its sender has shown. */
+  readonly senderId?: SenderId
   readonly tls: TlsFacts
   /** Header lines that stand before the received bytes; sealed with them. */
   readonly trace: Uint8Array
@@ -145,9 +148,10 @@ const seal = async (recipient: Recipient, plain: AsyncIterable<Uint8Array>, writ
 }
 
 const factsOf = (delivery: Delivery, sealed: Sealed, senderChecks: SenderChecks | undefined): readonly Fact[] => {
-  const { messageId, mailboxId, source, sessionId, tls, generation, target, fingerprint } = delivery
+  const { messageId, mailboxId, source, sessionId, senderId, tls, generation, target, fingerprint } = delivery
   const { size, wireSize, sealedSize, sealedSha256, content } = sealed
-  const proxied = {
+  const more = {
+    ...(senderId === undefined ? {} : { senderId }),
     ...(target === undefined ? {} : { target }),
     ...(fingerprint && content !== undefined ? { fingerprint: { origin: fingerprint.origin, content } } : {}),
   }
@@ -155,7 +159,7 @@ const factsOf = (delivery: Delivery, sealed: Sealed, senderChecks: SenderChecks 
   return [
     {
       type: 'MessageReceived',
-      data: { messageId, mailboxId, size, wireSize, source, sessionId, tls, ...proxied, ...checked },
+      data: { messageId, mailboxId, size, wireSize, source, sessionId, tls, ...more, ...checked },
     },
     {
       type: 'MessageSealed',

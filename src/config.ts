@@ -7,6 +7,7 @@ import { type ConfigSource, readEnvironment, readFile, type Said } from './confi
 import { GatewayError } from './core/errors.ts'
 import type { MailboxId } from './core/ids.ts'
 import { Secret } from './core/secret.ts'
+import type { SenderPolicy } from './core/senderPolicy.ts'
 import { isPath } from './config/kinds.ts'
 import { type Machine, type Row, rows } from './config/settings.ts'
 import { storeUrlProblems } from './config/storeUrl.ts'
@@ -36,7 +37,9 @@ export type Config = {
     readonly postmaster: MailboxId | undefined
     /** Whether it is recorded what the DNS says of senders. */
     readonly senderChecks: 'off' | 'record'
-  }
+    /** Certificates (PEM) of those who vouch for clients. Absolute path. */
+    readonly clientCaFile: string | undefined
+  } & SenderPolicy
   /** Mail clients that send through the proxy, with STARTTLS; `host` holds for `smtps` too. */
   readonly submission: { readonly host: string; readonly port: Port }
   readonly smtps: { readonly port: Port }
@@ -179,7 +182,11 @@ export const loadConfig = ({ file, cwd, env }: ConfigOrigin, machine: Machine = 
   const problems = sources.flatMap(({ problems }) => problems)
   const values = rows.map((row) => [row, valueOf(row, sources, machine, problems)] as const)
   const config = assemble(values, cwd)
-  problems.push(...(problems.length > 0 ? [] : [...clashes(config), ...logProblems(config), ...tlsProblems(config)]))
+  problems.push(
+    ...(problems.length > 0
+      ? []
+      : [...clashes(config), ...logProblems(config), ...tlsProblems(config), ...senderProblems(config)]),
+  )
   if (problems.length > 0) throw new GatewayError('start-refused', { detail: problems.join('\n') })
   return config
 }
@@ -296,6 +303,11 @@ export const acmeNames = ({
     ...(mtaSts.port === 'off' ? [] : [policyHost({ gateway })]),
   ]),
 ]
+
+const senderProblems = ({ smtp: { requires, certificateNames, clientCaFile } }: Config): readonly string[] =>
+  (requires.includes('certificate') || certificateNames.length > 0) && clientCaFile === undefined
+    ? ['A client certificate is asked for by smtp.requires or smtp.certificateNames: that needs smtp.clientCaFile']
+    : []
 
 const everywhere = (host: string) => host === '::' || host === '0.0.0.0'
 const overlap = (a: string, b: string) => a === b || everywhere(a) || everywhere(b)

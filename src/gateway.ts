@@ -109,9 +109,12 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
       config,
       certificates: () => served.certificates,
       read: ground.certificatesFor,
+      authorities: ground.authoritiesFor,
       record: recordChange,
       recordCertificates: (found) => ground.certificateRecords.add(found, recordChange),
-      apply: ({ tls, limits, proxy }, found) => {
+      apply: ({ tls, limits, proxy, smtp }, found, authorities) => {
+        served.smtp = smtp
+        served.clientAuthorities = authorities
         Object.assign(served.tls, tls)
         Object.assign(served.limits, limits)
         Object.assign(served.proxy, proxy)

@@ -11,11 +11,13 @@ export type ReloadParts = {
   readonly certificates: () => Certificates
   /** The certificates of a configuration. Rejects with `start-refused`. */
   readonly read: (config: Config) => Promise<Pick<Wanted, 'certificates'>>
+  /** Who vouches for clients in a configuration. Throws `start-refused`. */
+  readonly authorities: (config: Config) => readonly string[]
   /** Each resolves when it is durable. */
   readonly record: (fact: Fact) => Promise<unknown>
   readonly recordCertificates: (certificates: Certificates) => Promise<unknown>
   /** Puts it into effect, for what begins from now on. */
-  readonly apply: (config: Config, certificates: Certificates) => void
+  readonly apply: (config: Config, certificates: Certificates, authorities: readonly string[]) => void
   readonly logger: Logger
 }
 
@@ -35,10 +37,11 @@ export const createReload = (parts: ReloadParts): Reload => {
   let effective = parts.config
   const install = async (next: Config, taken: readonly string[]) => {
     const found = await read(next)
+    const authorities = parts.authorities(next)
     const isNew = !isSame(found.certificates, certificates())
     if (taken.length > 0) await record({ type: 'GatewayReconfigured', data: { configSha256: configSha256(next) } })
     if (isNew) await recordCertificates(found.certificates)
-    apply(next, found.certificates)
+    apply(next, found.certificates, authorities)
     effective = next
     return isNew
   }

@@ -86,7 +86,7 @@ const entryBy =
 const whatOf = (event: Recorded): string => {
   switch (event.type) {
     case 'MessageReceived':
-      return `received (${event.data.source}${checkedText(event.data)})`
+      return `received (${event.data.source}${senderText(event.data)}${checkedText(event.data)})`
     case 'MessageSealed':
       return `sealed under generation ${event.data.generation}`
     case 'MessageRelayed':
@@ -147,6 +147,8 @@ const whatOf = (event: Recorded): string => {
     case 'AdministratorAdded':
     case 'AdministratorPasswordChanged':
     case 'AdministratorRemoved':
+    case 'SenderTokenIssued':
+    case 'SenderTokenRevoked':
     case 'TokenIssued':
     case 'TokenRevoked':
     case 'IdentityExported':
@@ -155,6 +157,8 @@ const whatOf = (event: Recorded): string => {
       return event.type
   }
 }
+
+const senderText = ({ senderId }: EventData['MessageReceived']) => (senderId === undefined ? '' : ` from ${senderId}`)
 
 const checkedText = ({ senderChecks }: EventData['MessageReceived']) =>
   senderChecks === undefined ? '' : `; SPF ${senderChecks.spf}, DKIM ${senderChecks.dkim.join(' and ') || 'none'}`

@@ -11,6 +11,7 @@ import { dkimSign } from 'mailauth/lib/dkim/sign.js'
 import { stamper } from '../../src/core/events.ts'
 import { newMailboxId } from '../../src/core/ids.ts'
 import { systemClock } from '../../src/core/ports.ts'
+import { anySender } from '../../src/core/senderPolicy.ts'
 import { pathsIn, prepareDataDirectory, recogniseDirectories } from '../../src/dataDirectory.ts'
 import { openSenderChecker } from '../../src/senderChecks/senderChecks.ts'
 import { recordSessions } from '../../src/sessions.ts'
@@ -66,6 +67,12 @@ const serverWith = (checks: boolean) =>
     loadBalancers: { networks: [], refused: () => undefined },
     domain: 'gateway.example',
     postmaster: undefined,
+    senders: {
+      offered: () => false,
+      authenticate: () => Promise.reject(new Error('nobody logs in here')),
+      maySend: () => false,
+    },
+    senderPolicy: () => anySender,
     tls: () => certificate,
     resolve: () => mailbox,
     current: undefined,

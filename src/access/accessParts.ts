@@ -1,7 +1,7 @@
 import { isSurelyNotWritten } from '../core/errors.ts'
 import type { Cause, Fact, Stamp } from '../core/events.ts'
 import { newCommandId } from '../core/ids.ts'
-import type { Clock, EventLog, KeyStore } from '../core/ports.ts'
+import type { Appended, Clock, EventLog, KeyStore } from '../core/ports.ts'
 import type { StreamName } from '../core/streams.ts'
 import { appendSurely } from '../core/appending.ts'
 
@@ -35,10 +35,10 @@ export const appendWithKey = async (
   parts: AccessParts,
   key: { readonly name: string; readonly value: object },
   change: AccessChange,
-): Promise<void> => {
+): Promise<Appended> => {
   await parts.keys.put(key.name, Buffer.from(`${JSON.stringify(key.value)}\n`))
   try {
-    await appendChange(parts, change)
+    return await appendChange(parts, change)
   } catch (error) {
     if (isSurelyNotWritten(error)) await parts.keys.remove(key.name).catch(() => undefined)
     throw error

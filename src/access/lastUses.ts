@@ -13,10 +13,9 @@ export type LastUsesParts = { readonly keys: KeyStore; readonly clock: Clock; re
 /** Milliseconds between two writings of one token's last use. */
 const writtenEvery = 10 * 60_000
 
-const nameOf = (tokenId: string) => `tokens/${tokenId}.used`
-
-/** Kept in memory, and of each token from time to time in the key store. */
-export const lastUses = ({ keys, clock, logger }: LastUsesParts): LastUses => {
+/** Kept in memory, and of each token from time to time in a directory of the key store. */
+export const lastUses = ({ keys, clock, logger }: LastUsesParts, directory: string): LastUses => {
+  const nameOf = (tokenId: string) => `${directory}${tokenId}.used`
   const uses = new Map<string, { at: Date; writtenAt: number }>()
   return {
     used: (tokenId) => {

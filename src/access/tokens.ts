@@ -64,7 +64,7 @@ type Looked = { readonly known: Known | undefined; readonly at: number }
 export const createTokens = (parts: TokensParts): Tokens => {
   const { log, keys, clock } = parts
   const looked = new Map<string, Looked>()
-  const uses = lastUses(parts)
+  const uses = lastUses(parts, directory)
   const now = () => clock.now().getTime()
 
   const tokenOf = async (tokenId: string): Promise<Token | undefined> => {

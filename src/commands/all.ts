@@ -36,6 +36,7 @@ import { open } from './open.ts'
 import { replaySession } from './replaySession.ts'
 import { replay } from './replay.ts'
 import { sealed } from './sealed.ts'
+import { senderIssue, senderList, senderRevoke } from './senders.ts'
 import { serve } from './serve.ts'
 import { sessionList } from './sessionList.ts'
 import { sessionShow } from './sessionShow.ts'
@@ -82,6 +83,9 @@ export const commands: readonly Command[] = [
   tokenIssue,
   tokenList,
   tokenRevoke,
+  senderIssue,
+  senderList,
+  senderRevoke,
   adminAdd,
   adminList,
   adminPassword,

@@ -168,6 +168,21 @@ export const targets = listOf(
 /** In the form of `parseNetwork`. */
 export const networks = listOf('a list of networks such as "192.0.2.0/24", "2001:db8::/32" or "10.1.2.3"', parseNetwork)
 
+/** Host names, in lower case. */
+export const hostNames = listOf('a list of host names such as "mail.example.com"', hostNameOf)
+
+/** Some of a few words, in their own order. */
+export const someOf = <T extends string>(...words: readonly T[]): Kind<readonly T[]> => ({
+  expects: `a list of ${words.map((word) => `"${word}"`).join(', ')}`,
+  numeric: false,
+  list: true,
+  read: (value) => {
+    if (!Array.isArray(value) || !value.every((item) => words.some((word) => word === item))) return undefined
+    return Object.freeze(words.filter((word) => value.includes(word)))
+  },
+  print: (value) => value,
+})
+
 /** One of a few words. */
 export const oneOf = <T extends string>(...words: readonly T[]): Kind<T> => ({
   expects: words.map((word) => `"${word}"`).join(words.length > 2 ? ', ' : ' or '),

@@ -1,10 +1,12 @@
 import type { Config } from '../config.ts'
+import { refusals, requirements } from '../core/senderPolicy.ts'
 import {
   domain,
   domains,
   duration,
   files,
   host,
+  hostNames,
   httpsUrl,
   type Kind,
   logLevel,
@@ -20,6 +22,7 @@ import {
   path,
   port,
   size,
+  someOf,
   targets,
   wholeNumber,
 } from './kinds.ts'
@@ -97,6 +100,31 @@ export const settings: Settings = {
       oneOf('off', 'record'),
       'off',
       'Whether the results of SPF (RFC 7208) and DKIM (RFC 6376) are recorded with each message that comes in; nothing is refused because of one. Off, because it asks the DNS about senders: the resolver, and who runs the DNS of the domains, learn that their mail has come here. It takes about a tenth of the receive rate.',
+    ),
+    networks: live(
+      networks,
+      [],
+      'Networks from which both SMTP listeners take mail; without any, from everywhere. Others are refused at MAIL. Not for Microsoft 365 or Google, whose networks change.',
+    ),
+    requires: live(
+      someOf(...requirements),
+      [],
+      'What every sender must show, whatever the mailbox: "tls", "certificate" (smtp.clientCaFile vouches for it), "token" (AUTH). A mailbox may ask for more (mailbox sender-policy).',
+    ),
+    certificateNames: live(
+      hostNames,
+      [],
+      'Host names of which the client certificate must be for one; without any, where one is required, for whatever name. Names, because a certificate is renewed and a fingerprint is gone with it.',
+    ),
+    refusal: live(
+      oneOf(...refusals),
+      'temporary',
+      'How senders are refused who do not show it: "temporary" (4xx), so that they keep the mail and a mistake made here loses none, or "permanent" (5xx).',
+    ),
+    clientCaFile: live(
+      optionalFile,
+      undefined,
+      'Certificates (PEM) of the authorities that vouch for client certificates, or those certificates themselves; without it no client is asked for one. Read at the start and again on SIGHUP.',
     ),
   },
   submission: {

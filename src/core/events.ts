@@ -1,6 +1,6 @@
 import type { Role } from './access.ts'
-import type { EventId, MailboxId, MessageId, Position, SessionId, VaultKey } from './ids.ts'
-import type { RefusalKind, Requirement } from './senderPolicy.ts'
+import type { EventId, MailboxId, MessageId, Position, SenderId, SessionId, VaultKey } from './ids.ts'
+import type { Refusal, Requirement } from './senderPolicy.ts'
 import type { StreamName } from './streams.ts'
 
 /** How a message came in. */
@@ -137,7 +137,7 @@ export type EventData = {
     readonly requires: readonly Requirement[]
     /** Host names of which a client certificate must be for one. */
     readonly certificateNames: readonly string[]
-    readonly refusal: RefusalKind
+    readonly refusal: Refusal
   }
 
   AliasReserved: { readonly mailboxId: MailboxId; readonly alias: string }
@@ -153,6 +153,8 @@ export type EventData = {
     readonly source: Source
     readonly sessionId: SessionId
     readonly tls: TlsFacts
+    /** Whose token the sender has shown. */
+    readonly senderId?: SenderId
     /** The server that a proxy connection had dialled for it, `name:port`. */
     readonly target?: string
     /** Keyed digests (HMAC-SHA256, hex) by which a proxy knows a message again: of where it lies, and of its octets. */
@@ -269,6 +271,13 @@ export type EventData = {
     readonly expires: string | null
   }
   TokenRevoked: { readonly tokenId: string }
+  /** A token with which somebody sends mail to these mailboxes; null: to all. */
+  SenderTokenIssued: {
+    readonly senderId: SenderId
+    readonly name: string | null
+    readonly mailboxes: readonly MailboxId[] | null
+  }
+  SenderTokenRevoked: { readonly senderId: SenderId }
   /**
    * Somebody read what tells about others: records of the log, or a mail. `sealed`: the sealed object; `plaintext`: opened,
    * which is a MessageRetrieved too unless only a part was. Readings of one thing one after the other are one.
@@ -320,7 +329,7 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   PurgeDecided: 1,
   AliasReserved: 1,
   AliasReleased: 1,
-  MessageReceived: 3,
+  MessageReceived: 4,
   MessageSealed: 1,
   MessageRelayed: 1,
   MessageRelayRefused: 1,
@@ -346,6 +355,8 @@ export const eventVersions: Readonly<Record<EventType, number>> = {
   AdministratorRemoved: 1,
   TokenIssued: 1,
   TokenRevoked: 1,
+  SenderTokenIssued: 1,
+  SenderTokenRevoked: 1,
   RecordOpened: 1,
   IdentityExported: 1,
   RefusalsCounted: 1,

@@ -8,6 +8,8 @@ type Brand<T, B extends string> = T & { readonly [brand]: B }
 export type MailboxId = Brand<string, 'MailboxId'>
 /** UUIDv7 (RFC 9562 §5.7); also the message's POP3 unique-id (RFC 1939 §7). */
 export type MessageId = Brand<string, 'MessageId'>
+/** `snd-` and 16 lower-case hex digits: who sends mail with a token of his own. */
+export type SenderId = Brand<string, 'SenderId'>
 /** UUIDv7; one TCP connection of a peer, or one request to the API. */
 export type SessionId = Brand<string, 'SessionId'>
 /** UUIDv4, minted once for an append and reused only by retries of that same append. */
@@ -23,15 +25,18 @@ export type VaultKey = Brand<string, 'VaultKey'>
 export const origin = '' as Position
 
 const mailboxPattern = /^mbx-[0-9a-f]{32}$/
+const senderPattern = /^snd-[0-9a-f]{16}$/
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 const vaultKeyPattern = /^\d{4}-\d{2}-\d{2}\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export const newMailboxId = () => `mbx-${randomBytes(16).toString('hex')}` as MailboxId
+export const newSenderId = () => `snd-${randomBytes(8).toString('hex')}` as SenderId
 export const newMessageId = () => randomUUIDv7() as MessageId
 export const newSessionId = () => randomUUIDv7() as SessionId
 export const newCommandId = () => randomUUID() as CommandId
 
 export const isMailboxId = (text: string): text is MailboxId => mailboxPattern.test(text)
+export const isSenderId = (text: string): text is SenderId => senderPattern.test(text)
 export const isMessageId = (text: string): text is MessageId => uuidPattern.test(text)
 export const isSessionId = (text: string): text is SessionId => uuidPattern.test(text)
 export const isVaultKey = (text: string): text is VaultKey => vaultKeyPattern.test(text)

@@ -3,8 +3,8 @@ export const requirements = ['tls', 'certificate', 'token'] as const
 export type Requirement = (typeof requirements)[number]
 
 /** How it is refused who does not: so that he keeps the mail and tries again, or for good. */
-export const refusalKinds = ['temporary', 'permanent'] as const
-export type RefusalKind = (typeof refusalKinds)[number]
+export const refusals = ['temporary', 'permanent'] as const
+export type Refusal = (typeof refusals)[number]
 
 /** From whom mail is taken: by a listener for all mailboxes, or for one mailbox. */
 export type SenderPolicy = {
@@ -13,7 +13,7 @@ export type SenderPolicy = {
   readonly requires: readonly Requirement[]
   /** Host names of which the client certificate must be for one; empty: any certificate that the authorities vouch for. */
   readonly certificateNames: readonly string[]
-  readonly refusal: RefusalKind
+  readonly refusal: Refusal
 }
 
 export const anySender: SenderPolicy = { networks: [], requires: [], certificateNames: [], refusal: 'temporary' }
@@ -23,7 +23,7 @@ export const proofs = ['network', ...requirements] as const
 export type Proof = (typeof proofs)[number]
 
 /** A policy without what it compares with: no address and no name. */
-export type Demand = { readonly asks: readonly Proof[]; readonly refusal: RefusalKind }
+export type Demand = { readonly asks: readonly Proof[]; readonly refusal: Refusal }
 
 /** What a policy asks for; undefined when that is nothing. */
 export const demandOf = ({ networks, requires, certificateNames, refusal }: SenderPolicy): Demand | undefined => {

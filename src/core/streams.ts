@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isMailboxId, type MailboxId, type MessageId, type SessionId } from './ids.ts'
+import { isMailboxId, type MailboxId, type MessageId, type SenderId, type SessionId } from './ids.ts'
 
 /** What stands before the first `-` of a stream's name. A log that others share is searched for these and no others. */
 export const streamCategories = [
@@ -11,6 +11,7 @@ export const streamCategories = [
   'gateway',
   'node',
   'access',
+  'sender',
 ] as const
 export type StreamCategory = (typeof streamCategories)[number]
 export type StreamName = `${StreamCategory}-${string}`
@@ -31,6 +32,8 @@ export const gatewayStream = (node: string): StreamName => `gateway-${node}`
 /** Its single writer is what makes a name belong to one administrator. */
 export const administratorStream = (name: string): StreamName => `access-administrator-${name}`
 export const tokenStream = (tokenId: string): StreamName => `access-${tokenId}`
+/** Apart from those of the API, which are many: whoever receives mail has to know them first. */
+export const senderStream = (id: SenderId): StreamName => `sender-${id}`
 /** What one request to the API has read or taken away. */
 export const requestStream = (id: SessionId): StreamName => `access-${id}`
 

@@ -15,7 +15,7 @@ const unchanged = (data: object) => data
 export const upcasts: Upcasts = {
   // They only may say more now.
   MailboxCreated: [unchanged, unchanged],
-  MessageReceived: [unchanged, unchanged],
+  MessageReceived: [unchanged, unchanged, unchanged],
   SessionOpened: [unchanged],
   SessionClosed: [(closed: object) => ({ ...closed, transcript: null, transcriptSha256: null })],
 }

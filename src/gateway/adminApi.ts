@@ -40,6 +40,7 @@ export const adminApi = async (ground: Ground, parts: ApiParts): Promise<AdminAp
     domain,
     token: new Secret(randomBytes(32).toString('base64url')),
     access,
+    senders: mail.senders,
     audit,
     mailboxes: createMailboxes({
       log,

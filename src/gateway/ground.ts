@@ -8,6 +8,7 @@ import { recordGateway } from '../gatewayRecord.ts'
 import { keyFiles } from '../keys/keyFiles.ts'
 import { standInListeners } from '../listeners.ts'
 import { claimNode } from '../nodeClaim.ts'
+import { authorities } from '../tls/authorities.ts'
 import { openStandIns } from '../standIn.ts'
 import { pastViews } from '../storage/history.ts'
 import { startStorage } from '../storage/storage.ts'
@@ -46,7 +47,14 @@ export const openGround = async ({ config, logger, signal, takeOver, cleanup }: 
   cleanup.add(() => certificateFiles.close())
   const first = await certificatesFor(config)
   const { certificates } = first
-  const served = { tls, certificates, limits: { ...config.limits }, proxy: { ...config.proxy } }
+  const served = {
+    tls,
+    certificates,
+    limits: { ...config.limits },
+    proxy: { ...config.proxy },
+    smtp: config.smtp,
+    clientAuthorities: authoritiesFor(config),
+  }
   const pair = servedByName(() => served.certificates)
   const place = logPlaceOf(config)
   const standIn = () => openStandIns(standInListeners(config), { domain, tls: pair(), networks: loadBalancers })
@@ -86,6 +94,8 @@ export const openGround = async ({ config, logger, signal, takeOver, cleanup }: 
     certificatesFor,
     /** Those that it was started with. */
     first,
+    /** Who vouches for clients in a configuration. */
+    authoritiesFor,
     certificateRecords: records,
     /** Not yet told of any change. */
     certificateFiles,
@@ -106,3 +116,7 @@ export const openGround = async ({ config, logger, signal, takeOver, cleanup }: 
     cleanup,
   }
 }
+
+/** Throws `start-refused`. */
+const authoritiesFor = ({ smtp: { clientCaFile } }: Config): readonly string[] =>
+  clientCaFile === undefined ? [] : authorities({ setting: 'smtp.clientCaFile', file: clientCaFile })

@@ -25,6 +25,8 @@ import type { Ground } from './ground.ts'
 import { leastFree } from '../disk/condition.ts'
 import { watchPressure } from '../pressure.ts'
 import { octetsInFlight } from '../wire/flight.ts'
+import { servedByName } from '../wire/sni.ts'
+import { openSenders } from './openSenders.ts'
 import { ownAddresses } from './ownAddresses.ts'
 import type { Refusing } from './refusing.ts'
 
@@ -58,6 +60,7 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
     current,
     snapshot: (mailboxId) => snapshotOf(views, log, mailboxId),
   })
+  const senders = openSenders(ground, { refused, current })
   const listening: Address[] = []
   const proxies = startProxies({
     settings: served.proxy,
@@ -91,14 +94,14 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
     logger,
     clock,
   }
-  const senders =
+  const checker =
     config.smtp.senderChecks === 'record'
       ? openSenderChecker({ wait: () => served.limits.senderChecks, logger })
       : undefined
-  cleanup.add(() => senders?.close())
+  cleanup.add(() => checker?.close())
   const smtp = await startSmtp({
     ...shared,
-    checkSender: senders?.check,
+    checkSender: checker?.check,
     listeners: smtpListeners(config),
     postmaster: config.smtp.postmaster,
     archive,
@@ -108,6 +111,14 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
       return found && { ...found, suspended: found.state === 'suspended' }
     },
     current,
+    senders,
+    senderPolicy: () => served.smtp,
+    // Whichever certificate a client names, the same authorities vouch for him.
+    tls: servedByName(
+      () => served.certificates,
+      () => served.clientAuthorities,
+    ),
+    clientAuthorities: () => served.clientAuthorities,
   })
   listening.push(...smtp.addresses)
   cleanup.add(() => smtp.close(grace))
@@ -141,6 +152,7 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
     /** Where the gateway listens; whoever listens later adds itself. */
     listening,
     proxies,
+    senders,
     connections: () => ({
       smtp: smtp.connections(),
       submission: submission.connections(),
@@ -153,7 +165,7 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
       pop3: pop3.connectionsOfOne(),
     }),
     bytesInFlight: flight.octets,
-    /** The certificate has changed. */
+    /** The certificate, or who vouches for clients, has changed. */
     renew: () => {
       for (const server of [smtp, submission]) server.renew()
     },

@@ -12,6 +12,7 @@ import type { EventFinder } from '../core/eventSearch.ts'
 import type { Clock, EventLog, Logger } from '../core/ports.ts'
 import type { Secret } from '../core/secret.ts'
 import type { AccessControl } from '../access/openAccess.ts'
+import type { Senders } from '../access/senders.ts'
 import type { Audit } from '../audit.ts'
 import type { Answer, Question } from '../history.ts'
 import type { Observation } from '../metrics/observation.ts'
@@ -42,6 +43,7 @@ import { notePeerAddresses } from './peerAddress.ts'
 import { recordedSessionRoutes } from './recordedSessionRoutes.ts'
 import { statisticsRoutes } from './statisticsRoutes.ts'
 import { cookieName } from './sessionCookie.ts'
+import { senderRoutes } from './senderRoutes.ts'
 import { sessionRoutes } from './sessionRoutes.ts'
 import { statusRoutes } from './statusRoutes.ts'
 import { answerNoHttp } from './noHttp.ts'
@@ -56,6 +58,7 @@ export type AdminApi = {
   /** Of the local command line. */
   readonly token: Secret
   readonly access: AccessControl
+  readonly senders: Pick<Senders, 'issue' | 'list' | 'revoke'>
   readonly audit: Audit
   /** What they have changed is durable and seen in the views when they resolve. */
   readonly mailboxes: Mailboxes
@@ -150,6 +153,7 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   await app.register(sessionRoutes, { ...api, prefix: '/v1/session' })
   await app.register(administratorRoutes, { ...api, prefix: '/v1/administrators' })
   await app.register(tokenRoutes, { ...api, prefix: '/v1/tokens' })
+  await app.register(senderRoutes, { ...api, prefix: '/v1/senders' })
   await app.register(backupRoutes, { ...api, prefix: '/v1/backups' })
   docsRoutes(app)
   return app

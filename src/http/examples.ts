@@ -4,6 +4,7 @@ export type Schema = Readonly<Record<string, unknown>>
 const words: Readonly<Record<string, unknown>> = {
   mailboxId: 'mbx-5d0c8f3a1b2c4d5e6f708192a3b4c5d6',
   messageId: '019cb2f0-7c1e-7a52-9d3b-2f6f5e8a1c04',
+  senderId: 'snd-5d0c8f3a1b2c4d5e',
   sessionId: '019cb2f0-7bff-7d10-8e21-90b1f3c2d4e5',
   clientSessionId: '019cb2f0-7bff-7d10-8e21-90b1f3c2d4e5',
   id: '019cb2f0-7bff-7d10-8e21-90b1f3c2d4e5',

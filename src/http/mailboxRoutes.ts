@@ -5,7 +5,7 @@ import { type Figures as FiguresView, figuresOf } from '../../projections/figure
 import { listMailboxes, type Mailbox as MailboxView, mailboxAmong, mailboxNamed } from '../../projections/mailboxes.ts'
 import { allows } from '../core/access.ts'
 import { GatewayError } from '../core/errors.ts'
-import { refusalKinds, requirements } from '../core/senderPolicy.ts'
+import { refusals, requirements } from '../core/senderPolicy.ts'
 import { type Generation as GenerationView, keyFilesOf, newestGeneration } from '../core/keyring.ts'
 import { causeOf } from './authentication.ts'
 import { whoOf } from './authorization.ts'
@@ -63,7 +63,7 @@ export const SenderPolicy = Type.Object(
       maxItems: 100,
       description: 'A client certificate for one of them is required; empty: for any name, where one is required.',
     }),
-    refusal: literals(...refusalKinds),
+    refusal: literals(...refusals),
   },
   closed,
 )

@@ -1,4 +1,4 @@
-import type { SmtpEvent } from '../../actors/smtpSetup.ts'
+import type { Recipient, SmtpEvent } from '../../actors/smtpSetup.ts'
 import type { Logger } from '../core/ports.ts'
 import type { PutOff } from '../core/putOff.ts'
 import type { BdatCommand, Command } from './commandLine.ts'
@@ -12,7 +12,11 @@ export type CommandContext = {
   readonly awaitsRecipient: boolean
   /** Why no message of this size may begin now. */
   readonly putOff: (size: number) => PutOff | undefined
+  /** What a mailbox asks of the peer, and what he has shown. */
+  readonly asked: (mailbox: Mailbox) => Asked
 }
+
+export type Asked = Pick<Recipient, 'demand' | 'shown'>
 
 /** All but BDAT, of which the octets come after its line. */
 export type LineCommand = Exclude<Command, BdatCommand>
@@ -40,7 +44,9 @@ export const eventOf = (command: LineCommand, context: CommandContext): CommandE
 /** What a gateway answers that has no such mailbox. */
 const knowsNone: ReadonlySet<RecipientFound['found']['is']> = new Set(['unknown', 'relay', 'noPostmaster'])
 
-const eventNow = (command: LineCommand, context: CommandContext, known?: RecipientFound): CommandEvent => {
+type Looked = RecipientFound & { readonly asked?: Asked }
+
+const eventNow = (command: LineCommand, context: CommandContext, known?: Looked): CommandEvent => {
   switch (command.verb) {
     case 'hello':
       return { event: { type: 'hello', extended: command.extended } }
@@ -54,11 +60,13 @@ const eventNow = (command: LineCommand, context: CommandContext, known?: Recipie
         },
       }
     case 'rcpt': {
-      const { found, mailbox } = known ?? find(command.forwardPath, context)
-      return { event: { type: 'rcpt', found, ascii: command.ascii }, mailbox }
+      const { found, mailbox, asked } = known ?? find(command.forwardPath, context)
+      return { event: { type: 'rcpt', found, ascii: command.ascii, ...asked }, mailbox }
     }
     case 'malformed':
       return { event: { type: 'malformed', problem: command.problem } }
+    case 'auth':
+      return { event: { type: 'auth', found: 'unread' } }
     default:
       return { event: { type: command.verb } }
   }
@@ -66,10 +74,11 @@ const eventNow = (command: LineCommand, context: CommandContext, known?: Recipie
 
 const find = (
   path: Parameters<typeof findRecipient>[1],
-  { recipients, logger, sessionId }: CommandContext,
-): RecipientFound => {
+  { recipients, logger, sessionId, asked }: CommandContext,
+): Looked => {
   try {
-    return findRecipient(recipients, path)
+    const looked = findRecipient(recipients, path)
+    return looked.mailbox ? { ...looked, asked: asked(looked.mailbox) } : looked
   } catch (error) {
     logger.error({ err: error, sessionId }, 'a recipient could not be looked up')
     return { found: { is: 'unavailable' }, mailbox: undefined }

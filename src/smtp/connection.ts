@@ -4,15 +4,18 @@ import { type RunningSession, runSession } from '../../actors/runSession.ts'
 import { smtpNotation } from '../../actors/smtpNotation.ts'
 import type { ReceiveInput, SmtpEffect, SmtpEvent } from '../../actors/smtpSetup.ts'
 import { GatewayError } from '../core/errors.ts'
-import type { MessageId } from '../core/ids.ts'
+import type { MessageId, SenderId } from '../core/ids.ts'
+import { anySender, demandOf } from '../core/senderPolicy.ts'
 import { type Intake, openIntake } from '../wire/intake.ts'
-import { type CommandEvent, eventOf, type LineCommand } from './commandEvents.ts'
+import { type Asked, type CommandEvent, eventOf, type LineCommand } from './commandEvents.ts'
 import { type BdatCommand, type Command, maxCommandLine, parseCommandLine } from './commandLine.ts'
 import { type Accepted, PeerConnection, type SessionStart } from './peerConnection.ts'
 import { receiveMessage } from './receive.ts'
 import type { Mailbox } from './recipient.ts'
 import { keptOf, silence } from './said.ts'
+import { clientCertificate, shownTo } from './sender.ts'
 import type { SmtpShared } from './shared.ts'
+import { submittedLogin } from './submittedLogin.ts'
 
 /** A chunk whose octets come in. */
 type Chunk = {
@@ -31,6 +34,11 @@ export class JournalConnection extends PeerConnection {
   #mailbox: Mailbox | undefined
   #intake: Intake | undefined
   #chunk: Chunk | undefined
+  readonly #login = submittedLogin(['PLAIN', 'LOGIN'])
+  #policy = anySender
+  #offersAuth = false
+  /** Whose token was shown. */
+  #sender: SenderId | undefined
 
   constructor(server: SMTPServer, socket: Socket, shared: SmtpShared, accepted: Accepted) {
     super(server, socket, shared, accepted)
@@ -42,14 +50,58 @@ export class JournalConnection extends PeerConnection {
   }
 
   protected override begin({ input, ...start }: SessionStart): RunningSession<SmtpEvent> {
-    const { machine, limits } = this.#shared
+    const { machine, limits, senderPolicy } = this.#shared
+    this.#policy = senderPolicy()
+    this.#offersAuth = this.#policy.requires.includes('token') || this.#couldBeSender()
     this.#session = runSession(smtpNotation, {
       ...start,
       machine,
-      input: { ...input, sessionId: start.sessionId, maxRecipients: limits.recipients },
+      input: {
+        ...input,
+        sessionId: start.sessionId,
+        maxRecipients: limits.recipients,
+        offersAuth: this.#offersAuth,
+        demand: demandOf(this.#policy),
+        shown: this.#shown(),
+      },
       onEmit: (effect) => this.#perform(effect),
     })
     return this.#session
+  }
+
+  #couldBeSender(): boolean {
+    const { senders, logger } = this.#shared
+    try {
+      return senders.offered()
+    } catch (error) {
+      logger.error({ err: error, sessionId: this.sessionId }, 'senders could not be looked up')
+      return true
+    }
+  }
+
+  /** Of what the listener asks for. */
+  #shown(policy = this.#policy) {
+    return shownTo(policy, { remoteAddress: this.remoteAddress, certificate: clientCertificate(this._socket) })
+  }
+
+  protected override onSecured(): void {
+    const certificate = this.#shown().includes('certificate')
+    this.#session?.send({ type: 'secured', ...(certificate && { certificate }) })
+  }
+
+  /** What a mailbox asks for, and what was shown of it. */
+  #asked({ mailboxId, senderPolicy = anySender }: Mailbox): Asked {
+    const holdsToken = this.#sender !== undefined && this.#shared.senders.maySend(this.#sender, mailboxId)
+    const demand = demandOf(senderPolicy)
+    return { demand, shown: [...this.#shown(senderPolicy), ...(holdsToken ? (['token'] as const) : [])] }
+  }
+
+  /** The machine's work: whose token was given with AUTH. */
+  async authenticate(): Promise<{ readonly sender: SenderId }> {
+    const { name, password: token } = this.#login.take() ?? {}
+    if (name === undefined || !token) throw new GatewayError('internal')
+    this.#sender = await this.#shared.senders.authenticate({ name, token, source: this.remoteAddress })
+    return { sender: this.#sender }
   }
 
   /** The machine's work: the message that follows DATA, or comes in chunks. */
@@ -72,7 +124,7 @@ export class JournalConnection extends PeerConnection {
       domain,
       at: clock.now(),
       envelope: { reversePath, recipients, mailbox, smtpUtf8 },
-      sender: { ...this.#said, sessionId, remoteAddress, tls: this.tlsFacts(), cause },
+      sender: { ...this.#said, sessionId, remoteAddress, senderId: this.#sender, tls: this.tlsFacts(), cause },
       body,
       checkSender,
     })
@@ -83,8 +135,16 @@ export class JournalConnection extends PeerConnection {
   }
 
   protected override onLine(line: Buffer): void {
+    if (this.#session?.is('response') === true) {
+      this.#session.send({ type: 'response', found: this.#login.response(line) })
+      this.pace()
+      return
+    }
     const command = parseCommandLine(line)
     if (command.verb === 'bdat') this.#onChunk(command)
+    // In clear, or where nobody could log in, it is not even read.
+    else if (command.verb === 'auth' && this.secure && this.#offersAuth)
+      this.#take(command, { event: { type: 'auth', found: this.#login.auth(line) } })
     else this.#onCommand(command)
   }
 
@@ -102,6 +162,7 @@ export class JournalConnection extends PeerConnection {
       sessionId,
       awaitsRecipient,
       putOff: (size) => putOff(remoteAddress, size),
+      asked: (mailbox) => this.#asked(mailbox),
     })
     if (!(event instanceof Promise)) {
       this.#take(command, event)

@@ -40,6 +40,8 @@ export type ListenParts = {
   readonly loadBalancers: LoadBalancers
   /** Key and certificate, PEM. Read at the start, and again by `renew`. */
   readonly tls: () => ServedPair
+  /** Certificates (PEM) of those who vouch for clients; without any, no client is asked for one. Read as `tls` is. */
+  readonly clientAuthorities?: () => readonly string[]
   readonly shared: Pick<PeerShared, 'domain' | 'limits' | 'logger' | 'open' | 'refused'>
   /** What a connection is served by. */
   readonly connection: (server: SMTPServer, socket: Socket, accepted: Accepted) => PeerConnection
@@ -52,7 +54,7 @@ const farewell = 500
 
 /** Starts the listeners, all or none. Rejects with `start-refused`, which says why. */
 export const listenSmtp = async (parts: ListenParts): Promise<Smtp> => {
-  const { listeners, tls, working } = parts
+  const { listeners, working } = parts
   const { open, limits } = parts.shared
   const places = connectionCounts(() => ({ all: limits.smtpSessions, perSource: limits.sessionsPerClient }))
   const servers: SMTPServer[] = []
@@ -81,7 +83,7 @@ export const listenSmtp = async (parts: ListenParts): Promise<Smtp> => {
       connections: () => open.size,
       connectionsOfOne: () => places.most(),
       renew: () => {
-        for (const server of servers) server.updateSecureContext(tls())
+        for (const server of servers) server.updateSecureContext(secured(parts))
       },
       close,
     }
@@ -91,14 +93,21 @@ export const listenSmtp = async (parts: ListenParts): Promise<Smtp> => {
   }
 }
 
+/** A client whose certificate is missing or no good goes on without: what that means is the session's to say. */
+const secured = ({ tls, clientAuthorities = () => [] }: ListenParts) => {
+  const ca = [...clientAuthorities()]
+  const requestCert = ca.length > 0
+  return { ...tls(), ca: requestCert ? ca : undefined, requestCert, rejectUnauthorized: false }
+}
+
 const fromTheFirstOctet: ReadonlySet<SmtpProtocol> = new Set(['smtps', 'submissions'])
 
 const serverFor = ({ protocol }: SmtpListener, parts: ListenParts, places: ConnectionCounts) => {
-  const { loadBalancers, tls, shared, connection } = parts
+  const { loadBalancers, shared, connection } = parts
   const { domain, logger } = shared
   const secure = fromTheFirstOctet.has(protocol)
   const server = new SMTPServer({
-    ...tls(),
+    ...secured(parts),
     secure,
     name: domain,
     minVersion: 'TLSv1.2',

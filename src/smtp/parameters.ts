@@ -17,6 +17,8 @@ export const mailReaders: Readers<MailParameters> = new Map<string, Reader<MailP
   ['SIZE', (value) => (value !== undefined && /^\d{1,20}$/v.test(value) ? { size: Number(value) } : undefined)],
   // RFC 6152. Nothing depends on it: octets are kept as they come.
   ['BODY', (value) => (value !== undefined && /^(?:7BIT|8BITMIME)$/iv.test(value) ? {} : undefined)],
+  // RFC 4954 §5. Nothing depends on it either: who has authenticated himself is known.
+  ['AUTH', (value) => (value === undefined ? undefined : {})],
   ['SMTPUTF8', (value) => (value === undefined ? { smtpUtf8: true } : undefined)],
 ])
 

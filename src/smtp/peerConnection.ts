@@ -249,6 +249,11 @@ export abstract class PeerConnection extends SMTPConnection {
     if (this.#session?.is('ready') !== true && input?.inData === false) this.#holdUntilReady(input)
   }
 
+  /** The handshake is over. */
+  protected onSecured(): void {
+    this.#session?.send({ type: 'secured' })
+  }
+
   protected endOfContent(): void {
     this.onEndOfContent()
     this.#renewBetweenMessages()
@@ -299,7 +304,7 @@ export abstract class PeerConnection extends SMTPConnection {
         this._socket.allowHalfOpen = false
         this.upgrade(nothing, () => {
           this.#renew()
-          this.#session?.send({ type: 'secured' })
+          this.onSecured()
         })
         this.#renew(this.#peers.limits.tlsHandshake)
         return

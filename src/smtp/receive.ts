@@ -1,7 +1,7 @@
 import type { Archive } from '../archive.ts'
 import type { TlsFacts } from '../core/events.ts'
 import { GatewayError } from '../core/errors.ts'
-import { type EventId, type MessageId, newMessageId, type SessionId } from '../core/ids.ts'
+import { type EventId, type MessageId, newMessageId, type SenderId, type SessionId } from '../core/ids.ts'
 import type { CheckSender } from '../senderChecks/senderChecks.ts'
 import type { Body } from '../wire/body.ts'
 import type { Mailbox } from './recipient.ts'
@@ -22,6 +22,8 @@ export type Sender = {
   readonly remoteAddress: string
   readonly helloName: string
   readonly extended: boolean
+  /** Whose token was shown. */
+  readonly senderId: SenderId | undefined
   readonly tls: TlsFacts
   /** The last event of its session. */
   readonly cause: EventId
@@ -46,12 +48,13 @@ export const receiveMessage = async (received: Received): Promise<{ readonly mes
   const { archive, domain, at, envelope, sender, body, checkSender } = received
   const { mailbox, smtpUtf8, reversePath, recipients } = envelope
   const { mailboxId, recipient, generation } = mailbox
-  const { sessionId, remoteAddress, helloName, tls, cause } = sender
+  const { sessionId, remoteAddress, helloName, senderId, tls, cause } = sender
   const messageId = newMessageId()
   const mailboxAddress = `${mailboxId}@${domain}`
   const only = recipients.length === 1 ? recipients[0] : undefined
   const trace = traceHeader({
     ...sender,
+    authenticated: senderId !== undefined,
     reversePath,
     mailboxAddress,
     recipient: only,
@@ -60,7 +63,7 @@ export const receiveMessage = async (received: Received): Promise<{ readonly mes
     messageId,
     at,
   })
-  const peer = { sessionId, remoteAddress, tls, cause }
+  const peer = { sessionId, remoteAddress, tls, cause, ...(senderId && { senderId }) }
   const delivery = { messageId, mailboxId, recipient, generation, source: 'journal', ...peer, trace } as const
   try {
     const check = checkSender?.({ remoteAddress, helloName, reversePath })

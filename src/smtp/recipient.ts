@@ -1,4 +1,5 @@
 import type { Found } from '../../actors/smtpSetup.ts'
+import type { SenderPolicy } from '../core/senderPolicy.ts'
 import { type Address, normaliseAddress, normaliseDomain } from '../core/address.ts'
 import type { MailboxId } from '../core/ids.ts'
 
@@ -9,6 +10,8 @@ export type Mailbox = {
   readonly recipient: string
   readonly generation: number
   readonly suspended: boolean
+  /** From whom it takes mail; none: from everybody. */
+  readonly senderPolicy?: SenderPolicy
 }
 
 export type Recipients = {

@@ -6,6 +6,8 @@ import type { CheckSender } from '../senderChecks/senderChecks.ts'
 import type { JournalConnection } from './connection.ts'
 import type { PeerShared } from './peerConnection.ts'
 import type { Recipients } from './recipient.ts'
+import type { Senders } from '../access/senders.ts'
+import type { SenderPolicy } from '../core/senderPolicy.ts'
 
 /** What all connections of journal senders share. */
 export type SmtpShared = Recipients &
@@ -15,5 +17,8 @@ export type SmtpShared = Recipients &
     readonly archive: Archive
     readonly checkSender: CheckSender | undefined
     readonly flight: Flight
+    readonly senders: Pick<Senders, 'offered' | 'authenticate' | 'maySend'>
+    /** What is asked of every sender, whatever the mailbox. */
+    readonly senderPolicy: () => SenderPolicy
     readonly running: Map<SessionId, JournalConnection>
   }

@@ -44,7 +44,6 @@ const submittedReaders = new Map<string, Reader<SubmittedParameters>>([
   ['BODY', (value) => bodies.get(value?.toUpperCase() ?? '')],
   ['RET', anyValue],
   ['ENVID', anyValue],
-  ['AUTH', anyValue],
 ])
 const bodies = new Map([
   ['7BIT', { eightBit: false }],

@@ -1,4 +1,4 @@
-import type { SubmittedCredentials } from '../../actors/submissionSetup.ts'
+import type { SubmittedCredentials } from '../../actors/submittedCredentials.ts'
 import { smtpMechanism } from '../../actors/smtpProxyNotation.ts'
 import type { SmtpMechanism } from '../../actors/smtpProxySetup.ts'
 import { messageCredentials, passwordCredentials, type ProxyCredentials } from '../proxy/sasl.ts'
@@ -16,7 +16,8 @@ export type SubmittedLogin = {
 
 const command = /^AUTH[ \t]+(\S+)(?:[ \t]+(\S+))?[ \t]*$/iv
 
-export const submittedLogin = (): SubmittedLogin => {
+/** `offered`: no other mechanism is known. */
+export const submittedLogin = (offered?: readonly SmtpMechanism[]): SubmittedLogin => {
   let credentials: ProxyCredentials | undefined
   let mechanism: SmtpMechanism = 'PLAIN'
   let user: Uint8Array | undefined
@@ -39,7 +40,7 @@ export const submittedLogin = (): SubmittedLogin => {
       credentials = user = undefined
       const [, name = '', initial] = command.exec(line.toString('latin1')) ?? []
       const known = smtpMechanism(name.toUpperCase())
-      if (known === undefined) return name === '' ? 'malformed' : 'otherMechanism'
+      if (known === undefined || offered?.includes(known) === false) return name === '' ? 'malformed' : 'otherMechanism'
       mechanism = known
       if (initial === undefined) return known === 'LOGIN' ? 'userAwaited' : 'awaited'
       // `=` is an empty response.

@@ -17,6 +17,7 @@ type Passage = {
 }
 
 export type Trace = Passage & {
+  readonly authenticated: boolean
   /** As typed, without brackets; empty for the null reverse-path. */
   readonly reversePath: string
   /** The mailbox's own address. */
@@ -70,10 +71,11 @@ const dateTime = (at: Date) => at.toUTCString().replace('GMT', '+0000')
 const literal = (address: string) => `[${isIPv6(address) ? 'IPv6:' : ''}${token(address)}]`
 
 /** RFC 3848 and RFC 6531 §4.3. */
-const protocol = ({ extended, smtpUtf8, tls }: Passage) => {
-  if (smtpUtf8) return tls === null ? 'UTF8SMTP' : 'UTF8SMTPS'
-  if (tls !== null) return 'ESMTPS'
-  return extended ? 'ESMTP' : 'SMTP'
+const protocol = ({ extended, smtpUtf8, tls, authenticated }: Trace) => {
+  // Nobody authenticates himself without TLS.
+  const secured = tls === null ? '' : authenticated ? 'SA' : 'S'
+  if (smtpUtf8) return `UTF8SMTP${secured}`
+  return extended || secured !== '' ? `ESMTP${secured}` : 'SMTP'
 }
 
 /** What would end the line, or look like an end, cannot be in it. */

@@ -14,8 +14,9 @@ export type ServerTls = Pick<ServedPair, 'SNICallback'> & { readonly secureConte
 /** Seconds for the whole handshake, unless said otherwise: a peer that trickles it would never be idle. */
 const handshakeTime = 60
 
-export const contextOf = ({ key, cert }: TlsPair): SecureContext =>
-  createSecureContext({ key, cert, minVersion: 'TLSv1.2' })
+/** `authorities` vouch for clients, where these are asked for a certificate. */
+export const contextOf = ({ key, cert }: TlsPair, authorities: readonly string[] = []): SecureContext =>
+  createSecureContext({ key, cert, minVersion: 'TLSv1.2', ...(authorities.length > 0 && { ca: [...authorities] }) })
 
 /** Of the pair that holds now; its context is made anew only when the pair has changed. */
 export const serverTls = (pair: () => ServedPair): (() => ServerTls) => {

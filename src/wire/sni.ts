@@ -10,11 +10,14 @@ export type TlsPairs = readonly [TlsPair, ...TlsPair[]]
  * What listeners show: the pair whose certificate is for the name that a peer asks for (RFC 6066 §3), else the first. `pairs`
  * is asked at each handshake; an array that it has given must not be changed.
  */
-export const servedByName = (pairs: () => TlsPairs): (() => ServedPair) => {
-  let known: { readonly of: TlsPairs; readonly named: readonly Named[] } | undefined
+export const servedByName = (
+  pairs: () => TlsPairs,
+  authorities: () => readonly string[] = () => nobody,
+): (() => ServedPair) => {
+  let known: { readonly of: TlsPairs; readonly by: readonly string[]; readonly named: readonly Named[] } | undefined
   const named = () => {
-    const of = pairs()
-    if (known?.of !== of) known = { of, named: of.map(namedOf) }
+    const [of, by] = [pairs(), authorities()]
+    if (known?.of !== of || known.by !== by) known = { of, by, named: of.map((pair) => namedOf(pair, by)) }
     return known.named
   }
   const contextFor = (servername: string): SecureContext | undefined => {
@@ -35,12 +38,14 @@ export const servedByName = (pairs: () => TlsPairs): (() => ServedPair) => {
 
 type Named = { readonly isFor: (name: string) => boolean; readonly context: () => SecureContext }
 
-const namedOf = (pair: TlsPair): Named => {
+const nobody: readonly string[] = []
+
+const namedOf = (pair: TlsPair, authorities: readonly string[]): Named => {
   const x509 = new X509Certificate(pair.cert)
   let made: SecureContext | undefined
   return {
     // What peers compare are the alternative names (RFC 9525 §6.3).
     isFor: (name) => x509.checkHost(name, { subject: 'never' }) !== undefined,
-    context: () => (made ??= contextOf(pair)),
+    context: () => (made ??= contextOf(pair, authorities)),
   }
 }

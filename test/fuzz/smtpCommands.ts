@@ -16,6 +16,7 @@ const passage = {
   domain: 'gateway.example',
   extended: true,
   smtpUtf8: false,
+  authenticated: false,
   tls: null,
   messageId: '01980000-0000-7000-8000-000000000001' as never,
   sessionId: '01980000-0000-7000-8000-000000000002' as never,

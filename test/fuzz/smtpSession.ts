@@ -6,6 +6,7 @@ import { smtpSession as machine } from '../../actors/smtpSession.ts'
 import { readTranscript } from '../../actors/readTranscript.ts'
 import { systemClock } from '../../src/core/ports.ts'
 import type { Position } from '../../src/core/ids.ts'
+import { anySender } from '../../src/core/senderPolicy.ts'
 import { JournalConnection } from '../../src/smtp/connection.ts'
 import type { SmtpShared } from '../../src/smtp/shared.ts'
 import { octetsInFlight } from '../../src/wire/flight.ts'
@@ -54,6 +55,12 @@ const lived = async ({ opening, octets, cuts }: Session, reached: Set<string>) =
     resolve: (wanted) => addressBook.get(wanted),
     current: undefined,
     checkSender: undefined,
+    senders: {
+      offered: () => false,
+      authenticate: () => Promise.reject(new Error('nobody logs in here')),
+      maySend: () => false,
+    },
+    senderPolicy: () => anySender,
     machine: machine.provide({
       actors: {
         receive: work(({ input, signal }) => {

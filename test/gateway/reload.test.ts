@@ -154,6 +154,8 @@ test('a configuration or certificate that is broken changes nothing, and the log
     [good, { cert: pairs[1].cert, key: 'nothing' }, /is no key/],
     [good, await issue(-1), /has expired/],
     [good.replace('"cert.pem"', '"missing.pem"'), pairs[1], /missing\.pem: cannot be read/],
+    [`${good}[smtp]\nclientCaFile = "missing.pem"\n`, pairs[1], /smtp\.clientCaFile \S+missing\.pem cannot be read/],
+    [`${good}[smtp]\nrequires = ["certificate"]\n`, pairs[1], /needs smtp\.clientCaFile/],
   ] as const) {
     configure(toml)
     put(pair)
@@ -164,6 +166,31 @@ test('a configuration or certificate that is broken changes nothing, and the log
   assert.equal(await allShown(), [1, 1, 1, 1])
   assert.is(await sizeAnnounced(), 2 ** 20)
   assert.equal((await typesIn()).filter((type) => type.startsWith('Gateway') || type.startsWith('Cert')), before.filter((type) => type.startsWith('Gateway') || type.startsWith('Cert'))) // prettier-ignore
+})
+
+test('what is asked of senders, and who vouches for them, holds for connections from then on', async () => {
+  writeFileSync(join(data, 'senders.pem'), authority.cert)
+  const issued = await authority.issue({ names: ['mail.sender.test'], usage: 'client' })
+  const sent = async (client = {}) => {
+    const sender = await smtpClient(gateway.ports.smtps, {
+      tls: true,
+      client: { servername: 'gateway.test', ...client },
+    })
+    const answer = await sender.deliver(mailbox.address, Buffer.from('Subject: x\r\n\r\nx\r\n'))
+    await sender.quit()
+    return answer.slice(0, 3)
+  }
+  assert.equal([await sent(), await sent(issued)], ['250', '250'])
+  configure(`${files}[smtp]\nclientCaFile = "senders.pem"\nrequires = ["certificate"]\nrefusal = "permanent"\n`)
+  put(pairs[1])
+  await reload()
+  assert.equal([await sent(), await sent(issued)], ['530', '250'])
+  configure(`${files}[smtp]\nclientCaFile = "senders.pem"\nnetworks = ["192.0.2.0/24"]\n`)
+  await reload()
+  assert.equal([await sent(), await sent(issued)], ['450', '450'])
+  configure(files)
+  await reload()
+  assert.equal([await sent(), await sent(issued)], ['250', '250'])
 })
 
 test('what needs a restart is told by name, and the rest is taken', async () => {

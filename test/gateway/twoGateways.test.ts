@@ -102,6 +102,28 @@ given('either receives, either hands out, and each sees at once what the other a
   await client.quit()
 })
 
+given('what one asks of senders and whom it gives a token the other knows', async ({ gateways }) => {
+  const [one, other] = gateways as [ScratchGateway, ScratchGateway]
+  const { address, mailboxId } = await one.createMailbox('--name', 'policed')
+  await one.command('mailbox', 'sender-policy', mailboxId, '--require', 'token')
+  const issued = await one.command('sender', 'issue', '--mailbox', mailboxId, '--json')
+  const { senderId, token } = JSON.parse(issued) as { readonly senderId: string; readonly token: string }
+  const client = await smtpClient(other.ports.smtps, { tls: true })
+  assert.match(await client.deliver(address, mailOf('without')), /^450 4\.7\.0 /)
+  await client.command('RSET')
+  assert.match(await client.login(senderId, token), /^235 /)
+  assert.match(await client.deliver(address, mailOf('with')), /^250 /)
+  await one.command('sender', 'revoke', senderId)
+  // Not at once: when the other's views show it.
+  for (let tries = 0; (await client.deliver(address, mailOf('late'))).startsWith('250 '); tries++) {
+    assert.ok(tries < 100, 'the revocation never came')
+    await delay(20)
+  }
+  await client.command('RSET')
+  assert.match(await client.deliver(address, mailOf('later')), /^450 4\.7\.1 /)
+  await client.quit()
+})
+
 given('a maildrop that is held at one is in use at the other until it is given back', async ({ gateways }) => {
   const [one, other] = gateways as [ScratchGateway, ScratchGateway]
   const { mailboxId, password } = await other.createMailbox('--name', 'held')

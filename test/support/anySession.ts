@@ -10,11 +10,12 @@ import { startSession, work } from '../../actors/session.ts'
 import type { Proxied, RemoteStatus } from '../../actors/proxied.ts'
 import { smtpNotation } from '../../actors/smtpNotation.ts'
 import { smtpSession } from '../../actors/smtpSession.ts'
-import type { Found, SmtpEvent } from '../../actors/smtpSetup.ts'
+import type { Found, SmtpEvent, SmtpInput } from '../../actors/smtpSetup.ts'
 import { startTranscript } from '../../actors/transcript.ts'
 import { type ErrorCode, GatewayError } from '../../src/core/errors.ts'
 import type { SessionOutcome } from '../../src/core/events.ts'
-import { newMailboxId, newMessageId, newSessionId, type SessionId } from '../../src/core/ids.ts'
+import { newMailboxId, newMessageId, newSenderId, newSessionId, type SessionId } from '../../src/core/ids.ts'
+import { proofs } from '../../src/core/senderPolicy.ts'
 
 /** How the work that runs is to end; nothing happens when none runs. */
 type WorkEnd = { readonly type: 'workDone' } | { readonly type: 'workFailed'; readonly code: ErrorCode }
@@ -48,14 +49,38 @@ const found = fc.constantFrom<Found>(
 )
 const flag = fc.boolean()
 export const anyPutOff = fc.constantFrom(undefined, undefined, undefined, undefined, ...putOffs)
+const shown = fc.subarray([...proofs])
+const demand = fc.option(fc.record({ asks: shown, refusal: fc.constantFrom('temporary', 'permanent') }), {
+  nil: undefined,
+  freq: 3,
+})
+const login = fc
+  .record({
+    type: fc.constantFrom('auth', 'response'),
+    found: fc.constantFrom(
+      'given',
+      'given',
+      'awaited',
+      'userAwaited',
+      'passwordAwaited',
+      'malformed',
+      'otherMechanism',
+      'unread',
+      'cancelled',
+    ),
+  })
+  .map((event) => event as SmtpEvent)
 const smtpEvent = fc.oneof(
   flag.map((extended): SmtpEvent => ({ type: 'hello', extended })),
   fc
     .record({ size: fc.constantFrom(0, 1000, 1001, 1e21), smtpUtf8: flag, putOff: anyPutOff })
     .map((mail): SmtpEvent => ({ type: 'mail', ...mail })),
   fc.record({ found, ascii: flag }).map((rcpt): SmtpEvent => ({ type: 'rcpt', ...rcpt })),
+  fc.record({ found, ascii: flag, demand, shown }).map((rcpt): SmtpEvent => ({ type: 'rcpt', ...rcpt })),
+  login,
+  flag.map((certificate): SmtpEvent => ({ type: 'secured', certificate })),
   fc
-    .constantFrom('data', 'data', 'rset', 'noop', 'vrfy', 'help', 'starttls', 'auth', 'unimplemented', 'secured')
+    .constantFrom('data', 'data', 'rset', 'noop', 'vrfy', 'help', 'starttls', 'unimplemented')
     .map((type): SmtpEvent => ({ type })),
   fc
     .record({ size: fc.constantFrom(0, 10, 990, 1001), last: flag })
@@ -77,6 +102,9 @@ const smtpInput = fc.record({
   maxSize: fc.constant(1000),
   maxRecipients: fc.integer({ min: 1, max: 3 }),
   maxBadCommands: fc.integer({ min: 1, max: 6 }),
+  offersAuth: flag,
+  demand: fc.oneof({ arbitrary: fc.constant(undefined), weight: 3 }, { arbitrary: demand, weight: 1 }),
+  shown,
 })
 
 const message = fc.option(
@@ -135,7 +163,7 @@ const crookedClock = () => {
 
 /** Plays the events to an actor whose works end when they are told to; a session that goes on at the end is closed. */
 export const liveSmtp = async (
-  limits: typeof smtpInput extends fc.Arbitrary<infer I> ? I : never,
+  limits: Omit<SmtpInput, 'sessionId' | 'domain'>,
   events: readonly (SmtpEvent | WorkEnd)[],
   limit: number,
 ): Promise<Lived> => {
@@ -144,7 +172,12 @@ export const liveSmtp = async (
   const transcript = startTranscript(smtpNotation, { sessionId, input, limit, now: crookedClock() })
   let outcome: SessionOutcome = 'failed'
   const works = endableWork()
-  const machine = smtpSession.provide({ actors: { receive: work(() => works.begin({ messageId: newMessageId() })) } })
+  const machine = smtpSession.provide({
+    actors: {
+      receive: work(() => works.begin({ messageId: newMessageId() })),
+      authenticate: work(() => works.begin({ sender: newSenderId() })),
+    },
+  })
   const actor = startSession(machine, {
     input,
     transcript,
@@ -285,6 +318,7 @@ const many = { maxLength: 40 }
 const smtpOpenings: readonly (readonly SmtpEvent[])[] = [
   [],
   [{ type: 'hello', extended: true }],
+  [{ type: 'starttls' }, { type: 'secured', certificate: true }, { type: 'hello', extended: true }],
   [
     { type: 'hello', extended: true },
     { type: 'mail', size: 0, smtpUtf8: true },

@@ -29,10 +29,10 @@ const addressesInTests = (): readonly string[] =>
       .flatMap((name) => readFileSync(join(import.meta.dirname, '..', folder, name), 'utf8').match(address) ?? []),
   )
 
-/** Everything that was said so far and what the tests' sources say; mailbox ids, which the log may hold, left out. */
+/** Everything that was said so far and what the tests' sources say; ids of mailboxes and senders, which the log may hold, left out. */
 export const everythingSaid = (): readonly string[] => {
   say(...addressesInTests())
-  return [...words].filter((word) => !/^mbx-[0-9a-f]{32}$/.test(word))
+  return [...words].filter((word) => !/^(?:mbx-[0-9a-f]{32}|snd-[0-9a-f]{16})$/.test(word))
 }
 
 /** What administrators type themselves: names, aliases, reasons. */

@@ -1,5 +1,5 @@
 import { say, sayMail } from './said.ts'
-import { openWire, type Wire } from './wire.ts'
+import { openWire, type Wire, type WireOptions } from './wire.ts'
 
 /** An SMTP client that sends a mail's octets exactly, dot-stuffed (RFC 5321 §4.5.2) and nothing else. */
 export type SmtpClient = {
@@ -30,9 +30,9 @@ const argumentOf = (line: string) => (line.includes(' ') ? [line, line.slice(lin
 
 export const smtpClient = async (
   port: number,
-  { starttls = false, tls = false, from = '127.0.0.1' } = {},
+  { starttls = false, ...options }: WireOptions & { readonly starttls?: boolean } = {},
 ): Promise<SmtpClient> => {
-  const wire = await openWire(port, { tls, from })
+  const wire = await openWire(port, options)
   const reply = async () => {
     for (;;) {
       const line = await wire.line()

@@ -22,12 +22,14 @@ type Wish = {
   readonly names: readonly string[]
   readonly notBefore?: Date
   readonly notAfter?: Date
+  /** Whom it is for; a server unless it is said. */
+  readonly usage?: 'server' | 'client'
 }
 
 export type TestAuthority = {
   /** Its own certificate, PEM: what a client has to trust. */
   readonly cert: string
-  /** A server's key and certificate, PEM. */
+  /** A key and certificate, PEM. */
   issue(wish: Wish): Promise<{ readonly key: string; readonly cert: string }>
 }
 
@@ -63,7 +65,9 @@ export const testAuthority = async (name = 'Test authority'): Promise<TestAuthor
           signingKey: own.privateKey,
           extensions: [
             new BasicConstraintsExtension(false, undefined, true),
-            new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+            new ExtendedKeyUsageExtension([
+              wish.usage === 'client' ? ExtendedKeyUsage.clientAuth : ExtendedKeyUsage.serverAuth,
+            ]),
             new SubjectAlternativeNameExtension(wish.names.map((value) => ({ type: typeOf(value), value }))),
           ],
         },

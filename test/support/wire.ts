@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 
 /** A raw connection that speaks in octets: what a test sends is what the peer gets, and the other way round. */
 export type Wire = {
@@ -13,9 +13,12 @@ export type Wire = {
   destroy(): void
 }
 
-const secure = (socket: Socket) =>
+/** What a client brings to the handshake: its key and certificate, an earlier session. */
+export type ClientTls = Pick<ConnectionOptions, 'key' | 'cert' | 'session' | 'maxVersion' | 'servername'>
+
+const secure = (socket: Socket, client: ClientTls) =>
   new Promise<Socket>((resolve, reject) => {
-    const upgraded = connectTls({ socket, rejectUnauthorized: false }, () => {
+    const upgraded = connectTls({ ...client, socket, rejectUnauthorized: false }, () => {
       resolve(upgraded)
     })
     upgraded.once('error', reject)
@@ -28,12 +31,11 @@ export type WireOptions = {
   readonly from?: string
   /** What is sent in clear before anything else, TLS too. */
   readonly first?: Uint8Array | string
+  readonly client?: ClientTls
 }
 
-export const openWire = async (
-  port: number,
-  { tls = false, from = '127.0.0.1', first }: WireOptions = {},
-): Promise<Wire> => {
+export const openWire = async (port: number, options: WireOptions = {}): Promise<Wire> => {
+  const { tls = false, from = '127.0.0.1', first, client = {} } = options
   const plain = connect({ port, host: '127.0.0.1', localAddress: from })
   await new Promise((resolve, reject) => plain.once('connect', resolve).once('error', reject))
   plain.setNoDelay()
@@ -59,10 +61,10 @@ export const openWire = async (
     })
   const startTls = async () => {
     socket.removeAllListeners('data')
-    socket = await secure(socket)
+    socket = await secure(socket, client)
     listen()
   }
-  if (tls) socket = await secure(plain)
+  if (tls) socket = await secure(plain, client)
   listen()
 
   const until = async (end: string) => {

@@ -18,6 +18,7 @@ import {
 } from '../../src/config.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 import { Secret } from '../../src/core/secret.ts'
+import { anySender } from '../../src/core/senderPolicy.ts'
 
 const test = suite('config')
 const machine = { hostname: 'Mail_01.example.com', hasIpv6: true }
@@ -62,7 +63,15 @@ test('without file and variables every key has its default', () => {
       loadBalancers: [],
       logLevel: 'info',
     },
-    smtp: { host: '::', port: 2525, tlsPort: 'off', postmaster: undefined, senderChecks: 'off' },
+    smtp: {
+      host: '::',
+      port: 2525,
+      tlsPort: 'off',
+      postmaster: undefined,
+      senderChecks: 'off',
+      clientCaFile: undefined,
+      ...anySender,
+    },
     submission: { host: '::', port: 2587 },
     smtps: { port: 2465 },
     pop3: { host: '::', port: 2110 },
@@ -150,6 +159,11 @@ test('every key can be said in the file', () => {
     tlsPort = 465
     postmaster = "mbx-0123456789abcdef0123456789abcdef"
     senderChecks = "record"
+    networks = ["192.0.2.0/24"]
+    requires = ["token", "tls"]
+    certificateNames = ["Mail.Example.com"]
+    refusal = "permanent"
+    clientCaFile = "/etc/senders.pem"
     [submission]
     host = "192.0.2.2"
     port = 587
@@ -237,6 +251,11 @@ test('every key can be said in the file', () => {
       tlsPort: 465,
       postmaster: 'mbx-0123456789abcdef0123456789abcdef',
       senderChecks: 'record',
+      networks: ['192.0.2.0/24'],
+      requires: ['tls', 'token'],
+      certificateNames: ['mail.example.com'],
+      refusal: 'permanent',
+      clientCaFile: '/etc/senders.pem',
     },
     submission: { host: '192.0.2.2', port: 587 },
     smtps: { port: 465 },
@@ -369,6 +388,16 @@ test('the name of the MTA-STS policy is ordered too, and a domain that only this
   assert.match(refusal({ toml: '[mtaSts]\nport = 443' }), 'mtaSts.port needs a gateway.domain that the world knows')
 })
 
+test('client certificates are asked for only where it is said who vouches for them', () => {
+  const problem =
+    'A client certificate is asked for by smtp.requires or smtp.certificateNames: that needs smtp.clientCaFile'
+  for (const asks of ['requires = ["certificate"]', 'certificateNames = ["mail.example.com"]']) {
+    assert.is(refusal({ toml: `[smtp]\n${asks}` }), problem)
+    assert.equal(load({ toml: `[smtp]\n${asks}\nclientCaFile = "/senders.pem"` }).smtp.clientCaFile, '/senders.pem')
+  }
+  assert.equal(load({ env: { SEALPOST_SMTP_REQUIRES: 'token, tls' } }).smtp.requires, ['tls', 'token'])
+})
+
 test('what a running gateway can take is told from what it cannot, and taken alone', () => {
   const effective = load()
   const toml =
@@ -408,6 +437,11 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'smtp.tlsPort': ['"OFF"', '99999'],
   'smtp.postmaster': ['"postmaster"', '"mbx-1"', '"mbx-0123456789ABCDEF0123456789ABCDEF"', '1'],
   'smtp.senderChecks': ['"on"', 'true', '"enforce"'],
+  'smtp.networks': ['"192.0.2.0/24"', '["192.0.2.0/33"]', '[""]', '[1]'],
+  'smtp.requires': ['"tls"', '["TLS"]', '["tls", "magic"]', '[1]', 'true'],
+  'smtp.certificateNames': ['["*.example.com"]', '["192.0.2.1"]', '"mail.example.com"'],
+  'smtp.refusal': ['"5xx"', '""', '550'],
+  'smtp.clientCaFile': ['""', '1'],
   'submission.host': ['""', '"[::]"'],
   'submission.port': ['"on"', '65536'],
   'smtps.port': ['-1', 'true'],

@@ -7,6 +7,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { smtpSession } from '../../actors/smtpSession.ts'
 import { systemClock } from '../../src/core/ports.ts'
+import { anySender } from '../../src/core/senderPolicy.ts'
 import { JournalConnection } from '../../src/smtp/connection.ts'
 import { octetsInFlight } from '../../src/wire/flight.ts'
 
@@ -48,6 +49,12 @@ const connectTo = (socket: Socket, machine = smtpSession) => {
     current: undefined,
     machine,
     checkSender: undefined,
+    senders: {
+      offered: () => false,
+      authenticate: () => Promise.reject(new Error('nobody logs in here')),
+      maySend: () => false,
+    },
+    senderPolicy: () => anySender,
     archive: { receive: () => Promise.reject(new Error('no message is sent here')) },
     sessions: {
       opened: () => {

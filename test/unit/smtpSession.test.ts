@@ -4,13 +4,19 @@ import { type ExecutableActionObject, initialTransition, type SnapshotFrom, tran
 import { getShortestPaths } from 'xstate/graph'
 import { smtpSession } from '../../actors/smtpSession.ts'
 import type { Found, SmtpEffect, SmtpEvent, SmtpInput } from '../../actors/smtpSetup.ts'
+import type { SubmittedCredentials } from '../../actors/submittedCredentials.ts'
 import { answerTo, type ErrorCode, GatewayError } from '../../src/core/errors.ts'
-import type { MailboxId, SessionId } from '../../src/core/ids.ts'
+import type { MailboxId, SenderId, SessionId } from '../../src/core/ids.ts'
+import type { Demand, Proof } from '../../src/core/senderPolicy.ts'
 
 type State = SnapshotFrom<typeof smtpSession>
 /** What the peer and the shell may send, and how the work may end. */
-type Event = SmtpEvent | { type: 'xstate.done.actor.receive'; output: { messageId: string } } | Failed
-type Failed = { type: 'xstate.error.actor.receive'; error: unknown }
+type Event =
+  | SmtpEvent
+  | { type: 'xstate.done.actor.receive'; output: { messageId: string } }
+  | { type: 'xstate.done.actor.authenticate'; output: { sender: SenderId } }
+  | Failed
+type Failed = { type: 'xstate.error.actor.receive' | 'xstate.error.actor.authenticate'; error: unknown }
 
 const input: SmtpInput = {
   sessionId: 'session' as SessionId,
@@ -36,9 +42,14 @@ const bdat = (size: number, last = false): Event => ({ type: 'bdat', size, last 
 const chunkRead: Event = { type: 'chunkRead' }
 const received: Event = { type: 'xstate.done.actor.receive', output: { messageId: 'the-message' } }
 const failed = (code: ErrorCode): Event => ({ type: 'xstate.error.actor.receive', error: new GatewayError(code) })
-const plain = (
-  type: 'rset' | 'noop' | 'vrfy' | 'help' | 'quit' | 'starttls' | 'auth' | 'unimplemented' | 'http',
-): Event => ({
+const auth = (found: SubmittedCredentials): Event => ({ type: 'auth', found })
+const response = (found: SubmittedCredentials): Event => ({ type: 'response', found })
+const known: Event = { type: 'xstate.done.actor.authenticate', output: { sender: 'snd-0123456789abcdef' as SenderId } }
+const refusedLogin = (code: ErrorCode): Event => ({
+  type: 'xstate.error.actor.authenticate',
+  error: new GatewayError(code),
+})
+const plain = (type: 'rset' | 'noop' | 'vrfy' | 'help' | 'quit' | 'starttls' | 'unimplemented' | 'http'): Event => ({
   type,
 })
 
@@ -85,7 +96,7 @@ const table: readonly (readonly [Event[], Event, state: string, ...replies: stri
   [greeted, plain('help'), 'open.greeted', '214 2.0.0'],
   [greeted, plain('quit'), 'ended', '221 2.0.0'],
   [greeted, plain('starttls'), 'securing', '220 2.0.0'],
-  [greeted, plain('auth'), 'open.greeted', '502 5.5.1'],
+  [greeted, auth('unread'), 'open.greeted', '502 5.5.1'],
   [greeted, plain('unimplemented'), 'open.greeted', '502 5.5.1'],
   [greeted, plain('http'), 'ended', '421 4.7.0'],
   [greeted, { type: 'malformed', problem: 'unknownCommand' }, 'open.greeted', '500 5.5.1'],
@@ -202,6 +213,150 @@ for (const [before, event, state, ...wanted] of table) {
   })
 }
 
+/** Under TLS, where somebody could log in. */
+const secured = { secure: true, offersAuth: true }
+const challenged = [hello, auth('awaited')]
+const authenticating = [hello, auth('given')]
+const loggedIn = [...authenticating, known]
+
+// prettier-ignore
+const logins: readonly (readonly [Event[], Event, state: string, ...replies: string[]])[] = [
+  [greeted, auth('given'), 'open.greeted', '503 5.5.1'],
+  [helloed, auth('given'), 'authenticating'],
+  [helloed, auth('awaited'), 'challenged', '334'],
+  [helloed, auth('userAwaited'), 'challenged', '334'],
+  [helloed, auth('passwordAwaited'), 'challenged', '334'],
+  [helloed, auth('malformed'), 'open.helloed', '501 5.5.2'],
+  [helloed, auth('otherMechanism'), 'open.helloed', '504 5.5.4'],
+  [helloed, auth('unread'), 'open.helloed', '501 5.5.2'],
+  [helloed, response('given'), 'open.helloed', '503 5.5.1'],
+  [mailed, auth('given'), 'open.transaction.mailed', '503 5.5.1'],
+  [addressed, auth('given'), 'open.transaction.addressed', '503 5.5.1'],
+  [awaiting, auth('given'), 'chunking.awaiting', '503 5.5.1'],
+  [challenged, response('given'), 'authenticating'],
+  [challenged, response('passwordAwaited'), 'challenged', '334'],
+  [challenged, response('cancelled'), 'open.helloed', '501 5.0.0'],
+  [challenged, response('malformed'), 'open.helloed', '501 5.5.2'],
+  [challenged, { type: 'malformed', problem: 'lineTooLong' }, 'challenged', '503 5.5.1'],
+  [challenged, { type: 'closed' }, 'ended'],
+  [challenged, { type: 'idle' }, 'ended', '421 4.4.2'],
+  [challenged, draining, 'challenged'],
+  [[...challenged, draining], response('cancelled'), 'ended', '501 5.0.0', '421 4.3.2'],
+  [authenticating, known, 'open.helloed', '235 2.7.0'],
+  [authenticating, refusedLogin('password-wrong'), 'open.helloed', '535 5.7.8'],
+  [authenticating, refusedLogin('too-many-attempts'), 'open.helloed', '454 4.7.0'],
+  [authenticating, refusedLogin('storage-failed'), 'open.helloed', '451 4.3.0'],
+  [authenticating, { type: 'closed' }, 'ended'],
+  [authenticating, { type: 'shutdown', now: true }, 'ended', '421 4.3.2'],
+  [loggedIn, auth('given'), 'open.helloed', '503 5.5.1'],
+  [[...loggedIn, hello], auth('given'), 'open.helloed', '503 5.5.1'],
+  [loggedIn, mail, 'open.transaction.mailed', '250 2.1.0'],
+]
+
+for (const [before, event, state, ...wanted] of logins) {
+  const asked = JSON.stringify(event, (_, value: unknown) => (value instanceof GatewayError ? value.code : value))
+  test(`${valueOf(given(before, secured))} under TLS: ${asked} → ${state} ${wanted.join(', ')}`, () => {
+    const [next, effects] = step(given(before, secured), event)
+    assert.is(valueOf(next), state)
+    assert.equal(replies(effects), wanted)
+  })
+}
+
+test('AUTH is offered under TLS alone, where somebody could log in, and once', () => {
+  const offered = (before: Event[], changed: Partial<SmtpInput>) => {
+    const [, effects] = step(given(before, changed), hello)
+    return effects.some((effect) => effect.type === 'reply' && effect.lines.includes('AUTH PLAIN LOGIN'))
+  }
+  assert.ok(offered([], secured))
+  assert.ok(offered([plain('starttls'), { type: 'secured' }], { offersAuth: true }))
+  assert.not(offered([], { offersAuth: true }))
+  assert.not(offered([], { secure: true }))
+  assert.not(offered(loggedIn, secured))
+})
+
+test('no credentials are taken in clear or where nobody could log in, whatever is said to be found', () => {
+  const [clear, inClear] = step(given(helloed, { offersAuth: true }), auth('given'))
+  assert.equal([valueOf(clear), replies(inClear)], ['open.helloed', ['538 5.7.11']])
+  const [none, nowhere] = step(given(helloed, { secure: true }), auth('given'))
+  assert.equal([valueOf(none), replies(nowhere)], ['open.helloed', ['502 5.5.1']])
+})
+
+test('the third login that is refused ends the session', () => {
+  const twice = [...authenticating, refusedLogin('password-wrong'), auth('given'), refusedLogin('password-wrong')]
+  const [state, effects] = step(given([...twice, auth('given')], secured), refusedLogin('password-wrong'))
+  assert.is(state.status, 'done')
+  assert.equal(replies(effects), ['535 5.7.8'])
+})
+
+const asking = (asks: readonly Proof[], refusal: Demand['refusal'] = 'permanent') => ({ demand: { asks, refusal } })
+
+// prettier-ignore
+const listenerDemands: readonly (readonly [string, Partial<SmtpInput>, Event[], permanent: string, temporary: string])[] = [
+  ['an address of another network', asking(['network']), helloed, '550 5.7.1', '450 4.7.1'],
+  ['no TLS', asking(['tls']), helloed, '530 5.7.0', '450 4.7.0'],
+  ['no certificate', { ...asking(['tls', 'certificate']), secure: true }, helloed, '530 5.7.0', '450 4.7.0'],
+  ['no certificate after STARTTLS', asking(['tls', 'certificate']), [plain('starttls'), { type: 'secured' }, hello], '530 5.7.0', '450 4.7.0'],
+  ['no token', { ...secured, ...asking(['tls', 'token']) }, helloed, '530 5.7.0', '450 4.7.0'],
+]
+
+for (const [lack, changed, before, ...codes] of listenerDemands)
+  test(`a listener that asks for it refuses MAIL with ${lack}, as configured, and counts it`, () => {
+    for (const [index, refusal] of (['permanent', 'temporary'] as const).entries()) {
+      const asks = changed.demand?.asks ?? []
+      const [state, effects] = step(given(before, { ...changed, ...asking(asks, refusal) }), mail)
+      assert.equal([valueOf(state), replies(effects)], ['open.helloed', [codes[index]]])
+      assert.equal(
+        effects.flatMap((effect) => (effect.type === 'refused' ? [effect.kind] : [])),
+        [`policy-${asks.at(-1)}`],
+      )
+    }
+  })
+
+test('who has shown everything that a listener asks for sends', () => {
+  const everything = asking(['network', 'tls', 'certificate', 'token'])
+  const way: Event[] = [plain('starttls'), { type: 'secured', certificate: true }, ...loggedIn]
+  const changed = { ...everything, shown: ['network'], offersAuth: true } as const
+  assert.is(valueOf(given([...way, mail], changed)), 'open.transaction.mailed')
+  assert.is(valueOf(given([hello, mail], { ...changed, secure: true })), 'open.helloed')
+})
+
+const asked = (asks: readonly Proof[], shown: readonly Proof[] = [], found?: Found): Event =>
+  ({ ...rcpt(found), demand: { asks, refusal: 'permanent' }, shown }) as Event
+
+// prettier-ignore
+const mailboxDemands: readonly (readonly [Event[], Event, Partial<SmtpInput>, state: string, ...replies: string[]])[] = [
+  [mailed, asked(['network']), {}, 'open.transaction.mailed', '550 5.7.1'],
+  [mailed, asked(['network'], ['network']), {}, 'open.transaction.addressed', '250 2.1.5'],
+  [mailed, asked(['tls']), {}, 'open.transaction.mailed', '530 5.7.0'],
+  [mailed, asked(['tls'], ['tls']), {}, 'open.transaction.mailed', '530 5.7.0'],
+  [mailed, asked(['tls']), secured, 'open.transaction.addressed', '250 2.1.5'],
+  [mailed, asked(['tls', 'certificate']), secured, 'open.transaction.mailed', '530 5.7.0'],
+  [mailed, asked(['tls', 'certificate'], ['certificate']), secured, 'open.transaction.addressed', '250 2.1.5'],
+  [mailed, asked(['tls', 'token'], ['token']), secured, 'open.transaction.mailed', '530 5.7.0'],
+  [[...loggedIn, mail], asked(['tls', 'token'], ['token']), secured, 'open.transaction.addressed', '250 2.1.5'],
+  [[...loggedIn, mail], asked(['tls', 'token']), secured, 'open.transaction.mailed', '550 5.7.1'],
+  [[...loggedIn, mail], rcpt(), secured, 'open.transaction.mailed', '450 4.7.1'],
+  [[...loggedIn, mail], rcpt(), { ...secured, ...asking([]) }, 'open.transaction.mailed', '550 5.7.1'],
+  [[...loggedIn, mail], { ...rcpt(), shown: ['token'] } as Event, secured, 'open.transaction.addressed', '250 2.1.5'],
+  [[...loggedIn, mail], rcpt({ is: 'unknown' }), secured, 'open.transaction.mailed', '550 5.1.1'],
+  [mailed, asked(['network'], [], { is: 'suspended', mailboxId: here }), {}, 'open.transaction.mailed', '550 5.7.1'],
+  [mailed, asked(['network'], ['network'], { is: 'suspended', mailboxId: here }), {}, 'open.transaction.mailed', '450 4.2.1'],
+  [addressed, asked(['network']), {}, 'open.transaction.addressed', '550 5.7.1'],
+  [addressed, asked(['network'], ['network']), {}, 'open.transaction.addressed', '250 2.1.5'],
+]
+
+for (const [before, event, changed, state, ...wanted] of mailboxDemands)
+  test(`${valueOf(given(before, changed))} ${JSON.stringify([changed, event])} → ${state} ${wanted.join()}`, () => {
+    const [next, effects] = step(given(before, changed), event)
+    assert.is(valueOf(next), state)
+    assert.equal(replies(effects), wanted)
+  })
+
+test('a recipient whose mailbox refuses the sender leaves the others of the transaction as they are', () => {
+  const { context } = given([...addressed, asked(['network'], [], { is: 'mailbox', mailboxId: elsewhere })])
+  assert.equal([context.mailboxId, context.recipients], [here, 1])
+})
+
 test('a new session is greeted at once, a crowded gateway says so and ends it', () => {
   const [, greeting] = initialTransition(smtpSession, input)
   assert.equal(replies(emitted(greeting)), ['220'])
@@ -254,7 +409,7 @@ test('every refusal is counted under its kind', () => {
     step(given(before), event)[1].flatMap((effect) => (effect.type === 'refused' ? [effect.kind] : []))
   assert.equal(kinds(mailed, rcpt({ is: 'unknown' })), ['unknown-recipient'])
   assert.equal(kinds(mailed, rcpt({ is: 'relay' })), ['relay'])
-  assert.equal(kinds(greeted, plain('auth')), ['auth'])
+  assert.equal(kinds(greeted, auth('unread')), ['auth'])
   assert.equal(kinds(greeted, data), ['bad-command'])
   assert.equal(kinds([...addressed, bdat(1001)], chunkRead), ['too-large'])
 })
@@ -285,8 +440,15 @@ const alphabet: readonly Event[] = [
   bdat(600, true),
   chunkRead,
   { type: 'sizeless' },
-  ...(['rset', 'noop', 'vrfy', 'help', 'quit', 'starttls', 'auth', 'unimplemented', 'http'] as const).map(plain),
+  ...(['rset', 'noop', 'vrfy', 'help', 'quit', 'starttls', 'unimplemented', 'http'] as const).map(plain),
   { type: 'malformed', problem: 'notText' },
+  asked(['network']),
+  asked(['tls', 'token'], ['token']),
+  auth('given'),
+  auth('awaited'),
+  auth('unread'),
+  response('given'),
+  response('cancelled'),
   { type: 'secured' },
   { type: 'idle' },
   { type: 'flooded', with: 'line' },
@@ -295,13 +457,14 @@ const alphabet: readonly Event[] = [
   { type: 'shutdown', now: false },
   { type: 'shutdown', now: true },
 ]
-const settled = [received, failed('storage-failed')]
+const settled = [received, failed('storage-failed'), known, refusedLogin('password-wrong')]
 
 /** What tells states apart here; how many commands made no sense so far does not. */
 const shape = ({ value, context }: State) =>
   JSON.stringify([
     value,
     context.secure,
+    context.sender,
     context.draining,
     context.smtpUtf8,
     context.recipients,
@@ -312,7 +475,7 @@ const shape = ({ value, context }: State) =>
 const reachable: readonly State[] = getShortestPaths(
   smtpSession as never,
   {
-    input,
+    input: { ...input, offersAuth: true },
     events: [...alphabet, ...settled],
     serializeState: shape,
   } as never,
@@ -321,6 +484,8 @@ const reachable: readonly State[] = getShortestPaths(
 test('in no reachable state does an event vanish: it is answered, or it changes the state', () => {
   const values = new Set(reachable.map(valueOf))
   assert.equal([...values].sort(), [
+    'authenticating',
+    'challenged',
     'chunking.awaiting',
     'chunking.coming',
     'chunking.last',

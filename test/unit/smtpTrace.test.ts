@@ -13,6 +13,7 @@ const trace: Trace = {
   domain: 'gateway.example',
   extended: true,
   smtpUtf8: false,
+  authenticated: false,
   tls: null,
   messageId: '018f-message' as MessageId,
   sessionId: '018f-session' as SessionId,

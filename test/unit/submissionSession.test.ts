@@ -5,12 +5,8 @@ import type { PutOff } from '../../src/core/putOff.ts'
 import { type ExecutableActionObject, initialTransition, type SnapshotFrom, transition } from 'xstate'
 import { noExtensions } from '../../actors/proxiedSmtp.ts'
 import { submissionSession } from '../../actors/submissionSession.ts'
-import type {
-  SubmissionEffect,
-  SubmissionEvent,
-  SubmissionInput,
-  SubmittedCredentials,
-} from '../../actors/submissionSetup.ts'
+import type { SubmissionEffect, SubmissionEvent, SubmissionInput } from '../../actors/submissionSetup.ts'
+import type { SubmittedCredentials } from '../../actors/submittedCredentials.ts'
 import { stateName } from '../../actors/transcript.ts'
 import { type ErrorCode, GatewayError } from '../../src/core/errors.ts'
 import { transcriptDigest } from '../../src/core/transcriptDigest.ts'

@@ -167,6 +167,27 @@ test('a token is shown once, works until it is revoked, and tells when it was us
   assert.is(codeOf(await ask('DELETE', `/v1/tokens/${tokenId}`, local)), 'token-unknown')
 })
 
+test("a sender's token is shown once, sends for its mailboxes, and opens nothing of the API", async () => {
+  world.mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
+  const issued = await ask('POST', '/v1/senders', local, { name: 'mail server', mailboxes: ['finance', mailboxId] })
+  assert.is(issued.statusCode, 201)
+  const { senderId, token: secret, mailboxes } = issued.json<{ senderId: string; token: string; mailboxes: string[] }>()
+  assert.equal(mailboxes, [mailboxId])
+  const listed = (await ask('GET', '/v1/senders', local)).json<{ senders: { senderId: string; name: string }[] }>()
+  assert.equal(listed.senders.map(({ senderId, name }) => [senderId, name]), [[senderId, 'mail server']]) // prettier-ignore
+  assert.not.ok(JSON.stringify(listed).includes('sealpost_'))
+  for (const shown of [secret, senderId, `${senderId}:${secret}`]) {
+    const bearer = { authorization: `Bearer ${shown}` }
+    assert.is(codeOf(await ask('GET', '/v1/session', bearer)), 'not-authorized')
+  }
+  assert.is(codeOf(await login(senderId, secret)), 'password-wrong')
+  assert.is(codeOf(await ask('DELETE', `/v1/senders/${senderId}`, local)), 204)
+  assert.is(codeOf(await ask('DELETE', `/v1/senders/${senderId}`, local)), 'sender-unknown')
+  assert.equal((await ask('GET', '/v1/senders', local)).json<{ senders: unknown[] }>().senders, [])
+  assert.is(codeOf(await ask('POST', '/v1/senders', local, { mailboxes: ['nobody'] })), 'mailbox-unknown')
+  assert.is(codeOf(await ask('POST', '/v1/senders', local, { mailboxes: [] })), 'request-invalid')
+})
+
 test('a token that has expired is none', async () => {
   const request = { name: undefined, role: 'admin', mailboxes: null, expiresAfter: -1 } as const
   const { secret } = await world.access.tokens.issue(request, cause)

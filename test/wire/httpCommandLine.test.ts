@@ -119,6 +119,17 @@ test('mailbox sender-policy passes on what is asked of senders; without options 
   assert.is((await run('mailbox', 'sender-policy', 'finance', '--require', 'magic')).code, 1)
 })
 
+test('sender issue shows the token once, list shows who there is, revoke ends it', async () => {
+  mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
+  const words = ['sender', 'issue', '--name', 'mail server', '--mailbox', 'finance']
+  const { senderId, token: secret, mailboxes } = await json<Record<string, string>>(...words)
+  assert.equal([mailboxes, secret?.startsWith('sealpost_sender_')], [[mailboxId], true])
+  assert.match((await run('sender', 'list')).stdout, new RegExp(`^${senderId} .* 1 +mail server$`, 'm'))
+  assert.is((await run('sender', 'revoke', String(senderId))).stdout, `${senderId} is revoked.\n`)
+  assert.is((await run('sender', 'list')).stdout, 'There is no sender.\n')
+  assert.is((await run('sender', 'revoke', String(senderId))).code, 1)
+})
+
 test('mailbox proxy passes on what may be reached and from where; without options nothing is limited', async () => {
   mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
   const targets = ['--target', 'pop.example.net:995', '--target', '*.example.org']

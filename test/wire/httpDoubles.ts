@@ -12,6 +12,7 @@ import { type EventLog, systemClock } from '../../src/core/ports.ts'
 import { openAccess } from '../../src/access/openAccess.ts'
 import { memoryLog } from '../../src/log/memory.ts'
 import { memoryKeys } from '../support/memoryKeys.ts'
+import { memorySenders } from '../support/memorySenders.ts'
 import { openHistory } from '../../src/history.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
 import { cursorsUnder } from '../../src/http/cursors.ts'
@@ -137,11 +138,13 @@ export const doubles = () => {
     refused,
     firstPasswordFile: '/nonexistent/admin.password',
   })
+  const mail = memorySenders()
   const api: AdminApi = {
     version: '1.2.3',
     domain: 'archive.example.com',
     token: new Secret(token),
     access,
+    senders: mail.senders,
     audit: {
       read: (record, by) => Promise.resolve(void audited.push(['read', record, by.principal])),
       opened: (record, by) => Promise.resolve(void audited.push(['opened', record, by.principal])),
@@ -251,6 +254,7 @@ export const doubles = () => {
     close: () => {
       history.close()
       db.close()
+      mail.close()
     },
   }
 }

@@ -89,6 +89,7 @@ test('mailboxes count their messages of then', async () => {
       ],
       recovery: null,
       proxy: { targets: [], networks: [] },
+      senderPolicy: { networks: [], requires: [], certificateNames: [], refusal: 'temporary' },
       createdAt: '2026-03-01T10:00:00.000Z',
       revision: 0,
       messages: 1,

@@ -1,7 +1,9 @@
 import type { Delivery, Receipt } from '../../src/archive.ts'
 import type { Limits } from '../../src/config.ts'
+import { GatewayError } from '../../src/core/errors.ts'
 import type { SenderChecks } from '../../src/core/events.ts'
 import type { MailboxId, Position } from '../../src/core/ids.ts'
+import { anySender } from '../../src/core/senderPolicy.ts'
 import { systemClock } from '../../src/core/ports.ts'
 import type { SessionEnd } from '../../src/sessions.ts'
 import type { Mailbox } from '../../src/smtp/recipient.ts'
@@ -65,6 +67,13 @@ export const limits: Limits = {
   diskReserve: 0,
 }
 
+/** Nobody has a token for sending. */
+export const nobody: SmtpDeps['senders'] = {
+  offered: () => false,
+  authenticate: () => Promise.reject(new GatewayError('password-wrong')),
+  maySend: () => false,
+}
+
 type Wish = Partial<Omit<SmtpDeps, 'limits'>> & {
   readonly limits?: Partial<Limits>
   /** In place of reading the whole body and being content with it. */
@@ -102,6 +111,8 @@ export const startTestSmtp = async (wish: Wish = {}) => {
     postmaster: mailboxId,
     tls: () => certificate,
     resolve: (wanted) => addressBook.get(wanted),
+    senders: nobody,
+    senderPolicy: () => anySender,
     current: undefined,
     checkSender: undefined,
     archive: {
