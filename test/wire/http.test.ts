@@ -485,6 +485,7 @@ test('messages are listed in pages, without the name of their object', async () 
     state: 'retrievable',
     deletedAt: null,
     purgedAt: null,
+    senderChecks: null,
   })
 })
 
