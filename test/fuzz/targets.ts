@@ -18,5 +18,6 @@ export const targets: Readonly<Record<string, () => Promise<OpenTarget>>> = {
   pop3Session: async () => (await import('./pop3Session.ts')).pop3Session,
   gateway: async () => (await import('./gateway.ts')).gateway,
   api: async () => (await import('./api.ts')).api,
+  senderChecks: async () => (await import('./senderChecks.ts')).senderChecks,
   storedEvents: async () => (await import('./storedEvents.ts')).storedEvents,
 }
