@@ -34,8 +34,8 @@ export type Result = {
 
 /** Octets. Code that was compiled late is among them; a leak of a few octets per input gets beyond it within a minute. */
 const mostGrowth = 6 * 1024 * 1024
-/** Milliseconds without an answer. */
-const patience = 10_000
+/** Milliseconds without an answer; ample, for the machine may be busy with other things. */
+const patience = 60_000
 
 const { name, seconds, seeds, input: only, note: shared } = workerData as Task
 const note = noteOf(shared)
