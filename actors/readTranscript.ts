@@ -29,6 +29,8 @@ export const readTranscript = (text: string): WrittenSession | undefined => {
   if (!sessionId || !machine || !version || !input) return undefined
   const steps = lines.split('\n').slice(0, -1).map(readStep)
   if (!steps.every((step) => step !== undefined) || !isInOrder(steps)) return undefined
+  // A session that was written down to its end has begun.
+  if (steps.length === 0 && ending === 'complete') return undefined
   return { sessionId, machine, version, input, steps, truncated: ending === 'truncated' }
 }
 

@@ -161,6 +161,7 @@ const forgeries: readonly (readonly [name: string, lived: Lived, verdict: string
   ['a word more', forged(pop3, 'malformed >', 'malformed DELE >'), 'inconsistent'],
   ['another login', forged(pop3, 'auth given', 'auth proxied'), 'inconsistent'],
   ['the end cut off', forged(smtp, /\n995 quit [^\n]*/, ''), 'inconsistent'],
+  ['nothing but an end', { ...forged(pop3, /\n0 >[^]*(?=\nend)/, ''), outcome: 'failed' }, 'damaged'],
   ['more after the end', forged(smtp, 'end complete', '996 noop > ended 250/2.0.0\nend complete'), 'inconsistent'],
   ['another outcome', { ...smtp, outcome: 'lost' }, 'inconsistent'],
   ['another session', forged(smtp, /^session .*$/m, 'session 0197f3a0-5b3c-7d2e-8f10-2b3c4d5e6f70'), 'damaged'],
