@@ -73,8 +73,8 @@ export const answerCalls = (port: MessagePort, open: () => Methods | Promise<Met
 
 type Pending = { resolve(value: unknown): void; reject(error: unknown): void }
 
-/** Calls the other side of `worker`. When it dies, everything that waits and everything to come is refused. */
-export const callsTo = <M extends Methods>(worker: Worker): Calls<M> => {
+/** Calls the other side of `worker`. When it dies, everything that waits and everything to come is refused, for the reason that `why` gives. */
+export const callsTo = <M extends Methods>(worker: Worker, why: () => unknown = () => undefined): Calls<M> => {
   const pending = new Map<number, Pending>()
   let next = 0
   let dead: GatewayError | undefined
@@ -85,7 +85,7 @@ export const callsTo = <M extends Methods>(worker: Worker): Calls<M> => {
     else waiting?.resolve(value)
   })
   worker.on('exit', () => {
-    dead = new GatewayError('storage-failed', { cause: 'the thread has ended' })
+    dead = new GatewayError('storage-failed', { cause: why() ?? 'the thread has ended' })
     // What was asked may have been done: only the dead thread knew.
     for (const waiting of pending.values()) waiting.reject(new GatewayError('outcome-unknown', { cause: dead }))
     pending.clear()

@@ -11,6 +11,7 @@ import { type Keys, remoteKeys } from './remoteKeys.ts'
 import { type Owed, owedAnswers } from './owed.ts'
 import { octetsPassed } from './sweep.ts'
 import { startThread } from './thread.ts'
+import { asSent } from './unsafeDisk.ts'
 import type { Conditions, StorageMethods, StoragePlace } from './storageThread.ts'
 
 /** The storage thread as the main thread sees it. Every method answers as the port or use case it is named after. */
@@ -32,7 +33,7 @@ export type Storage = Keys & {
   lag(): number
   /** Octets of messages that are gathered or on their way to it, and not stored yet. */
   octets(): number
-  /** Called once if the thread dies: nothing can be stored any more, the process must stop. */
+  /** Called once if the thread dies, or has died already: nothing can be stored any more, the process must stop. */
   onFailure(listener: (error: unknown) => void): void
   close(): Promise<void>
 }
@@ -46,7 +47,15 @@ export const startStorage = async (
   onAway: (error: GatewayError) => Promise<void> = (error) => Promise.reject(error),
 ): Promise<Storage> => {
   const worker = startThread(new URL('./storageThread.ts', import.meta.url), place)
-  const call = callsTo<StorageMethods>(worker)
+  let failure: unknown
+  const failed = Promise.withResolvers<never>()
+  failed.promise.catch(() => undefined)
+  // From the start on: a thread that dies unheard takes the process with it.
+  worker.once('error', (error) => {
+    failure = asSent(error)
+    failed.reject(failure)
+  })
+  const call = callsTo<StorageMethods>(worker, () => failure)
   try {
     while (!(await isReached(call, place, onAway)));
   } catch (error) {
@@ -75,7 +84,7 @@ export const startStorage = async (
     waiting: call.waiting,
     lag: owed.seconds,
     octets: () => held.octets,
-    onFailure: (listener) => worker.on('error', listener),
+    onFailure: (listener) => void failed.promise.catch(listener),
     close: async () => {
       await call('close', undefined)
       await worker.terminate()

@@ -18,6 +18,7 @@ import { keyMethods } from './keyMethods.ts'
 import { nextPiece, type Piece, pieceSize } from './octets.ts'
 import { octetsPassed } from './sweep.ts'
 import { inHalves } from './turns.ts'
+import { unsafeDisk } from './unsafeDisk.ts'
 
 // The storage thread: owns the log, the vault and the unlocked identities, and runs what needs all of them. The main
 // thread never waits for a disk, and plaintext crosses to it only on its way to the peer.
@@ -33,9 +34,9 @@ export type StoragePlace = {
 export type Conditions = Readonly<Record<'data' | 'vault' | 'keys', Condition>>
 
 /** A failed fsync leaves what is on the disk unknown: the process must stop, and what is durable is read again. */
-const onFatal = (error: unknown) => {
+const onFatal = (cause: unknown) => {
   setImmediate(() => {
-    throw error
+    throw unsafeDisk(cause)
   })
 }
 
