@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { syncDirectoryNow } from '../disk/durable.ts'
@@ -51,11 +51,15 @@ const setUp = `
 
 /** Opens the pack, and makes it when there is none. Of others' locks (an auditor's), it waits a second for one. */
 export const openPack = (path: string): Pack => {
+  const wasCutOff = existsSync(`${path}-wal`)
   // SQLite would make it readable by all; its -wal and -shm follow the file's mode.
   closeSync(openSync(path, 'a', 0o600))
   const db = new DatabaseSync(path, { timeout: 1000 })
   try {
     db.exec(setUp)
+    // Of what a dead process has left in the log, a flush may have failed: it can be read, and yet not be on the disk, and
+    // with a gap in the log what follows would be lost after a power cut.
+    if (wasCutOff) db.exec('pragma wal_checkpoint(truncate)')
     return packOf(db, dirname(path))
   } catch (error) {
     db.close()

@@ -1,0 +1,27 @@
+import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { openPack } from '../../src/vault/pack.ts'
+
+const test = suite('a pack that was left open')
+
+test('what a dead process has left in the log of a pack is in the pack before anything follows it', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'sealpost-pack-'))
+  const [living, left] = [join(dir, 'living.db'), join(dir, 'left.db')]
+  const pack = openPack(living)
+  pack.transact(() => void pack.insert('a', Buffer.from('sealed')))
+  // The files as a process leaves them that dies now.
+  for (const suffix of ['', '-wal']) copyFileSync(living + suffix, left + suffix)
+  pack.close()
+  assert.ok(statSync(`${left}-wal`).size > 0)
+
+  const found = openPack(left)
+  assert.is(statSync(`${left}-wal`).size, 0)
+  assert.equal(Buffer.from(found.read('a') ?? []).toString(), 'sealed')
+  found.close()
+  rmSync(dir, { recursive: true })
+})
+
+test.run()
