@@ -76,6 +76,8 @@ export type ScratchOptions = {
   readonly env?: Readonly<Record<string, string>>
   /** Milliseconds to wait until it serves. */
   readonly within?: number
+  /** Words of a command that runs the program whose words follow them in its own place, as `strace -D` does. */
+  readonly under?: readonly string[]
 }
 
 export const scratchEnv = (data: string, ports: Ports): Record<string, string> => ({
@@ -107,7 +109,8 @@ export const startScratchGateway = async (options: ScratchOptions = {}): Promise
   const ports = options.ports ?? (await freePorts())
   const env = { ...environment(), ...scratchEnv(data, ports), ...options.env }
   const cwd = data
-  const child = spawn(process.execPath, [...nodeArgs, main, 'serve'], { cwd, env, stdio: 'pipe' })
+  const [program, ...args] = [...(options.under ?? []), process.execPath, ...nodeArgs, main, 'serve']
+  const child = spawn(program, args, { cwd, env, stdio: 'pipe' })
   let output = ''
   child.stdout.on('data', (text: Buffer) => (output += text.toString()))
   child.stderr.on('data', (text: Buffer) => (output += text.toString()))

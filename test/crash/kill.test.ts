@@ -8,7 +8,7 @@ import { withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { startTestGateway } from '../support/testGateway.ts'
 
-const rounds = Number(process.env['SEALPOST_KILL_ROUNDS'] ?? 20)
+const rounds = Number(process.env['SEALPOST_KILL_ROUNDS'] ?? 12)
 const connections = 6
 
 /** A mail that says which it is; every tenth is larger than a pack takes. */

@@ -1,0 +1,141 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { scratchEnv } from '../../ops/scratchGateway.ts'
+import { loadConfig } from '../../src/config.ts'
+import { fsck } from '../../src/fsck.ts'
+import { pop3Client } from '../support/pop3Client.ts'
+import { withoutTrace } from '../support/roundTrip.ts'
+import { smtpClient } from '../support/smtpClient.ts'
+import { expectedAt } from './ledger.ts'
+import { deliverOne, type Mailbox, recognised, Violation } from './load.ts'
+import type { World } from './world.ts'
+
+/** What a fault made of a gateway. */
+export type Outcome =
+  /** It serves again, without a hand. */
+  | 'went on'
+  /** It ended by itself, saying why. */
+  | 'stopped'
+  /** The fault was its end. */
+  | 'killed'
+
+/** Milliseconds in which a gateway whose fault is over serves again, or has ended. */
+const patience = 30_000
+
+/** Waits until one or the other is sure; throws when it is neither. */
+export const outcomeOf = async (world: World): Promise<Outcome> => {
+  const process = world.gateway?.process
+  if (!process) return 'killed'
+  const until = Date.now() + patience
+  while (Date.now() < until) {
+    if (process.signalCode !== null) return 'killed'
+    if (process.exitCode !== null) return saidWhy(world, process.exitCode)
+    const failure = await failureOf(() => servesAll(world))
+    if (failure === undefined) return 'went on'
+    if (failure instanceof Violation) throw failure
+    await delay(50)
+  }
+  throw new Violation(`the gateway neither serves nor ends: ${world.gateway?.output().slice(-2_000)}`)
+}
+
+const failureOf = async (work: () => Promise<void>): Promise<unknown> => {
+  try {
+    await work()
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
+
+/** One clear sentence, no stack, and an exit code that a service manager takes for a failure. */
+export const saidWhy = (world: World, code: number): Outcome => {
+  if (code === 0) throw new Violation('the gateway ended as if it had been told to')
+  const said = world.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'))
+  if (said.length !== 1 || !said[0]?.startsWith('sealpost: '))
+    throw new Violation(`the gateway ended (${code}) without one clear sentence: ${JSON.stringify(said)}`)
+  return 'stopped'
+}
+
+const within = async <T>(milliseconds: number, work: Promise<T>): Promise<T> => {
+  const late = new AbortController()
+  const timeout = delay(milliseconds, undefined, { signal: late.signal }).then(() =>
+    Promise.reject(new Error(`nothing within ${milliseconds} ms`)),
+  )
+  try {
+    return await Promise.race([work, timeout])
+  } finally {
+    late.abort()
+    timeout.catch(() => undefined)
+  }
+}
+
+const servesAll = async (world: World) => {
+  const client = await within(10_000, smtpClient(world.ports.smtp))
+  try {
+    const reply = await within(20_000, deliverOne(client, world))
+    if (!reply.startsWith('250 ')) throw new Error(reply)
+  } finally {
+    client.wire.destroy()
+  }
+  for (const mailbox of world.mailboxes) (await loggedIn(world, mailbox)).wire.destroy()
+}
+
+const loggedIn = async ({ ports }: World, { mailboxId, passwords }: Mailbox) => {
+  let answer = ''
+  for (const password of passwords) {
+    const client = await within(10_000, pop3Client(ports.pop3s))
+    answer = await within(20_000, client.login(mailboxId, password))
+    if (answer.startsWith('+OK')) return client
+    client.wire.destroy()
+  }
+  throw new Error(answer)
+}
+
+/** A maildrop may be locked by a session whose client has died, until the gateway has seen that. */
+const patiently = async <T>(work: () => Promise<T>): Promise<T> => {
+  const until = Date.now() + patience
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (Date.now() > until) throw new Violation(`a mailbox does not open: ${String(error)}`)
+      await delay(100)
+    }
+  }
+}
+
+/** Throws unless everything is there, octet for octet and once, that was acknowledged before the world ended at `at`. */
+export const verifyMail = async (world: World, at = Infinity): Promise<void> => {
+  const { ledger, mailboxes } = world
+  if (ledger.refusals.length > 0) throw new Violation(`mail was refused for good: ${ledger.refusals[0]}`)
+  const found = new Set<string>()
+  for (const [index, mailbox] of mailboxes.entries()) {
+    const client = await patiently(() => loggedIn(world, mailbox))
+    const count = Number((await client.command('STAT')).split(' ')[1])
+    for (let number = 1; number <= count; number++) {
+      const { name } = recognised(ledger, index, withoutTrace(await within(20_000, client.retrieve(number))))
+      if (found.has(name)) throw new Violation(`mail ${name} is there twice`)
+      found.add(name)
+    }
+    await client.quit()
+  }
+  for (const mail of ledger.mails.values()) {
+    const expected = expectedAt(mail, at)
+    if (expected === 'there' && !found.has(mail.name)) throw new Violation(`mail ${mail.name} is lost`)
+    if (expected === 'gone' && found.has(mail.name)) throw new Violation(`mail ${mail.name} is back`)
+  }
+}
+
+/** Throws unless the data directory of a gateway that has ended is what its log says. */
+export const verifyDirectory = async ({ data, ports, env }: World): Promise<void> => {
+  const config = loadConfig({ cwd: data, env: { ...scratchEnv(data, ports), ...env } })
+  const { problems } = await fsck({ config, repair: false })
+  if (problems.length > 0) throw new Violation(`fsck: ${problems.slice(0, 5).join(' ')}`)
+}
+
+/** Throws unless a gateway that runs ends well. */
+export const stopWell = async (world: World): Promise<void> => {
+  const code = await world.gateway?.stop()
+  world.gateway = undefined
+  if (code !== 0 && code !== undefined)
+    throw new Violation(`the gateway ended with ${code} when it was told to stop: ${world.stderr}`)
+}

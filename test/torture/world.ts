@@ -1,0 +1,99 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  type CreatedMailbox,
+  type Ports,
+  type ScratchGateway,
+  type ScratchOptions,
+  startScratchGateway,
+} from '../../ops/scratchGateway.ts'
+import { type Ledger, newLedger } from './ledger.ts'
+import { type Load, type LoadParts, type Mailbox, startLoad } from './load.ts'
+import { lastingPorts } from './ports.ts'
+import type { Random } from './random.ts'
+
+/** A gateway's data directory with everything around it, for one round. */
+export type World = {
+  readonly data: string
+  readonly ports: Ports
+  readonly mailboxes: readonly Mailbox[]
+  readonly ledger: Ledger
+  readonly random: Random
+  /** Configuration that every start of the round has. */
+  readonly env: Record<string, string>
+  /** A directory for traces and other files of the round, which are no data. */
+  readonly scratch: string
+  /** The gateway that runs, or ran last. */
+  gateway: ScratchGateway | undefined
+  /** What the last gateway wrote to stderr. */
+  stderr: string
+  /** Rejects when it does not serve within half a minute, or ends before. */
+  start(options?: Pick<ScratchOptions, 'env' | 'under'>): Promise<ScratchGateway>
+  load(parts?: Pick<LoadParts, 'senders' | 'collectors'>): Load
+  /** Undoes mounts and the like, whatever has happened. */
+  readonly undo: (() => unknown)[]
+}
+
+/** A data directory with mailboxes that rounds begin with, as a gateway that was stopped well has left it. */
+export type Template = { readonly data: string; readonly mailboxes: readonly CreatedMailbox[] }
+
+const mailboxCount = 2
+
+export const createMailboxes = async (gateway: ScratchGateway): Promise<readonly CreatedMailbox[]> => {
+  const created: CreatedMailbox[] = []
+  for (let index = 0; index < mailboxCount; index++)
+    created.push(await gateway.createMailbox('--name', `torture ${index}`))
+  return created
+}
+
+export const makeTemplate = async (): Promise<Template> => {
+  const gateway = await startScratchGateway()
+  const mailboxes = await createMailboxes(gateway)
+  await gateway.stop()
+  return { data: gateway.data, mailboxes }
+}
+
+export const newWorld = async (template: Template, random: Random): Promise<World> => {
+  const root = mkdtempSync(join(tmpdir(), 'sealpost-torture-'))
+  const [data, scratch] = [join(root, 'data'), join(root, 'scratch')]
+  cpSync(template.data, data, { recursive: true })
+  mkdirSync(scratch)
+  const ports = await lastingPorts()
+  const mailboxes = template.mailboxes.map(({ password, ...one }) => ({ ...one, passwords: [password] }))
+  return worldOn({ data, scratch, ports, mailboxes, ledger: newLedger(), random, env: {} })
+}
+
+type Ground = Pick<World, 'data' | 'scratch' | 'ports' | 'mailboxes' | 'ledger' | 'random' | 'env'>
+
+export const worldOn = (ground: Ground): World => {
+  const { data, ports, mailboxes, ledger, random } = ground
+  const world: World = {
+    ...ground,
+    gateway: undefined,
+    stderr: '',
+    undo: [],
+    start: async ({ env = {}, under = [] } = {}) => {
+      world.gateway = undefined
+      world.stderr = ''
+      const starting = startScratchGateway({ data, ports, env: { ...ground.env, ...env }, under })
+      const gateway = await starting.catch((error: unknown) => {
+        // Its first line is the harness's, the others are what the gateway wrote.
+        world.stderr = String(error).split('\n').slice(1).join('\n')
+        throw error
+      })
+      gateway.process.stderr?.on('data', (text: Buffer) => (world.stderr += text.toString()))
+      world.gateway = gateway
+      return gateway
+    },
+    load: (parts = {}) => startLoad({ ports, mailboxes, ledger, random: random.fork(), ...parts }),
+  }
+  return world
+}
+
+/** Ends and removes everything. */
+export const removeWorld = async (world: World, keep: boolean): Promise<void> => {
+  await world.gateway?.kill()
+  for (const undo of world.undo.reverse()) await undo()
+  if (!keep) rmSync(join(world.data, '..'), { recursive: true, force: true })
+}
