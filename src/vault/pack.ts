@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { syncDirectoryNow } from '../disk/durable.ts'
+import { asStorageError } from './storageError.ts'
 
 export type PackEntry = { readonly id: string; readonly size: number }
 
@@ -57,13 +58,23 @@ export const openPack = (path: string): Pack => {
   const db = new DatabaseSync(path, { timeout: 1000 })
   try {
     db.exec(setUp)
-    // Of what a dead process has left in the log, a flush may have failed: it can be read, and yet not be on the disk, and
-    // with a gap in the log what follows would be lost after a power cut.
-    if (wasCutOff) db.exec('pragma wal_checkpoint(truncate)')
+    if (wasCutOff) takeIn(db)
     return packOf(db, dirname(path))
   } catch (error) {
     db.close()
     throw error
+  }
+}
+
+/**
+ * Of what a dead process has left in the log, a flush may have failed: it can be read, and yet not be on the disk, and with
+ * a gap in the log what follows would be lost after a power cut. Without room for it, it is read where it lies.
+ */
+const takeIn = (db: DatabaseSync) => {
+  try {
+    db.exec('pragma wal_checkpoint(truncate)')
+  } catch (error) {
+    if (asStorageError(error).code !== 'storage-full') throw error
   }
 }
 
