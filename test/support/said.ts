@@ -13,6 +13,9 @@ export const say = (...texts: readonly string[]): void => {
   for (const text of texts) if (text.length >= tellingLength) words.add(text)
 }
 
+/** For those who say so much that it would take long to look for all of it: what was said until now is not looked for any more. */
+export const forgetSaid = (): void => words.clear()
+
 export const sayMail = (bytes: Uint8Array): void => {
   const head = Buffer.from(bytes.subarray(0, 16 * 1024)).toString('latin1')
   say(...head.split(/[\r\n]+/).slice(0, linesOfMail))

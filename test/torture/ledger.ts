@@ -69,7 +69,7 @@ export const nameIn = (bytes: Buffer): string | undefined => namePattern.exec(by
 
 /** A mail that says which it is, of about so many octets. */
 export const mailOf = (name: string, octets: number): Buffer => {
-  const line = `line of ${name}, which is long enough to fill what it has to fill\r\n`
+  const line = 'one line of many, which is long enough to fill what it has to fill\r\n'
   const lines = Math.max(1, Math.floor(octets / line.length))
   return Buffer.from(`X-Mail: ${name}\r\nSubject: torture\r\n\r\n${line.repeat(lines)}`)
 }

@@ -1,3 +1,4 @@
+import { forgetSaid } from '../support/said.ts'
 import type { Fault } from './fault.ts'
 import { type Outcome, outcomeOf, stopWell, verifyDirectory, verifyMail } from './judge.ts'
 import { Violation } from './load.ts'
@@ -18,6 +19,7 @@ export const runRound = async (fault: Fault, template: Template, seed: number): 
     for (const one of further) await recovers(one.world, one.at)
     if (further.length === 0) await recovers(world)
     await removeWorld(world, false)
+    forgetSaid()
     return { seed, outcome, acknowledged: world.ledger.acknowledgements() }
   } catch (error) {
     await removeWorld(world, true)

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   type CreatedMailbox,
+  freePorts,
   type Ports,
   type ScratchGateway,
   type ScratchOptions,
-  startScratchGateway,
 } from '../../ops/scratchGateway.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 import { type Ledger, newLedger } from './ledger.ts'
 import { type Load, type LoadParts, type Mailbox, startLoad } from './load.ts'
-import { lastingPorts } from './ports.ts'
 import type { Random } from './random.ts'
 
 /** A gateway's data directory with everything around it, for one round. */
@@ -48,7 +48,7 @@ export const createMailboxes = async (gateway: ScratchGateway): Promise<readonly
 }
 
 export const makeTemplate = async (): Promise<Template> => {
-  const gateway = await startScratchGateway()
+  const gateway = await startTestGateway()
   const mailboxes = await createMailboxes(gateway)
   await gateway.stop()
   return { data: gateway.data, mailboxes }
@@ -59,7 +59,7 @@ export const newWorld = async (template: Template, random: Random): Promise<Worl
   const [data, scratch] = [join(root, 'data'), join(root, 'scratch')]
   cpSync(template.data, data, { recursive: true })
   mkdirSync(scratch)
-  const ports = await lastingPorts()
+  const ports = await freePorts()
   const mailboxes = template.mailboxes.map(({ password, ...one }) => ({ ...one, passwords: [password] }))
   return worldOn({ data, scratch, ports, mailboxes, ledger: newLedger(), random, env: {} })
 }
@@ -76,7 +76,7 @@ export const worldOn = (ground: Ground): World => {
     start: async ({ env = {}, under = [] } = {}) => {
       world.gateway = undefined
       world.stderr = ''
-      const starting = startScratchGateway({ data, ports, env: { ...ground.env, ...env }, under })
+      const starting = startTestGateway({ data, ports, env: { ...ground.env, ...env }, under })
       const gateway = await starting.catch((error: unknown) => {
         // Its first line is the harness's, the others are what the gateway wrote.
         world.stderr = String(error).split('\n').slice(1).join('\n')
@@ -93,7 +93,8 @@ export const worldOn = (ground: Ground): World => {
 
 /** Ends and removes everything. */
 export const removeWorld = async (world: World, keep: boolean): Promise<void> => {
-  await world.gateway?.kill()
+  // What it examines when it ends is judged elsewhere.
+  await world.gateway?.kill().catch(() => undefined)
   for (const undo of world.undo.reverse()) await undo()
   if (!keep) rmSync(join(world.data, '..'), { recursive: true, force: true })
 }

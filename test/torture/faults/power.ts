@@ -1,7 +1,7 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePorts } from '../../../ops/scratchGateway.ts'
 import type { Fault } from '../fault.ts'
-import { lastingPorts } from '../ports.ts'
 import { diskAfter } from '../powerLoss.ts'
 import { saidWhy } from '../judge.ts'
 import { readRecording } from '../recording.ts'
@@ -43,7 +43,7 @@ const powerLoss = ({ name, how, outcomes, torn, inject }: Cutting): Fault => ({
         const at = flushed + (random.chance(0.5) ? 0 : random.unit() * 20)
         const restored = join(scratch, `cut-${index}`, 'data')
         disk.restore(restored, { at, torn: torn ? random.fork() : undefined })
-        const ground = { data: restored, scratch, ports: await lastingPorts(), mailboxes, ledger, random, env }
+        const ground = { data: restored, scratch, ports: await freePorts(), mailboxes, ledger, random, env }
         return { world: worldOn(ground), at }
       }),
     )

@@ -133,7 +133,8 @@ const fullDisk: Fault = {
     must('mount', '-t', 'tmpfs', '-o', `size=${random.whole(60, 90)}m,mode=700`, 'tmpfs', data)
     world.undo.push(() => spawnSync('umount', ['-l', data]))
     must('cp', '-a', `${kept}/.`, data)
-    await world.start()
+    // Nothing held back, so that it meets the very end of the disk; or what ordinary gateways hold back, in small.
+    await world.start({ env: { SEALPOST_LIMITS_DISK_RESERVE: random.one(['0', '20MiB']) } })
     const load = world.load()
     await load.acknowledged(random.whole(5, 40), 10_000)
     const ballast = join(data, 'ballast')
