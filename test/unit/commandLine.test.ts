@@ -59,7 +59,7 @@ const misuses: readonly (readonly [string, RegExp])[] = [
   ['help frobnicate', /There is no command "frobnicate"/],
   [
     'mailbox',
-    /After "mailbox" comes one of: create, list, show, rename, alias, suspend, resume, hold, release, retention, delete, proxy, client-setup, password, rotate-key, reset-password, recovery, recover, identity/,
+    /After "mailbox" comes one of: create, list, show, rename, alias, suspend, resume, hold, release, retention, delete, proxy, sender-policy, client-setup, password, rotate-key, reset-password, recovery, recover, identity/,
   ],
   ['mailbox frobnicate', /After "mailbox" comes one of/],
   ['message', /After "message" comes one of: list, show, restore/],

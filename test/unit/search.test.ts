@@ -147,7 +147,7 @@ test('a search through very many messages comes in bounded pages, empty ones too
     },
     { order: 'newest', limit: 10 },
   )
-  assert.equal([found.map((one) => one.messageId), looks], [[messageId(1)], 5])
+  assert.equal([found.map((one) => one.messageId), looks], [[messageId(1)], 10])
 })
 
 test('sessions are found by whether they live, by mailbox, peer, end and time', async () => {
