@@ -62,7 +62,8 @@ export const hearing = ({ call, id, room, patience, milliseconds }: HearingParts
     sent = true
     void call('dkim', { id, octets: piece, last, milliseconds }, [piece.buffer])
       .then(
-        (found) => found && over(found),
+        // Early, further pieces may be on their way: to forget the message comes behind them.
+        (found) => found && (last ? over : giveUp)(found),
         () => over(['temperror']),
       ) // prettier-ignore
       .finally(() => room.leave(size))

@@ -38,6 +38,9 @@ const underWay = 8 * 1024 * 1024
 
 type Thread = { readonly worker: Worker; readonly call: Calls<CheckerMethods> }
 
+/** Where nobody can check. */
+const unknown: Check = { heard: (body) => body, found: Promise.resolve({ spf: 'temperror', dkim: ['temperror'] }) }
+
 /** A thread of its own, which is started with the first message and again when it has died. */
 export const openSenderChecker = (parts: CheckerParts): SenderChecker => {
   const { wait, logger, program = checkerThread, ...place } = parts
@@ -71,9 +74,20 @@ export const openSenderChecker = (parts: CheckerParts): SenderChecker => {
     await worker.terminate()
   }
 
+  const startedOrTold = (): Thread | undefined => {
+    try {
+      return (thread ??= start())
+    } catch (err) {
+      logger.warn({ err }, 'the sender checks cannot be started')
+      return undefined
+    }
+  }
+
   const check: CheckSender = (peer) => {
     const milliseconds = wait() * 1000
-    const running = (thread ??= start())
+    const begun = startedOrTold()
+    if (!begun) return unknown
+    const running: Thread = begun
     const { call } = running
     const left = patience(milliseconds)
     const signatures = hearing({ call, id: ++last, room: space, patience: left, milliseconds })

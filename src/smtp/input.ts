@@ -38,6 +38,9 @@ export class SmtpInput extends SMTPStream {
   /** Octets of a chunk that are still to come. */
   #chunk = 0
   #held = false
+  /** Milliseconds. */
+  #heldSince = 0
+  #heldBefore = 0
   #running = false
   #finished = false
   #rest: Buffer | undefined
@@ -61,13 +64,23 @@ export class SmtpInput extends SMTPStream {
     return this.#data !== undefined || this.#chunk > 0
   }
 
+  /** Seconds in all for which nothing was handled, until it was `resume`d. */
+  get heldFor(): number {
+    return this.#heldBefore / 1000
+  }
+
   hold(): void {
+    if (this.#held) return
     this.#held = true
+    this.#heldSince = performance.now()
   }
 
   resume(): void {
-    if (this.#held) this.#handlers.resumed()
-    this.#held = false
+    if (this.#held) {
+      this.#heldBefore += performance.now() - this.#heldSince
+      this.#held = false
+      this.#handlers.resumed()
+    }
     this.#run()
     if (this.#finished) this._flushData()
   }
@@ -137,7 +150,7 @@ export class SmtpInput extends SMTPStream {
     const { content, rest } = parser.push(chunk)
     if (rest === undefined) {
       this.#rest = undefined
-      if (!this.#handlers.content(content)) this.#held = true
+      if (!this.#handlers.content(content)) this.hold()
       return
     }
     this.#data = undefined
@@ -159,7 +172,7 @@ export class SmtpInput extends SMTPStream {
     this.#at = copied ? end : 0
     if (rest.length === 0) this.#rest = undefined
     else if (!copied) this.#rest = Buffer.from(rest)
-    if (!this.#handlers.content([copied ? Buffer.from(content) : content])) this.#held = true
+    if (!this.#handlers.content([copied ? Buffer.from(content) : content])) this.hold()
     if (this.#chunk === 0) this.#handlers.endOfData()
   }
 }

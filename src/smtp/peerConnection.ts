@@ -148,6 +148,7 @@ export abstract class PeerConnection extends SMTPConnection {
       rate: limits.slowestRate,
       content: () => this.#content,
       isOurs: () => this.#waitsForUs(),
+      held: () => this.input?.heldFor ?? 0,
       onLost: () => this.#onLost(),
     })
     this.#session = this.begin({
@@ -193,7 +194,7 @@ export abstract class PeerConnection extends SMTPConnection {
       },
       endOfData: () => this.endOfContent(),
       pause: () => this.#onPause(),
-      resumed: () => this.#renew(),
+      resumed: () => this.#renewBetweenMessages(),
       finished: () => this.#session?.send({ type: 'closed' }),
     }
     return new SmtpInput(handlers, this.maxLine)

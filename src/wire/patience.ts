@@ -14,21 +14,32 @@ export type PatienceParts = {
   readonly content: () => number
   /** Whether it is us that the peer waits for. */
   readonly isOurs: () => boolean
+  /** Seconds in all for which the peer was not read because we were at work; they are not its own. */
+  readonly held?: () => number
   readonly onLost: () => void
 }
 
-export const startPatience = ({ seconds: usual, rate, content, isOurs, onLost }: PatienceParts): Patience => {
+export const startPatience = ({
+  seconds: usual,
+  rate,
+  content,
+  isOurs,
+  held = () => 0,
+  onLost,
+}: PatienceParts): Patience => {
   let seconds = usual
-  let before = content()
+  let [before, heldBefore] = [content(), held()]
   const look = () => {
     const moved = content() - before
-    if (isOurs() || (moved > 0 && moved >= rate * seconds)) renew(seconds)
+    const own = seconds - Math.max(0, held() - heldBefore)
+    if (isOurs() || own < seconds / 2 || (moved > 0 && moved >= rate * own)) renew(seconds)
     else onLost()
   }
   const start = () => setTimeout(look, seconds * 1000).unref()
   let timer = start()
   const renew = (wanted = usual) => {
     before = content()
+    heldBefore = held()
     if (wanted === seconds) {
       timer.refresh()
       return

@@ -6,12 +6,13 @@ import { startPatience } from '../../src/wire/patience.ts'
 const test = suite('patience')
 
 const waiting = ({ rate = 1000, ours = false } = {}) => {
-  const state = { moved: 0, ours, lost: 0 }
+  const state = { moved: 0, ours, held: 0, lost: 0 }
   const patience = startPatience({
     seconds: 0.08,
     rate,
     content: () => state.moved,
     isOurs: () => state.ours,
+    held: () => state.held,
     onLost: () => (state.lost += 1),
   })
   return { state, patience }
@@ -42,6 +43,20 @@ test('who is too slow is lost, and without a rate only who moves nothing', async
   assert.equal([slow.state.lost, any.state.lost], [1, 0])
   await delay(200)
   assert.is(any.state.lost, 1)
+})
+
+test('the time for which a peer was held up is not its own; who is held for moments only has to bring what is due', async () => {
+  const halted = waiting()
+  const crawling = waiting()
+  const holding = setInterval(() => {
+    halted.state.held += 0.008
+    crawling.state.held += 0.001
+    crawling.state.moved += 1
+  }, 10)
+  await delay(250)
+  clearInterval(holding)
+  assert.equal([halted.state.lost, crawling.state.lost], [0, 1])
+  halted.patience.end()
 })
 
 test('while it is our turn nobody is lost, and the time begins with theirs', async () => {
