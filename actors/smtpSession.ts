@@ -26,6 +26,9 @@ const strangers = {
   unavailable: { kind: 'unavailable', reply: 'recipientUnavailable' },
 } as const satisfies Record<Found['is'], { readonly kind: RefusalKind; readonly reply: ReplyName }>
 
+/** What comes without a MAIL that was accepted. */
+const withoutMail = [{ guard: 'wasPutOff', actions: 'replyPutOff' }, nonsense('mailFirst')] as const
+
 /** One SMTP connection of a journal sender (RFC 5321): one mailbox per transaction, never a relay. */
 export const smtpSession = smtp.createMachine({
   id: 'smtpSession',
@@ -41,6 +44,7 @@ export const smtpSession = smtp.createMachine({
     mailboxId: undefined,
     recipients: 0,
     announced: 0,
+    putOff: undefined,
     badCommands: 0,
     draining: false,
   }),
@@ -98,7 +102,7 @@ export const smtpSession = smtp.createMachine({
           entry: 'reset',
           always: { guard: 'draining', ...ending('shuttingDown', 'shutdown') },
           on: {
-            rset: { actions: reply('ok') },
+            rset: { actions: ['reset', reply('ok')] },
             starttls: [
               { guard: 'secure', ...nonsense('tlsActive') },
               { target: '#smtpSession.securing', actions: reply('readyForTls') },
@@ -108,20 +112,20 @@ export const smtpSession = smtp.createMachine({
               lacking,
               {
                 guard: { type: 'tooLarge', params: ({ event }) => event.size },
-                actions: [refuse('too-large'), reply('tooLarge')],
+                actions: ['reset', refuse('too-large'), reply('tooLarge')],
               },
               {
                 guard: { type: 'putOff', params: ({ event }) => event.putOff },
-                actions: ['refusePutOff', 'replyPutOff'],
+                actions: [{ type: 'putOff', params: ({ event }) => event.putOff }, 'refusePutOff', 'replyPutOff'],
               },
               {
                 target: 'transaction',
                 actions: [{ type: 'begin', params: ({ event }) => event.smtpUtf8 }, 'keepMail', reply('senderOk')],
               },
             ],
-            rcpt: nonsense('mailFirst'),
-            data: nonsense('mailFirst'),
-            bdat: nonsense('mailFirst'),
+            rcpt: withoutMail,
+            data: withoutMail,
+            bdat: withoutMail,
           },
         },
         transaction: {

@@ -113,6 +113,8 @@ export type SmtpContext = SmtpInput & {
   readonly recipients: number
   /** Octets of the chunks that were announced. */
   readonly announced: number
+  /** Why the last MAIL was put off; what was sent on its heels (RFC 2920) is put off with it. */
+  readonly putOff: PutOff | undefined
   readonly badCommands: number
   readonly draining: boolean
 }
@@ -143,8 +145,6 @@ const failure = (error: unknown): SmtpEffect => {
   const { smtp, text } = answerTo(asGatewayError(error).code)
   return replyOf(smtp[0], smtp[1], text)
 }
-
-const putOffOf = (event: SmtpEvent): PutOff => (event.type === 'mail' ? event.putOff : undefined) ?? 'log-lag'
 
 export const smtp = setup({
   types: {
@@ -177,6 +177,7 @@ export const smtp = setup({
     tooManyBad: ({ context }) => context.badCommands > context.maxBadCommands,
     tooLarge: ({ context }, size: number) => size > context.maxSize,
     putOff: (_, why: PutOff | undefined) => why !== undefined,
+    wasPutOff: ({ context }) => context.putOff !== undefined,
     outgrows: ({ context }, { size }: Chunk) => context.announced + size > context.maxSize,
     outgrowsAtLast: ({ context }, { size, last }: Chunk) => last && context.announced + size > context.maxSize,
     isLast: (_, { last }: Chunk) => last,
@@ -204,8 +205,12 @@ export const smtp = setup({
     })),
     reply: emit((_, name: ReplyName): SmtpEffect => ({ type: 'reply', ...smtpReply(name) })),
     refuse: emit((_, kind: RefusalKind): SmtpEffect => ({ type: 'refused', kind })),
-    refusePutOff: emit(({ event }): SmtpEffect => ({ type: 'refused', kind: putOffOf(event) })),
-    replyPutOff: emit(({ event }): SmtpEffect => ({ type: 'reply', ...smtpReply(putOffReplies[putOffOf(event)]) })),
+    putOff: assign((_, putOff: PutOff | undefined) => ({ putOff })),
+    refusePutOff: emit(({ context: { putOff = 'log-lag' } }): SmtpEffect => ({ type: 'refused', kind: putOff })),
+    replyPutOff: emit(({ context: { putOff = 'log-lag' } }): SmtpEffect => ({
+      type: 'reply',
+      ...smtpReply(putOffReplies[putOff]),
+    })),
     acknowledge: emit((_, messageId: MessageId) => replyOf(250, '2.6.0', `${messageId} sealed and recorded`)),
     answerFailure: emit((_, error: unknown) => failure(error)),
     fail: emit((_, error: unknown): SmtpEffect => ({ type: 'failed', error })),
@@ -219,7 +224,7 @@ export const smtp = setup({
       recipients: context.recipients + 1,
     })),
     announce: assign(({ context }, { size }: Chunk) => ({ announced: context.announced + size })),
-    reset: assign({ mailboxId: undefined, recipients: 0, announced: 0, smtpUtf8: false }),
+    reset: assign({ mailboxId: undefined, recipients: 0, announced: 0, smtpUtf8: false, putOff: undefined }),
     secured: assign(({ context, event }) => ({
       secure: true,
       shown:

@@ -76,6 +76,7 @@ const valueOf = (state: State) => JSON.stringify(state.value).replaceAll(/[{}"]/
 
 const greeted: Event[] = []
 const helloed = [hello]
+const putOff: Event[] = [hello, { ...mail, putOff: 'disk-reserve' }]
 const mailed = [hello, mail]
 const addressed = [hello, mail, rcpt()]
 const receiving = [hello, mail, rcpt(), data]
@@ -114,6 +115,12 @@ const table: readonly (readonly [Event[], Event, state: string, ...replies: stri
   [helloed, { ...mail, putOff: 'bytes-in-flight' }, 'open.helloed', '450 4.3.2'],
   [helloed, { ...mail, putOff: 'log-lag' }, 'open.helloed', '450 4.3.2'],
   [helloed, { ...mail, size: 1001, putOff: 'log-lag' }, 'open.helloed', '552 5.3.4'],
+  [putOff, rcpt(), 'open.helloed', '452 4.3.1'],
+  [putOff, data, 'open.helloed', '452 4.3.1'],
+  [putOff, bdat(10, true), 'open.helloed', '452 4.3.1'],
+  [putOff, mail, 'open.transaction.mailed', '250 2.1.0'],
+  [[...putOff, plain('rset')], rcpt(), 'open.helloed', '503 5.5.1'],
+  [[...putOff, { ...mail, size: 1001 }], rcpt(), 'open.helloed', '503 5.5.1'],
   [helloed, rcpt(), 'open.helloed', '503 5.5.1'],
   [helloed, data, 'open.helloed', '503 5.5.1'],
   [helloed, plain('starttls'), 'securing', '220 2.0.0'],
