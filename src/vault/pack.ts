@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { syncDirectoryNow } from '../disk/durable.ts'
+import { GatewayError } from '../core/errors.ts'
 import { asStorageError } from './storageError.ts'
 
 export type PackEntry = { readonly id: string; readonly size: number }
@@ -50,6 +51,9 @@ const setUp = `
   pragma cache_size = -${cacheSize / 1024};
   create table if not exists object (id text primary key, sealed blob not null) strict;`
 
+const leftInLog =
+  'What a dead process has left in the log of a pack cannot be taken in: the disk is full, or somebody reads it'
+
 /** Opens the pack, and makes it when there is none. Of others' locks (an auditor's), it waits a second for one. */
 export const openPack = (path: string): Pack => {
   const wasCutOff = existsSync(`${path}-wal`)
@@ -58,8 +62,7 @@ export const openPack = (path: string): Pack => {
   const db = new DatabaseSync(path, { timeout: 1000 })
   try {
     db.exec(setUp)
-    if (wasCutOff) takeIn(db)
-    return packOf(db, dirname(path))
+    return packOf(db, dirname(path), wasCutOff && !tookIn(db))
   } catch (error) {
     db.close()
     throw error
@@ -68,20 +71,23 @@ export const openPack = (path: string): Pack => {
 
 /**
  * Of what a dead process has left in the log, a flush may have failed: it can be read, and yet not be on the disk, and with
- * a gap in the log what follows would be lost after a power cut. Without room for it, it is read where it lies.
+ * a gap in the log what follows would be lost after a power cut. Not without room for it, nor while somebody reads the log:
+ * then it is read where it lies, and nothing may follow it.
  */
-const takeIn = (db: DatabaseSync) => {
+const tookIn = (db: DatabaseSync): boolean => {
   try {
-    db.exec('pragma wal_checkpoint(truncate)')
+    return db.prepare('pragma wal_checkpoint(truncate)').get()?.['busy'] === 0
   } catch (error) {
     if (asStorageError(error).code !== 'storage-full') throw error
+    return false
   }
 }
 
 /** A pack that exists, for reading only. Beside one that was closed well and copied, nothing is made. */
 export const readPack = (path: string): Pack => packOf(new DatabaseSync(path, { readOnly: true }), dirname(path))
 
-const packOf = (db: DatabaseSync, directory: string): Pack => {
+/** `owed`: what a dead process has left in the log has to be taken in first. */
+const packOf = (db: DatabaseSync, directory: string, owed = false): Pack => {
   const insert = db.prepare('insert into object (id, sealed) values (?, ?) on conflict do nothing')
   const remove = db.prepare('delete from object where id = ? returning length(sealed) as size')
   const read = db.prepare('select sealed from object where id = ?')
@@ -100,6 +106,8 @@ const packOf = (db: DatabaseSync, directory: string): Pack => {
   }
   return {
     transact: (change) => {
+      owed &&= !tookIn(db)
+      if (owed) throw new GatewayError('storage-failed', { detail: leftInLog })
       if (!nameIsDurable) syncDirectoryNow(directory)
       nameIsDurable = true
       db.exec('begin immediate')
