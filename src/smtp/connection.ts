@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { SMTPServer } from 'smtp-server'
 import { type RunningSession, runSession } from '../../actors/runSession.ts'
@@ -39,6 +40,8 @@ export class JournalConnection extends PeerConnection {
   #offersAuth = false
   /** Whose token was shown. */
   #sender: SenderId | undefined
+  /** As the handshake verified it: what a peer shows later nobody has. */
+  #certificate: X509Certificate | undefined
 
   constructor(server: SMTPServer, socket: Socket, shared: SmtpShared, accepted: Accepted) {
     super(server, socket, shared, accepted)
@@ -52,6 +55,7 @@ export class JournalConnection extends PeerConnection {
   protected override begin({ input, ...start }: SessionStart): RunningSession<SmtpEvent> {
     const { machine, limits, senderPolicy } = this.#shared
     this.#policy = senderPolicy()
+    this.#certificate = clientCertificate(this._socket)
     this.#offersAuth = this.#policy.requires.includes('token') || this.#couldBeSender()
     this.#session = runSession(smtpNotation, {
       ...start,
@@ -81,10 +85,11 @@ export class JournalConnection extends PeerConnection {
 
   /** Of what the listener asks for. */
   #shown(policy = this.#policy) {
-    return shownTo(policy, { remoteAddress: this.remoteAddress, certificate: clientCertificate(this._socket) })
+    return shownTo(policy, { remoteAddress: this.remoteAddress, certificate: this.#certificate })
   }
 
   protected override onSecured(): void {
+    this.#certificate = clientCertificate(this._socket)
     const certificate = this.#shown().includes('certificate')
     this.#session?.send({ type: 'secured', ...(certificate && { certificate }) })
   }
