@@ -18,7 +18,6 @@ export const targets: Readonly<Record<string, () => Promise<OpenTarget>>> = {
   pop3Session: async () => (await import('./pop3Session.ts')).pop3Session,
   gateway: async () => (await import('./gateway.ts')).gateway,
   api: async () => (await import('./api.ts')).api,
-  proxyHeaders: async () => (await import('./proxyHeaders.ts')).proxyHeaders,
   senderChecks: async () => (await import('./senderChecks.ts')).senderChecks,
   storedEvents: async () => (await import('./storedEvents.ts')).storedEvents,
 }
