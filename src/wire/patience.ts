@@ -2,7 +2,7 @@
 export type Patience = {
   /** The peer has done its part, or it is its turn only now: the time begins anew, the usual one or so many seconds. */
   renew(seconds?: number): void
-  /** Nobody is waited for any more. */
+  /** Nobody is waited for any more, whatever is renewed afterwards: a timer would hold the connection. */
   end(): void
 }
 
@@ -29,6 +29,7 @@ export const startPatience = ({
 }: PatienceParts): Patience => {
   let seconds = usual
   let [before, heldBefore] = [content(), held()]
+  let over = false
   const look = () => {
     const moved = content() - before
     const own = seconds - Math.max(0, held() - heldBefore)
@@ -38,6 +39,7 @@ export const startPatience = ({
   const start = () => setTimeout(look, seconds * 1000).unref()
   let timer = start()
   const renew = (wanted = usual) => {
+    if (over) return
     before = content()
     heldBefore = held()
     if (wanted === seconds) {
@@ -48,5 +50,9 @@ export const startPatience = ({
     seconds = wanted
     timer = start()
   }
-  return { renew, end: () => clearTimeout(timer) }
+  const end = () => {
+    over = true
+    clearTimeout(timer)
+  }
+  return { renew, end }
 }

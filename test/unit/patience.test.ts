@@ -71,7 +71,7 @@ test('while it is our turn nobody is lost, and the time begins with theirs', asy
   assert.is(state.lost, 1)
 })
 
-test('another time may be given once, and who has ended is not lost', async () => {
+test('another time may be given once, and who has ended is not lost, whatever is renewed afterwards', async () => {
   const { state, patience } = waiting()
   patience.renew(0.4)
   await delay(200)
@@ -80,9 +80,12 @@ test('another time may be given once, and who has ended is not lost', async () =
   await delay(160)
   assert.is(state.lost, 1)
   const other = waiting()
-  other.patience.end()
+  const [again, otherwise] = [waiting(), waiting()]
+  for (const one of [other, again, otherwise]) one.patience.end()
+  again.patience.renew()
+  otherwise.patience.renew(0.04)
   await delay(160)
-  assert.is(other.state.lost, 0)
+  assert.equal([other.state.lost, again.state.lost, otherwise.state.lost], [0, 0, 0])
 })
 
 test.run()
