@@ -48,7 +48,7 @@ test('whatever happens on a POP3 proxy connection, its transcript drives the mac
 
 test('a transcript never grows beyond its limit, says that it is truncated, and is consistent as far as it goes', () =>
   fc.assert(
-    fc.asyncProperty(anySmtpSession, anyPop3Session, fc.integer({ min: 200, max: 1200 }), async (smtp, pop3, limit) => {
+    fc.asyncProperty(anySmtpSession, anyPop3Session, fc.integer({ min: 400, max: 1200 }), async (smtp, pop3, limit) => {
       for (const [bounded, whole] of [
         [await smtpLife(smtp, limit), await smtpLife(smtp)],
         [await pop3Life(pop3, limit), await pop3Life(pop3)],
