@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -84,7 +85,12 @@ const tried = async (target: Target, input: Json) => {
   if (cost > target.costs) throw new Error(`${cost.toFixed(1)} ms of processor time, where ${target.costs} are allowed`)
 }
 
-const reasonOf = (error: unknown) => (error instanceof Error ? (error.stack ?? error.message) : String(error))
+/** With what an assertion says of the two that are not the same. */
+const reasonOf = (error: unknown) => {
+  if (!(error instanceof Error)) return String(error)
+  const details = 'details' in error && typeof error.details === 'string' ? stripVTControlCharacters(error.details) : ''
+  return `${error.stack ?? error.message}\n${details.slice(0, 4000)}`
+}
 
 const alone = async (target: Target, input: Json) => {
   try {
