@@ -1,5 +1,5 @@
-/** Octets that cross between threads at once; a message that fits crosses whole. */
-export const pieceSize = 256 * 1024
+/** Octets that cross between threads at once; a message that fits crosses whole. More cost memory in each large session. */
+export const pieceSize = 64 * 1024
 
 /** Chunks as one buffer of their own, fit to be handed to another thread. */
 export const gathered = (chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {
