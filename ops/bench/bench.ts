@@ -13,6 +13,7 @@ import { freePorts, startScratchGateway } from '../scratchGateway.ts'
 import { adminReads } from './adminReads.ts'
 import { history } from './history.ts'
 import { idleAndSlow } from './idleAndSlow.ts'
+import { manyLarge } from './manyLarge.ts'
 import { pop3Proxy } from './pop3Proxy.ts'
 import { watchResidentMemory } from './residentMemory.ts'
 import { sessionCost } from './sessionCost.ts'
@@ -216,6 +217,7 @@ if (peersAreThere) await pop3Proxy(scale)
 await smtpProxy(times(400))
 await sessionCost(times(400))
 await idleAndSlow(times(600))
+await manyLarge(50, times(150))
 await startWithHistory(times(100_000))
 await history(scale)
 await adminReads(scale)
