@@ -1,5 +1,15 @@
-/** Octets that cross between threads at once; a message that fits crosses whole. More cost memory in each large session. */
-export const pieceSize = 64 * 1024
+/** Octets that cross between threads at once; a message that fits crosses whole. */
+export const pieceSize = 256 * 1024
+const leastPiece = 48 * 1024
+/** Octets that all messages that come in at once may gather, each its share. */
+const gatheredAtOnce = 4 * 1024 * 1024
+
+/**
+ * What one of so many messages that come in gathers before it crosses: little when there are many, as who sends a part of a piece and then
+ * no more holds that memory; a thousand hold less than `limits.bytesInFlight` is by default.
+ */
+export const pieceShare = (messages: number): number =>
+  Math.max(leastPiece, Math.min(pieceSize, gatheredAtOnce / messages))
 
 /** Chunks as one buffer of their own, fit to be handed to another thread. */
 export const gathered = (chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {

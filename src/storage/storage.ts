@@ -6,7 +6,7 @@ import type { EventFinder } from '../core/eventSearch.ts'
 import type { EventLog } from '../core/ports.ts'
 import type { SealedMessage } from '../retrieve.ts'
 import { type Call, callsTo } from './calls.ts'
-import { nextPiece, type Piece, pieceSize } from './octets.ts'
+import { nextPiece, type Piece, pieceShare } from './octets.ts'
 import { type Keys, remoteKeys } from './remoteKeys.ts'
 import { type Owed, owedAnswers } from './owed.ts'
 import { octetsPassed } from './sweep.ts'
@@ -64,7 +64,7 @@ export const startStorage = async (
   }
   let stream = 0
   const owed = owedAnswers()
-  const held = { octets: 0 }
+  const held = { octets: 0, messages: 0 }
   return {
     log: remoteLog(call, owed),
     archive: {
@@ -122,7 +122,7 @@ type Receiving = {
   readonly call: Call<StorageMethods>
   readonly owed: Owed
   /** What all messages hold. */
-  readonly held: { octets: number }
+  readonly held: { octets: number; messages: number }
   readonly stream: number
 }
 
@@ -143,16 +143,18 @@ const receive = async (
     await storing
     if (!over) count(-octets)
   }
+  const next = () => nextPiece(chunks, pieceShare(held.messages))
+  const chunks = counted(body, count)
+  held.messages += 1
   try {
-    const chunks = counted(body, count)
-    let piece = await nextPiece(chunks, pieceSize)
+    let piece = await next()
     if (piece.done) {
       const whole = { delivery, body: piece.bytes, checks: await checks }
       return await owed.until(call('receive', whole, [piece.bytes.buffer]))
     }
     let storing: Promise<void> = call('receiveBegin', { stream, delivery })
     try {
-      for (; ; piece = await nextPiece(chunks, pieceSize)) {
+      for (; ; piece = await next()) {
         await storing
         const { byteLength } = piece.bytes
         octetsPassed(byteLength)
@@ -173,6 +175,7 @@ const receive = async (
   } finally {
     over = true
     held.octets -= own
+    held.messages -= 1
   }
 }
 

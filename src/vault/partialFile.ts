@@ -14,7 +14,7 @@ export type PartialFile = {
 }
 
 /** Octets that wait while as many are being written: fewer cost round trips, more cost memory in each large session. */
-const octetsWaiting = 64 << 10
+const octetsWaiting = 256 << 10
 
 /** A disk takes what it can of a vector: what it left is written again. */
 const after = (chunks: readonly Uint8Array[], written: number): readonly Uint8Array[] => {
