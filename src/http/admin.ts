@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import { GatewayError } from '../core/errors.ts'
+import { strongTls } from '../wire/strongTls.ts'
 import type { AdminApi, ServerCertificate } from './buildApp.ts'
 
 export type Admin = {
@@ -42,7 +43,7 @@ export const startAdmin = async ({ api, host, port, certificate }: AdminParts): 
   let closing: Promise<void> | undefined
   return {
     address: { protocol: 'https', host: bound.address, port: bound.port },
-    renew: (renewed) => app.server.setSecureContext({ ...renewed, minVersion: 'TLSv1.2' }),
+    renew: (renewed) => app.server.setSecureContext({ ...strongTls, ...renewed }),
     close: (grace = usualGrace) => (closing ??= close(grace)),
   }
 }

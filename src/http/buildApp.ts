@@ -23,6 +23,7 @@ import type { Proxies } from '../proxy/connect.ts'
 import type { ViewsStatus } from '../storage/viewsState.ts'
 import type { OpenMessage } from '../openMessage.ts'
 import type { ServedPair } from '../wire/serveTls.ts'
+import { strongTls } from '../wire/strongTls.ts'
 import { healthPath, readyPath, requireAccess } from './authentication.ts'
 import { requireDeclarations } from './authorization.ts'
 import { administratorRoutes } from './administratorRoutes.ts'
@@ -111,7 +112,7 @@ const requestIdHeader = 'x-request-id'
 /** The admin API, not yet listening. */
 export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) => {
   const app = fastify({
-    https: { minVersion: 'TLSv1.2', ...certificate },
+    https: { ...strongTls, ...certificate },
     logger: false,
     bodyLimit,
     requestTimeout,

@@ -8,6 +8,7 @@ import { sourceOf } from '../core/sourceAddress.ts'
 import { type ConnectionCounts, connectionCounts } from '../wire/connectionCounts.ts'
 import { behindLoadBalancers, comeFrom, type LoadBalancers } from '../wire/loadBalancers.ts'
 import type { ServedPair } from '../wire/serveTls.ts'
+import { strongTls } from '../wire/strongTls.ts'
 import type { Accepted, PeerConnection, PeerShared } from './peerConnection.ts'
 
 export type SmtpProtocol = Exclude<PeerProtocol, 'pop3' | 'pop3s'>
@@ -97,7 +98,7 @@ export const listenSmtp = async (parts: ListenParts): Promise<Smtp> => {
 const secured = ({ tls, clientAuthorities = () => [] }: ListenParts) => {
   const ca = [...clientAuthorities()]
   const requestCert = ca.length > 0
-  return { ...tls(), ca: requestCert ? ca : undefined, requestCert, rejectUnauthorized: false }
+  return { ...strongTls, ...tls(), ca: requestCert ? ca : undefined, requestCert, rejectUnauthorized: false }
 }
 
 const fromTheFirstOctet: ReadonlySet<SmtpProtocol> = new Set(['smtps', 'submissions'])
@@ -110,7 +111,6 @@ const serverFor = ({ protocol }: SmtpListener, parts: ListenParts, places: Conne
     ...secured(parts),
     secure,
     name: domain,
-    minVersion: 'TLSv1.2',
     // A peer that has said everything and ends its side still hears the answers. Not with TLS: nobody half-closes it, and
     // a peer that leaves in the middle of a handshake would go unnoticed.
     allowHalfOpen: !secure,

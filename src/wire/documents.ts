@@ -3,6 +3,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { cannotListen } from './listen.ts'
 import type { ServedPair } from './serveTls.ts'
+import { strongTls } from './strongTls.ts'
 
 export type DocumentParts = {
   readonly host: string
@@ -46,7 +47,7 @@ export const serveDocuments = async ({ host, port, tls, find }: DocumentParts): 
       () => say(503, ''),
     )
   }
-  const secure = tls && createHttpsServer({ ...bounds, ...tls(), minVersion: 'TLSv1.2', handshakeTimeout: patience }, answer) // prettier-ignore
+  const secure = tls && createHttpsServer({ ...bounds, ...strongTls, ...tls(), handshakeTimeout: patience }, answer) // prettier-ignore
   const server = secure ?? createHttpServer(bounds, answer)
   server.maxConnections = maxConnections
   await new Promise<void>((resolve, reject) => {
@@ -58,7 +59,7 @@ export const serveDocuments = async ({ host, port, tls, find }: DocumentParts): 
     host: bound.address,
     port: bound.port,
     renew: () => {
-      if (tls) secure?.setSecureContext({ ...tls(), minVersion: 'TLSv1.2' })
+      if (tls) secure?.setSecureContext({ ...strongTls, ...tls() })
     },
     close: () =>
       new Promise((resolve) => {

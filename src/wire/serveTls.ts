@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { createSecureContext, type SecureContext, TLSSocket, type TlsOptions } from 'node:tls'
 import { GatewayError } from '../core/errors.ts'
 import type { TlsFacts } from '../core/events.ts'
+import { strongTls } from './strongTls.ts'
 
 /** PEM. */
 export type TlsPair = { readonly key: string; readonly cert: string }
@@ -16,7 +17,7 @@ const handshakeTime = 60
 
 /** `authorities` vouch for clients, where these are asked for a certificate. */
 export const contextOf = ({ key, cert }: TlsPair, authorities: readonly string[] = []): SecureContext =>
-  createSecureContext({ key, cert, minVersion: 'TLSv1.2', ...(authorities.length > 0 && { ca: [...authorities] }) })
+  createSecureContext({ ...strongTls, key, cert, ...(authorities.length > 0 && { ca: [...authorities] }) })
 
 /** Of the pair that holds now; its context is made anew only when the pair has changed. */
 export const serverTls = (pair: () => ServedPair): (() => ServerTls) => {
