@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto'
 import type { SecureContextOptions } from 'node:tls'
 
 /**
@@ -19,4 +20,8 @@ export const strongTls = {
     'ECDHE-RSA-AES128-GCM-SHA256',
   ].join(':'),
   honorCipherOrder: true,
+  // No group of 112 bits, as finite-field ones are.
+  ecdhCurve: 'X25519MLKEM768:X25519:prime256v1:secp384r1',
+  // What a handshake has shown is not replaced under a session that goes on.
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
 } as const satisfies SecureContextOptions
