@@ -1,4 +1,9 @@
-const words = [
+/**
+ * What the shell found in the place of credentials, which it keeps: all of them, none yet, those of LOGIN without the
+ * password, or nothing that makes sense. `unread`: it has not looked, because nothing protects the connection or nobody
+ * could log in.
+ */
+export const submittedCredentials = [
   'given',
   'awaited',
   'userAwaited',
@@ -8,12 +13,7 @@ const words = [
   'unread',
   'cancelled',
 ] as const
+export type SubmittedCredentials = (typeof submittedCredentials)[number]
 
-/**
- * What the shell found in the place of credentials, which it keeps: all of them, none yet, those of LOGIN without the
- * password, or nothing that makes sense. `unread`: it has not looked, because nothing protects the connection or nobody
- * could log in.
- */
-export type SubmittedCredentials = (typeof words)[number]
-
-export const credentialsIn = (text: string): SubmittedCredentials | undefined => words.find((word) => word === text)
+export const credentialsIn = (text: string): SubmittedCredentials | undefined =>
+  submittedCredentials.find((word) => word === text)

@@ -9,14 +9,19 @@ import { openPack } from '../../src/vault/pack.ts'
 
 const test = suite('a pack that was left open')
 
-test('what a dead process has left in the log of a pack is in the pack before anything follows it', () => {
+/** The files of a pack as a process leaves them that dies. */
+const leftOpen = () => {
   const dir = mkdtempSync(join(tmpdir(), 'sealpost-pack-'))
   const [living, left] = [join(dir, 'living.db'), join(dir, 'left.db')]
   const pack = openPack(living)
   pack.transact(() => void pack.insert('a', Buffer.from('sealed')))
-  // The files as a process leaves them that dies now.
   for (const suffix of ['', '-wal']) copyFileSync(living + suffix, left + suffix)
   pack.close()
+  return { dir, left }
+}
+
+test('what a dead process has left in the log of a pack is in the pack before anything follows it', () => {
+  const { dir, left } = leftOpen()
   assert.ok(statSync(`${left}-wal`).size > 0)
 
   const found = openPack(left)
@@ -27,12 +32,7 @@ test('what a dead process has left in the log of a pack is in the pack before an
 })
 
 test('while somebody reads that log, what is there is read and nothing is written behind it', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'sealpost-pack-'))
-  const [living, left] = [join(dir, 'living.db'), join(dir, 'left.db')]
-  const pack = openPack(living)
-  pack.transact(() => void pack.insert('a', Buffer.from('sealed')))
-  for (const suffix of ['', '-wal']) copyFileSync(living + suffix, left + suffix)
-  pack.close()
+  const { dir, left } = leftOpen()
   const auditor = new DatabaseSync(left)
   auditor.exec('begin; select count(*) from object')
 

@@ -7,6 +7,7 @@ import type { SmtpProxyEffect, SmtpProxyEvent, SmtpProxyInput } from '../../acto
 import { submissionNotation } from '../../actors/submissionNotation.ts'
 import { submissionSession } from '../../actors/submissionSession.ts'
 import type { SubmissionEffect, SubmissionEvent, SubmissionInput } from '../../actors/submissionSetup.ts'
+import { submittedCredentials } from '../../actors/submittedCredentials.ts'
 import { startTranscript } from '../../actors/transcript.ts'
 import { type ErrorCode, GatewayError } from '../../src/core/errors.ts'
 import type { SessionOutcome } from '../../src/core/events.ts'
@@ -94,18 +95,7 @@ export const anySubmissionInput: fc.Arbitrary<SubmissionInput> = fc.record({
   maxBadCommands: fc.integer({ min: 1, max: 6 }),
 })
 
-const found = fc.constantFrom(
-  'given',
-  'given',
-  'given',
-  'awaited',
-  'userAwaited',
-  'passwordAwaited',
-  'malformed',
-  'otherMechanism',
-  'unread',
-  'cancelled',
-)
+const found = fc.constantFrom('given', 'given', ...submittedCredentials)
 export const anySubmissionEvent: fc.Arbitrary<SubmissionEvent> = fc.oneof(
   flag.map((extended): SubmissionEvent => ({ type: 'hello', extended })),
   fc.tuple(fc.constantFrom('auth', 'response'), found).map(([type, found]): SubmissionEvent => ({ type, found })),

@@ -11,6 +11,7 @@ import type { Proxied, RemoteStatus } from '../../actors/proxied.ts'
 import { smtpNotation } from '../../actors/smtpNotation.ts'
 import { smtpSession } from '../../actors/smtpSession.ts'
 import type { Found, SmtpEvent, SmtpInput } from '../../actors/smtpSetup.ts'
+import { submittedCredentials } from '../../actors/submittedCredentials.ts'
 import { startTranscript } from '../../actors/transcript.ts'
 import { type ErrorCode, GatewayError } from '../../src/core/errors.ts'
 import type { SessionOutcome } from '../../src/core/events.ts'
@@ -57,17 +58,7 @@ const demand = fc.option(fc.record({ asks: shown, refusal: fc.constantFrom('temp
 const login = fc
   .record({
     type: fc.constantFrom('auth', 'response'),
-    found: fc.constantFrom(
-      'given',
-      'given',
-      'awaited',
-      'userAwaited',
-      'passwordAwaited',
-      'malformed',
-      'otherMechanism',
-      'unread',
-      'cancelled',
-    ),
+    found: fc.constantFrom('given', ...submittedCredentials),
   })
   .map((event) => event as SmtpEvent)
 const smtpEvent = fc.oneof(
