@@ -67,11 +67,10 @@ export const memoryMaildrops = (password: string, messages: StoredMessage[], shu
       await Promise.resolve()
       if (failures.update) throw failures.update
       done.updates.push(deleted)
-      for (const id of deleted)
-        messages.splice(
-          messages.findIndex(({ entry }) => entry.messageId === id),
-          1,
-        )
+      for (const id of deleted) {
+        const index = messages.findIndex(({ entry }) => entry.messageId === id)
+        if (index !== -1) messages.splice(index, 1)
+      }
     },
     release: (maildrop) => {
       if (locked?.sessionId !== maildrop.sessionId) return
