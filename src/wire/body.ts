@@ -2,7 +2,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { Flight } from './flight.ts'
 
 /** Octets that may wait for the consumer before the peer is not read any more. */
-const highWater = 256 * 1024
+const highWater = 64 * 1024
 const lowWater = highWater / 2
 
 /** A message's content on its way from one connection to one consumer, in bounded memory. */

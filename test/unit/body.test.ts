@@ -31,7 +31,7 @@ test('a full body says so, and says once when there is room again', async () => 
   let rooms = 0
   const body = openBody(() => (rooms += 1))
   let pushed = 1
-  while (body.push(piece(64 * 1024))) pushed += 1
+  while (body.push(piece(16 * 1024))) pushed += 1
   assert.is(pushed, 4)
   const chunks = body[Symbol.asyncIterator]()
   await chunks.next()
