@@ -99,7 +99,7 @@ export const settings: Settings = {
     senderChecks: setting(
       oneOf('off', 'record'),
       'off',
-      'Whether the results of SPF (RFC 7208) and DKIM (RFC 6376) are recorded with each message that comes in; nothing is refused because of one. Off, because it asks the DNS about senders: the resolver, and who runs the DNS of the domains, learn that their mail has come here. It takes about a tenth of the receive rate.',
+      'Whether the results of SPF (RFC 7208) and DKIM (RFC 6376) are recorded with each message that comes in; nothing is refused because of one. Off, because it asks the DNS about senders: the resolver, and who runs the DNS of the domains, learn that their mail has come here. It takes a tenth of the receive rate, or more.',
     ),
     networks: live(
       networks,
