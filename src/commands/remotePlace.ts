@@ -1,8 +1,9 @@
 import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { connect, type ConnectionOptions, getCACertificates } from 'node:tls'
+import { connect, type ConnectionOptions } from 'node:tls'
 import { commandVariables } from '../config/commandVariables.ts'
 import { Secret } from '../core/secret.ts'
+import { knownAuthorities } from '../tls/authorities.ts'
 import { failed } from './client.ts'
 import { type Given, type Io, UsageError } from './command.ts'
 import { secretIn } from './passwordFile.ts'
@@ -86,19 +87,9 @@ type Trusted = { readonly ca: string | undefined; readonly fingerprint: string |
 
 const trustIn = (url: URL, { ca, fingerprint }: Trusted) => {
   if (ca !== undefined) return () => Promise.resolve({ ca })
-  if (fingerprint === undefined) return () => Promise.resolve({ ca: known() })
+  if (fingerprint === undefined) return () => Promise.resolve({ ca: knownAuthorities() })
   let pinned: Promise<ConnectionOptions> | undefined
   return () => (pinned ??= shownAt(url).then((shown) => pinnedTo(accepted(shown, fingerprint))))
-}
-
-/** The authorities that Node and the system know. */
-const known = () => {
-  try {
-    return [...getCACertificates('default'), ...getCACertificates('system')]
-  } catch {
-    // A machine without a store of its own: those that Node brings remain.
-    return getCACertificates('default')
-  }
 }
 
 const accepted = (shown: X509Certificate, fingerprint: string) => {

@@ -36,17 +36,18 @@ const certificatesIn = (from: File): string[] => {
 
 /** The authorities' certificates, PEM. Throws `start-refused`. */
 export const authorities = ({ setting, file }: Vouching): string[] =>
-  file === undefined ? [...getCACertificates('default'), ...systemCertificates()] : certificatesIn({ setting, file })
+  file === undefined ? knownAuthorities() : certificatesIn({ setting, file })
 
 /** What the connection to a server is judged by. Throws `start-refused`. */
 export const remoteContext = (vouching: Vouching): SecureContext =>
   createSecureContext({ minVersion: 'TLSv1.2', ca: authorities(vouching) })
 
-const systemCertificates = () => {
+/** Those that Node and the system know, PEM. */
+export const knownAuthorities = (): string[] => {
   try {
-    return getCACertificates('system')
+    return [...getCACertificates('default'), ...getCACertificates('system')]
   } catch {
     // A machine without a store of its own: those that Node brings remain.
-    return []
+    return getCACertificates('default')
   }
 }
