@@ -48,7 +48,7 @@ export type EventLog = {
 }
 
 export type VaultWriter = {
-  /** Takes the next octets; the promise is the back-pressure. The chunk may not be changed afterwards. */
+  /** Takes the next octets; the promise is the back-pressure. The chunk is the writer's from then on, and may be gone. */
   write(chunk: Uint8Array): Promise<void>
   /** Resolves when the whole object and its directory entry are durable. Until then the object does not exist. */
   commit(): Promise<void>

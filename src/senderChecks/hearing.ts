@@ -1,5 +1,6 @@
 import type { DkimResult } from '../core/events.ts'
 import type { Call } from '../storage/calls.ts'
+import { spent } from '../spent.ts'
 import { gathered } from '../storage/octets.ts'
 import type { CheckerMethods } from './checkerThread.ts'
 import type { Patience } from './patience.ts'
@@ -21,6 +22,7 @@ export type HearingParts = {
 
 /** The signatures of one message, which is heard piece by piece. Nothing here rejects. */
 export type Hearing = {
+  /** The chunk is only looked at. */
   take(chunk: Uint8Array): Promise<void>
   /** The message was whole. */
   end(): Promise<void>
@@ -51,6 +53,7 @@ export const hearing = ({ call, id, room, patience, milliseconds }: HearingParts
   const send = async (last: boolean) => {
     const piece = gathered(kept)
     const size = piece.length
+    for (const chunk of kept) spent(chunk)
     kept = []
     octets = 0
     while (room.full)
@@ -75,9 +78,10 @@ export const hearing = ({ call, id, room, patience, milliseconds }: HearingParts
   return {
     async take(chunk) {
       if (state === 'over') return
-      kept.push(chunk)
-      octets += chunk.length
-      if (state === 'header') judged(header.push(chunk))
+      const own = new Uint8Array(chunk)
+      kept.push(own)
+      octets += own.length
+      if (state === 'header') judged(header.push(own))
       if (state === 'signed' && octets >= enough) await send(false)
     },
     async end() {

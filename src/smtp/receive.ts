@@ -3,6 +3,7 @@ import type { TlsFacts } from '../core/events.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type EventId, type MessageId, newMessageId, type SenderId, type SessionId } from '../core/ids.ts'
 import type { CheckSender } from '../senderChecks/senderChecks.ts'
+import { spending } from '../spent.ts'
 import type { Body } from '../wire/body.ts'
 import type { Mailbox } from './recipient.ts'
 import { traceHeader } from './trace.ts'
@@ -67,7 +68,7 @@ export const receiveMessage = async (received: Received): Promise<{ readonly mes
   const delivery = { messageId, mailboxId, recipient, generation, source: 'journal', ...peer, trace } as const
   try {
     const check = checkSender?.({ remoteAddress, helloName, reversePath })
-    await archive.receive(delivery, check?.heard(body) ?? body, check?.found)
+    await archive.receive(delivery, spending(check?.heard(body) ?? body), check?.found)
     if (!body.taken)
       throw new GatewayError('internal', { cause: new Error('a receipt for a message not read to its end') })
     return { messageId }

@@ -24,14 +24,38 @@ export const gathered = (chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer>
 
 export type Piece = { readonly bytes: Uint8Array<ArrayBuffer>; readonly done: boolean }
 
-/** Takes chunks until they are `enough` octets or at their end: few large pieces cross a thread better than many small. */
-export const nextPiece = async (chunks: AsyncIterator<Uint8Array>, enough: number): Promise<Piece> => {
-  const taken: Uint8Array[] = []
-  for (let size = 0; size < enough;) {
-    const next = await chunks.next()
-    if (next.done) return { bytes: gathered(taken), done: true }
-    taken.push(next.value)
-    size += next.value.byteLength
-  }
-  return { bytes: gathered(taken), done: false }
+/**
+ * Cuts chunks into pieces of their own, fit to be handed to another thread: few large pieces cross a thread better than many small. Each is as
+ * large as `enough` says when it is begun; the last, which may be empty, is `done`. A chunk is used up when the next is asked for.
+ */
+export async function* cutPieces(
+  chunks: AsyncIterable<Uint8Array>,
+  enough: () => number,
+): AsyncGenerator<Piece, void, undefined> {
+  let size = Math.ceil(enough())
+  let room = new Uint8Array(0)
+  let used = 0
+  for await (const chunk of chunks)
+    for (let at = 0; at < chunk.length;) {
+      if (used === size) {
+        yield { bytes: room, done: false }
+        size = Math.ceil(enough())
+        room = Buffer.allocUnsafeSlow(size)
+        used = 0
+      }
+      const taken = Math.min(size - used, chunk.length - at)
+      room = roomFor(used + taken, room, size)
+      room.set(chunk.subarray(at, at + taken), used)
+      used += taken
+      at += taken
+    }
+  yield { bytes: room.subarray(0, used), done: true }
+}
+
+/** Most messages are much smaller than a piece: room grows with what comes, to `most` octets. */
+const roomFor = (octets: number, room: Uint8Array<ArrayBuffer>, most: number): Uint8Array<ArrayBuffer> => {
+  if (octets <= room.length) return room
+  const grown = Buffer.allocUnsafeSlow(Math.min(most, Math.max(2 * room.length, octets)))
+  grown.set(room)
+  return grown
 }

@@ -6,7 +6,7 @@ import type { EventFinder } from '../core/eventSearch.ts'
 import type { EventLog } from '../core/ports.ts'
 import type { SealedMessage } from '../retrieve.ts'
 import { type Call, callsTo } from './calls.ts'
-import { nextPiece, type Piece, pieceShare } from './octets.ts'
+import { cutPieces, type Piece, pieceShare } from './octets.ts'
 import { type Keys, remoteKeys } from './remoteKeys.ts'
 import { type Owed, owedAnswers } from './owed.ts'
 import { octetsPassed } from './sweep.ts'
@@ -143,8 +143,8 @@ const receive = async (
     await storing
     if (!over) count(-octets)
   }
-  const next = () => nextPiece(chunks, pieceShare(held.messages))
-  const chunks = counted(body, count)
+  const cut = cutPieces(counted(body, count), () => pieceShare(held.messages))
+  const next = async (): Promise<Piece> => (await cut.next()).value ?? nothing
   held.messages += 1
   try {
     let piece = await next()
@@ -178,6 +178,8 @@ const receive = async (
     held.messages -= 1
   }
 }
+
+const nothing: Piece = { bytes: new Uint8Array(0), done: true }
 
 async function* counted(body: AsyncIterable<Uint8Array>, count: (octets: number) => void) {
   for await (const chunk of body) {

@@ -13,9 +13,10 @@ import type { Unlocked } from '../keys/unlock.ts'
 import { type LogPlace, openLog } from '../log/openLog.ts'
 import { createRetrieve, type SealedMessage } from '../retrieve.ts'
 import { openVault, type VaultPlace } from '../vault/openVault.ts'
+import { spending } from '../spent.ts'
 import { answerCalls, Transferred } from './calls.ts'
 import { keyMethods } from './keyMethods.ts'
-import { nextPiece, type Piece, pieceSize } from './octets.ts'
+import { cutPieces, type Piece, pieceSize } from './octets.ts'
 import { octetsPassed } from './sweep.ts'
 import { inHalves } from './turns.ts'
 import { unsafeDisk } from './unsafeDisk.ts'
@@ -67,15 +68,16 @@ export const storageMethods = async (place: StoragePlace) => {
   const { log, vault, keys, archive, retrieve } = await openStorage(place)
   const unlocked = new Map<SessionId, readonly Unlocked[]>()
   const incoming = new Map<number, Incoming>()
-  const outgoing = new Map<number, AsyncIterator<Uint8Array>>()
+  const outgoing = new Map<number, AsyncGenerator<Piece, void>>()
   const turn = inHalves(turnsAtLeast)
   const marks = { vault: markOf(place.vault.dir), keys: markOf(place.keysDir) }
 
   const next = async (stream: number) => {
-    const chunks = outgoing.get(stream)
-    if (!chunks) throw new GatewayError('connection-lost')
+    const pieces = outgoing.get(stream)
+    if (!pieces) throw new GatewayError('connection-lost')
     try {
-      const piece = await nextPiece(chunks, pieceSize)
+      const { value: piece } = await pieces.next()
+      if (!piece) throw new GatewayError('connection-lost')
       octetsPassed(piece.bytes.byteLength)
       if (piece.done) outgoing.delete(stream)
       return handedOver(piece)
@@ -84,8 +86,11 @@ export const storageMethods = async (place: StoragePlace) => {
       throw error
     }
   }
-  const begin = (stream: number, chunks: AsyncIterator<Uint8Array>) => {
-    outgoing.set(stream, chunks)
+  const begin = (stream: number, chunks: AsyncIterable<Uint8Array>) => {
+    outgoing.set(
+      stream,
+      cutPieces(chunks, () => pieceSize),
+    )
     return next(stream)
   }
 
@@ -102,12 +107,12 @@ export const storageMethods = async (place: StoragePlace) => {
 
     /** A message that fits into one piece. */
     receive: (q: { delivery: Delivery; body: Uint8Array; checks: SenderChecks | undefined }) =>
-      turn(() => archive.receive(q.delivery, once(q.body), Promise.resolve(q.checks))),
+      turn(() => archive.receive(q.delivery, spending(once(q.body)), Promise.resolve(q.checks))),
     /** A larger one: `receiveBegin`, `receiveMore` for each piece, then `receiveEnd` or `receiveAbort`. */
     receiveBegin: (q: { stream: number; delivery: Delivery }) => {
       const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
       const checks = Promise.withResolvers<SenderChecks | undefined>()
-      const receipt = archive.receive(q.delivery, readable, checks.promise)
+      const receipt = archive.receive(q.delivery, spending(readable), checks.promise)
       // Its failure is the answer to receiveMore or receiveEnd. A body that was never read must let go of its writer.
       // Cancelling one that has failed already fails too, and says nothing new.
       receipt.catch((error: unknown) => (readable.locked ? undefined : readable.cancel(error))).catch(() => undefined)
@@ -137,17 +142,16 @@ export const storageMethods = async (place: StoragePlace) => {
       const identities = (unlocked.get(q.sessionId) ?? []).map(({ identity }) => identity)
       return begin(q.stream, retrieve({ ...q, identities }))
     },
-    sealedBegin: (q: { stream: number; object: VaultKey }) =>
-      begin(q.stream, vault.open(q.object)[Symbol.asyncIterator]()),
+    sealedBegin: (q: { stream: number; object: VaultKey }) => begin(q.stream, vault.open(q.object)),
     remove: async (q: { objects: readonly VaultKey[] }) => {
       await Promise.all(q.objects.map((object) => vault.remove(object)))
     },
     /** The next piece of a stream that was begun. */
     more: (q: { stream: number }) => next(q.stream),
     cancel: async (q: { stream: number }) => {
-      const chunks = outgoing.get(q.stream)
+      const pieces = outgoing.get(q.stream)
       outgoing.delete(q.stream)
-      await chunks?.return?.()
+      await pieces?.return()
     },
 
     conditions: (q: { data: string }): Conditions => ({

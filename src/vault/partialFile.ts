@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { syncDirectory } from '../disk/durable.ts'
+import { spent } from '../spent.ts'
 
 /** A file being written beside its final place, under a name of its own that ends in `.partial`. */
 export type PartialFile = {
-  /** Resolves when there is room for more: one batch is on its way to the disk while the next one fills. */
+  /** Resolves when there is room for more: one batch is on its way to the disk while the next one fills. The chunk is the file's from then on. */
   write(chunk: Uint8Array): Promise<void>
   /** Resolves when the whole file and its final name are durable. */
   finish(): Promise<void>
@@ -13,8 +14,12 @@ export type PartialFile = {
   discard(): Promise<void>
 }
 
-/** Octets that wait while as many are being written: fewer cost round trips, more cost memory in each large session. */
-const octetsWaiting = 256 << 10
+/** Octets that wait in all files that are being written at once, each its share, while as many are on their way to the disk. */
+const waitingAtOnce = 4 << 20
+let writing = 0
+
+/** Of one file: few cost round trips where there are few files, and many cost memory where there are many. */
+const octetsWaiting = (): number => Math.max(64 << 10, Math.min(256 << 10, waitingAtOnce / writing))
 
 /** A disk takes what it can of a vector: what it left is written again. */
 const after = (chunks: readonly Uint8Array[], written: number): readonly Uint8Array[] => {
@@ -44,8 +49,15 @@ export const partialFile = (path: string): PartialFile => {
 
   const pump = async () => {
     try {
-      file ??= await open(partialPath, 'wx', 0o600)
-      while (waiting.length > 0) await writeAll(file, takeWaiting())
+      if (file === undefined) {
+        file = await open(partialPath, 'wx', 0o600)
+        writing += 1
+      }
+      while (waiting.length > 0) {
+        const batch = takeWaiting()
+        await writeAll(file, batch)
+        for (const chunk of batch) spent(chunk)
+      }
     } catch (error) {
       failure = { error }
     } finally {
@@ -64,8 +76,10 @@ export const partialFile = (path: string): PartialFile => {
   }
   const close = async () => {
     const open = file
+    if (open === undefined) return
     file = undefined
-    await open?.close()
+    writing -= 1
+    await open.close()
   }
   return {
     write: async (chunk) => {
@@ -73,7 +87,7 @@ export const partialFile = (path: string): PartialFile => {
       waiting.push(chunk)
       octets += chunk.length
       running ??= pump()
-      if (octets >= octetsWaiting) await running
+      if (octets >= octetsWaiting()) await running
       checked()
     },
     finish: async () => {

@@ -27,7 +27,7 @@ export const failure = (promise: Promise<unknown>): Promise<string> =>
 export const put = async (vault: Vault, key: VaultKey, ...chunks: readonly Uint8Array[]): Promise<void> => {
   const writer = await vault.create(key)
   try {
-    for (const chunk of chunks) await writer.write(chunk)
+    for (const chunk of chunks) await writer.write(Uint8Array.from(chunk))
     await writer.commit()
   } catch (error) {
     await writer.abort()
@@ -77,7 +77,7 @@ export const vaultContract = (name: string, make: () => VaultUnderTest) => {
     const key = someKey()
     const chunks = Array.from({ length: 900 }, (_, index) => randomBytes((index * 37) % 1500))
     const writer = await now.vault.create(key)
-    await Promise.all(chunks.map((chunk) => writer.write(chunk)))
+    await Promise.all(chunks.map((chunk) => writer.write(Uint8Array.from(chunk))))
     await writer.commit()
     assert.ok((await get(now.vault, key)).equals(Buffer.concat(chunks)))
   })
@@ -135,7 +135,7 @@ export const vaultContract = (name: string, make: () => VaultUnderTest) => {
     vaults(`an abort after the commit of a ${kind} object does nothing`, async ({ now }) => {
       const [key, bytes] = [someKey(), content()]
       const writer = await now.vault.create(key)
-      await writer.write(bytes)
+      await writer.write(Uint8Array.from(bytes))
       const committing = writer.commit()
       await writer.abort()
       await committing

@@ -62,7 +62,7 @@ test('a gateway that starts leaves what another is writing, and sweeps what has 
     const key = keyAt('2025-03-01')
     const writer = await one.create(key)
     const bytes = randomBytes(700_000)
-    await writer.write(bytes)
+    await writer.write(Uint8Array.from(bytes))
     mkdirSync(join(dir, '2025/02/01'), { recursive: true })
     const dead = join(dir, '2025/02/01', '0195a000-0000-7000-8000-000000000000.age.0123456789ab.partial')
     writeFileSync(dead, 'half')

@@ -96,7 +96,7 @@ export const startTestSmtp = async (wish: Wish = {}) => {
     checks?: Promise<SenderChecks | undefined>,
   ) => {
     const chunks: Uint8Array[] = []
-    for await (const chunk of body) chunks.push(chunk)
+    for await (const chunk of body) chunks.push(Uint8Array.from(chunk))
     const trace = Buffer.from(delivery.trace).toString()
     mails.push({ delivery, trace, body: Buffer.concat(chunks), checks: await checks })
   }
