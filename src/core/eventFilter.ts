@@ -1,6 +1,6 @@
 import { type EventType, eventVersions, type Principal, type Recorded } from './events.ts'
 import type { Position } from './ids.ts'
-import type { StreamName } from './streams.ts'
+import { streamCategories, type StreamName } from './streams.ts'
 
 /** Which events somebody wants to see. Times are the log's own, both ends included. */
 export type EventFilter = {
@@ -16,7 +16,7 @@ export type EventFilter = {
 
 export const isEventType = (text: string): text is EventType => Object.hasOwn(eventVersions, text)
 
-const streamPattern = /^(mailbox|alias|message|maildrop|session|gateway|access)-[\x21-\x7e]{1,200}$/
+const streamPattern = new RegExp(`^(?:${streamCategories.join('|')})-[\\x21-\\x7e]{1,200}$`)
 export const isStreamName = (text: string): text is StreamName => streamPattern.test(text)
 
 const principalPattern = /^(system|(peer|administrator|token|local):[\x21-\x7e]{1,200})$/
