@@ -28,6 +28,8 @@ type Session = Segmented & {
 
 /** Sessions after which an honest mail has to come through. */
 const honestEvery = 20
+/** From where honest mail comes, and is collected; nothing else does. */
+const home = '127.2.0.1'
 /** Milliseconds: the gateway waits for a provider for a second. */
 const patience = { smtp: 300, smtps: 300, submissions: 1300, pop3: 300, pop3s: 1300 } as const
 /** Octets of resident memory that the gateway may have grown by. */
@@ -64,7 +66,7 @@ export const gateway = target<Session>(async (corpus) => {
   )
   const { ports } = running
   const mailbox = await running.createMailbox('--name', 'fuzzed')
-  // Of which no fuzzed session knows: what is guessed of the other may keep its owner waiting.
+  // Its owner is let in where he was let in before, whoever else guesses: what is guessed elsewhere keeps him waiting nowhere.
   const honest = await running.createMailbox('--name', 'honest')
   say('anna@example.com', 'client.example', 'correct-horse', mailbox.password)
   const remoteMails = ['there\r\n\r\n.dots\r\n', `large\r\n\r\n${'.a line\r\n'.repeat(40_000)}`]
@@ -72,11 +74,13 @@ export const gateway = target<Session>(async (corpus) => {
     one.mails = remoteMails.map((text, at) => ({ uidl: `uidl-${at}`, octets: Buffer.from(`Subject: ${text}`) }))
 
   let [sessions, resident] = [0, 0]
+  /** Where each session comes from, which no other one did. */
   const anew = () => `127.${3 + ((sessions >> 16) & 63)}.${(sessions >> 8) & 255}.${sessions & 255}`
   const userAt = ({ port }: { readonly port: number }) => `anna-${sessions}%localhost:${port}%${mailbox.mailboxId}`
   const places = (): Places => ({
     mailbox: mailbox.mailboxId,
     password: mailbox.password,
+    honest: honest.mailboxId,
     address: mailbox.address,
     mailUser: userAt(mails),
     upgradedMailUser: userAt(upgradedMails),
@@ -90,11 +94,11 @@ export const gateway = target<Session>(async (corpus) => {
   const mustServe = async () => {
     assert.is(running.process.exitCode, null, running.output())
     const mail = Buffer.from(`Subject: honest ${sessions}\r\n\r\n.\r\nhonest\r\n`)
-    const sender = await smtpClient(ports.smtp, { from: anew() })
+    const sender = await smtpClient(ports.smtp, { from: home })
     const answer = await sender.deliver(honest.address, mail)
     assert.ok(answer.startsWith('250 '), answer)
     await sender.quit()
-    const collector = await pop3Client(ports.pop3s, { from: anew() })
+    const collector = await pop3Client(ports.pop3s, { from: home })
     const welcome = await collector.login(honest.mailboxId, honest.password)
     assert.ok(welcome.startsWith('+OK'), welcome)
     const count = Number((await collector.command('STAT')).split(' ')[1])
@@ -110,6 +114,7 @@ export const gateway = target<Session>(async (corpus) => {
   const pop3Words = fc.oneof(spoilt(pop3Dialogue([])), joined(sentence('$\r\n', pop3Line), 12))
   const anyAnswers = (replies: fc.Arbitrary<string>) =>
     fc.array(fc.option(spoilt(replies), { freq: 2 }), { maxLength: 8 })
+  await mustServe()
   const known = statesKnown('smtpSession', 'submissionSession', 'smtpProxy', 'pop3Session', 'pop3Proxy')
   const reached = new Set<string>()
   return {

@@ -7,6 +7,8 @@ export type Places = {
   readonly mailbox: string
   readonly password: string
   readonly address: string
+  /** Somebody else's mailbox. */
+  readonly honest: string
   /** Names that lead to the provider's servers. */
   readonly mailUser: string
   readonly maildropUser: string
@@ -60,6 +62,7 @@ const pop3: Readonly<Record<string, Opening>> = {
   anonymous: () => '',
   named: ({ mailbox }) => `USER ${mailbox}\r\n`,
   challenged: () => 'AUTH PLAIN\r\n',
+  guessing: ({ honest }) => `USER ${honest}\r\nPASS correct-horse\r\n`,
   open: collecting,
   elsewhere,
   byToken: ({ maildropUser }) => `AUTH XOAUTH2\r\n${token(maildropUser)}\r\n`,
