@@ -3,17 +3,15 @@ import { createHash, randomInt } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { Worker } from 'node:worker_threads'
-import { newNote, noteOf } from './note.ts'
+import { corpusOf } from './corpus.ts'
+import { type Failure, runTarget } from './runTarget.ts'
 import type { Json } from './target.ts'
 import { targets } from './targets.ts'
-import type { Result, Task, Told } from './worker.ts'
+import type { Result } from './worker.ts'
 
 const usage = `npm run fuzz [-- --seconds N] [--target NAME]… [--seed N] [--input FILE] [--list]`
 /** The part of every run that is the same. */
 const fixedSeed = 1
-/** Milliseconds of processor time in which a thread must come to its next input, or it hangs: a busy machine is no hang. */
-const patience = 20_000
 const failures = 'fuzz-failures'
 
 const optionsOf = (args: readonly string[]) => {
@@ -36,43 +34,6 @@ const optionsOf = (args: readonly string[]) => {
   if (values.input !== undefined && names.length !== 1) throw new Error('--input is for one --target')
   return { names, seconds, seed, input: values.input, list: values.list }
 }
-
-type Failure = { readonly input: Json | undefined; readonly why: string }
-type Ran = { readonly failures: readonly Failure[]; readonly result: Result | undefined }
-
-const processorTime = () => {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1000
-}
-
-/** Runs a target in a thread of its own, which may hang or die. */
-const runTarget = (task: Omit<Task, 'note'>): Promise<Ran> =>
-  new Promise((resolve) => {
-    const shared = newNote()
-    const note = noteOf(shared)
-    const found: Failure[] = []
-    const worker = new Worker(join(import.meta.dirname, 'worker.ts'), { workerData: { ...task, note: shared } })
-    const end = (result?: Result) => {
-      clearInterval(watch)
-      void worker.terminate()
-      resolve({ failures: found, result })
-    }
-    const fail = (why: string) => {
-      found.push({ input: note.count() === 0 ? undefined : note.read(), why })
-      end()
-    }
-    let [seen, since] = [-1, 0]
-    const watch = setInterval(() => {
-      const count = note.count()
-      if (count !== seen) [seen, since] = [count, processorTime()]
-      else if (processorTime() - since > patience) fail(`hangs: nothing in ${patience} ms of processor time`)
-    }, 500)
-    worker.on('message', (told: Told) => {
-      if (told.is === 'failed') found.push(told)
-      else end(told.result)
-    })
-    worker.on('error', (error) => fail(`the thread died: ${error instanceof Error ? error.stack : String(error)}`))
-  })
 
 /** Keeps an input and says how to try it again. */
 const keep = (name: string, { input, why }: Failure) => {
@@ -100,12 +61,14 @@ const { names, seconds, seed, input, list } = optionsOf(process.argv.slice(2))
 if (list) console.log(names.join('\n'))
 else {
   const seeds = seed === undefined ? [fixedSeed, randomInt(1_000_000_000)] : [seed]
+  const from = import.meta.resolve('./targets.ts')
   console.log(`seeds ${seeds.join(' and ')}; ${names.length} targets, ${seconds} s together`)
   console.log('target               inputs     speed   dearest    growth')
   let failed = 0
   for (const name of names) {
     const one = input === undefined ? {} : { input: JSON.parse(readFileSync(input, 'utf8')) as Json }
-    const { failures, result } = await runTarget({ name, seconds: seconds / names.length, seeds, ...one })
+    const task = { from, name, corpus: corpusOf(name), seconds: seconds / names.length, seeds, ...one }
+    const { failures, result } = await runTarget(task)
     if (result) console.log(figures(name, result))
     if (result?.states && names.length === 1) console.log(`never: ${result.states.missed.join(', ')}`)
     for (const failure of failures) keep(name, failure)

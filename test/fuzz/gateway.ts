@@ -128,7 +128,9 @@ export const gateway = target<Session>(async (corpus) => {
         })
         .map(({ said, ...rest }) => ({ way, ...said, ...rest }))
     }),
-    costs: 3000,
+    costs: 1000,
+    // It waits for what a gateway says that waits for a provider.
+    idle: 15_000,
     states: { known, reached },
     check: async ({ way, opening, octets, cuts, answers }) => {
       sessions += 1

@@ -10,8 +10,10 @@ export type Target<I extends Json = Json> = {
   readonly check: (input: I) => void | Promise<void>
   /** Milliseconds of processor time that no input may cost. */
   readonly costs: number
+  /** Milliseconds in which nothing need happen to an input; a second unless said otherwise. */
+  readonly idle?: number
   /** Of the machines that are driven: all there are, and those that the run has got to, which is added to. */
-  readonly states?: { readonly known: ReadonlySet<string>; readonly reached: ReadonlySet<string> }
+  readonly states?: { readonly known: ReadonlySet<string>; readonly reached: Set<string> }
   /** Of the run as a whole. Throws for a defect. */
   readonly close?: () => void | Promise<void>
 }

@@ -1,7 +1,9 @@
 import type { OpenTarget } from './target.ts'
 
 /** Each is loaded only when it is tried. */
-export const targets: Readonly<Record<string, () => Promise<OpenTarget>>> = {
+export type Targets = Readonly<Record<string, () => OpenTarget | Promise<OpenTarget>>>
+
+export const targets: Targets = {
   proxyHeader: async () => (await import('./proxyHeader.ts')).proxyHeader,
   smtpCommands: async () => (await import('./smtpCommands.ts')).smtpCommands,
   smtpBody: async () => (await import('./smtpBody.ts')).smtpBody,

@@ -3,14 +3,17 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { parentPort, workerData } from 'node:worker_threads'
 import fc from 'fast-check'
-import { corpusOf } from './corpus.ts'
 import { noteOf } from './note.ts'
-import type { Json, Target } from './target.ts'
-import { targets } from './targets.ts'
+import type { Corpus, Json, Target } from './target.ts'
+import type { Targets } from './targets.ts'
 
 /** What a worker is to do: a target by its name, for so long, from these seeds on; or one input alone. */
 export type Task = {
+  /** The module that has the target: its URL. */
+  readonly from: string
   readonly name: string
+  /** Its kept inputs. */
+  readonly corpus: Corpus
   readonly seconds: number
   readonly seeds: readonly number[]
   readonly input?: Json
@@ -19,7 +22,8 @@ export type Task = {
 }
 
 export type Told =
-  | { readonly is: 'failed'; readonly input: Json; readonly why: string }
+  /** `input` is undefined for what the run as a whole has shown. */
+  | { readonly is: 'failed'; readonly input: Json | undefined; readonly why: string }
   | { readonly is: 'over'; readonly result: Result }
 
 export type Result = {
@@ -35,10 +39,12 @@ export type Result = {
 
 /** Octets. Code that was compiled late is among them; a leak of a few octets per input gets beyond it within a minute. */
 const mostGrowth = 6 * 1024 * 1024
-/** Milliseconds without an answer; ample, for the machine may be busy with other things. */
-const patience = 60_000
+/** Milliseconds in which nothing at all happens to an input: it hangs. A thread that waits for its processor is not idle. */
+const usualIdle = 1000
+/** The same for what comes before the first input and after the last one. */
+const idleAround = 60_000
 
-const { name, seconds, seeds, input: only, note: shared } = workerData as Task
+const { from, name, corpus, seconds, seeds, input: only, note: shared } = workerData as Task
 const note = noteOf(shared)
 const tell = (told: Told) => parentPort?.postMessage(told)
 
@@ -47,8 +53,8 @@ const collectGarbage = runInNewContext('gc') as () => void
 const heldMemory = () => {
   collectGarbage()
   collectGarbage()
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
 }
 
 /** Milliseconds in which an input that has failed is made smaller. */
@@ -60,19 +66,29 @@ const processorTime = () => {
   return (user + system) / 1000
 }
 
-const settled = async (work: Promise<void>) => {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${patience} ms`)), patience)
-  })
-  await Promise.race([work, late]).finally(() => clearTimeout(timer))
+/** What the work comes to, unless it hangs. */
+const settled = <T>(work: T | Promise<T>, most: number): Promise<T> => {
+  const { promise: hung, reject } = Promise.withResolvers<never>()
+  const before = performance.eventLoopUtilization()
+  const watch = setInterval(() => {
+    const { idle } = performance.eventLoopUtilization(before)
+    if (idle > most) reject(new Error(`hangs: nothing happened in ${most} ms`))
+  }, most / 10)
+  return Promise.race([work, hung]).finally(() => clearInterval(watch))
 }
 
 const timed = async (target: Target, input: Json): Promise<number> => {
   const before = processorTime()
   const work = target.check(input)
-  if (work) await settled(work)
+  if (work) await settled(work, target.idle ?? usualIdle)
   return processorTime() - before
+}
+
+/** A state that no machine has is forgotten again, so that only the inputs that lead to it fail. */
+const mustStayIn = ({ states }: Target) => {
+  const strange = states ? [...states.reached.difference(states.known)] : []
+  for (const state of strange) states?.reached.delete(state)
+  if (strange.length > 0) throw new Error(`no machine has the state ${strange.join(', ')}`)
 }
 
 /** What is dear once may have had the collector's bill; what is dear three times is dear. */
@@ -82,6 +98,7 @@ const tried = async (target: Target, input: Json) => {
   let cost = await timed(target, input)
   for (let again = 0; again < 2 && cost > target.costs; again += 1) cost = Math.min(cost, await timed(target, input))
   dearest = Math.max(dearest, cost)
+  mustStayIn(target)
   if (cost > target.costs) throw new Error(`${cost.toFixed(1)} ms of processor time, where ${target.costs} are allowed`)
 }
 
@@ -92,13 +109,14 @@ const reasonOf = (error: unknown) => {
   return `${error.stack ?? error.message}\n${details.slice(0, 4000)}`
 }
 
-const alone = async (target: Target, input: Json) => {
+const telling = async (input: Json | undefined, work: () => Promise<void> | void) => {
   try {
-    await tried(target, input)
+    await work()
   } catch (error) {
     tell({ is: 'failed', input, why: reasonOf(error) })
   }
 }
+const alone = (target: Target, input: Json) => telling(input, () => tried(target, input))
 
 /** Inputs that are drawn until the time is over, or one has failed. */
 const drawn = async (target: Target, from: number, milliseconds: number) => {
@@ -123,26 +141,42 @@ const drawn = async (target: Target, from: number, milliseconds: number) => {
   }
 }
 
+/** Octets by which the heap grew in the second half. */
+const drawnInHalves = async (target: Target): Promise<number> => {
+  const each = (seconds * 1000) / seeds.length / 2
+  let growth = 0
+  // The first halves compile and fill what is kept; what grows in the second ones grows for ever.
+  for (const half of [0, 1]) {
+    const held = heldMemory()
+    for (const seed of seeds) if (!shrinking) await drawn(target, seed + half * 1_000_000, each)
+    growth = heldMemory() - held
+  }
+  return growth
+}
+
+const mustNotGrow = (growth: number) => {
+  if (growth > mostGrowth) throw new Error(`the heap grew by ${growth} octets in the second half`)
+}
+const close = async (target: Target) => {
+  await settled(target.close?.(), idleAround)
+  mustStayIn(target)
+}
+
 const run = async (): Promise<Result> => {
-  const corpus = corpusOf(name)
-  const target = await (await targets[name]?.())?.(Object.values(corpus))
-  if (!target) throw new Error(`there is no target ${name}`)
+  const { targets } = (await import(from)) as { readonly targets: Targets }
+  const open = await targets[name]?.()
+  if (!open) throw new Error(`there is no target ${name}`)
+  const target = await settled(open(Object.values(corpus)), idleAround)
   const began = performance.now()
   let growth = 0
   if (only !== undefined) await alone(target, only)
   else {
     for (const input of Object.values(corpus)) await alone(target, input)
-    const each = (seconds * 1000) / seeds.length / 2
-    // The first halves compile and fill what is kept; what grows in the second ones grows for ever.
-    for (const half of [0, 1]) {
-      const held = heldMemory()
-      for (const seed of seeds) if (!shrinking) await drawn(target, seed + half * 1_000_000, each)
-      growth = heldMemory() - held
-    }
-    if (growth > mostGrowth) throw new Error(`the heap grew by ${growth} octets in the second half`)
+    growth = await drawnInHalves(target)
   }
   const took = (performance.now() - began) / 1000
-  await target.close?.()
+  await telling(undefined, () => mustNotGrow(growth))
+  await telling(undefined, () => close(target))
   const { known, reached } = target.states ?? {}
   const states = known && reached && { reached: reached.size, missed: [...known.difference(reached)] }
   return { inputs, seconds: took, dearest, growth, states }
