@@ -12,8 +12,9 @@ import { testAuthority } from '../support/testAuthority.ts'
 import { logIn } from '../support/testGateway.ts'
 import { openings, type Places, type Way, ways } from './gatewayOpenings.ts'
 import { bufferOf, joined, piecesOf, type Segmented, segmented, sentence, spoilt } from './octets.ts'
+import { mustBeProxiedSmtp } from './peers.ts'
 import { pop3Dialogue, pop3Line } from './pop3Words.ts'
-import { pop3Replies, smtpReplies } from './remoteWords.ts'
+import { pop3Replies, smtpAnswer } from './remoteWords.ts'
 import { content, ownMailbox, smtpDialogue, smtpLine } from './smtpWords.ts'
 import { socketConversation } from './socketConversation.ts'
 import { statesKnown } from './states.ts'
@@ -37,9 +38,6 @@ const mostGrowth = 96 * 1024 * 1024
 
 const residentOf = (pid: number | undefined) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid ?? 'self'}/status`, 'utf8'))?.[1] ?? 0) * 1024
-
-// A remote server's text is passed on, whatever characters it is of.
-const smtpForm = /^(?:(?:[2-5]\d\d-[^\0\r\n]*\r\n)*[2-5]\d\d [^\0\r\n]*\r\n)*$/
 
 /**
  * A gateway of its own process, over TCP and TLS, between peers and providers that are both hostile: it answers in good
@@ -112,8 +110,7 @@ export const gateway = target<Session>(async (corpus) => {
     spoilt(sentence('$$', content([]), joined(sentence('$$', fc.constantFrom('\r\n.\r\n', '\r\n'), smtpLine), 4))),
   )
   const pop3Words = fc.oneof(spoilt(pop3Dialogue([])), joined(sentence('$\r\n', pop3Line), 12))
-  const anyAnswers = (replies: fc.Arbitrary<string>) =>
-    fc.array(fc.option(spoilt(replies), { freq: 2 }), { maxLength: 8 })
+  const anyAnswers = (answer: fc.Arbitrary<string>) => fc.array(fc.option(answer, { freq: 2 }), { maxLength: 8 })
   await mustServe()
   const known = statesKnown('smtpSession', 'submissionSession', 'smtpProxy', 'pop3Session', 'pop3Proxy')
   const reached = new Set<string>()
@@ -124,7 +121,7 @@ export const gateway = target<Session>(async (corpus) => {
         .record({
           opening: fc.constantFrom(...Object.keys(openings[way])),
           said: segmented(isPop3 ? pop3Words : smtpWords),
-          answers: anyAnswers(isPop3 ? pop3Replies : smtpReplies),
+          answers: anyAnswers(isPop3 ? spoilt(pop3Replies) : smtpAnswer),
         })
         .map(({ said, ...rest }) => ({ way, ...said, ...rest }))
     }),
@@ -149,7 +146,7 @@ export const gateway = target<Session>(async (corpus) => {
         patience: patience[way],
       })
       if (way === 'pop3' || way === 'pop3s') assert.match(heard, /^\+OK /)
-      else assert.match(heard.split(/(?<=Ready to start TLS\r\n)/)[0] ?? '', smtpForm, 'these are no replies of SMTP')
+      else mustBeProxiedSmtp(heard)
       for (const { wire } of [...mails.mails, ...upgradedMails.mails])
         assert.not.match(wire.toString('latin1'), /\0|(?<!\r)\n|\r(?!\n)/)
       if (sessions % honestEvery === 0) await mustServe()

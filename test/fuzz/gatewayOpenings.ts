@@ -18,6 +18,7 @@ export type Places = {
 }
 
 type Opening = (places: Places) => string
+type SubmissionOpening = (places: Pick<Places, 'mailUser' | 'upgradedMailUser'>) => string
 
 const hello = 'EHLO client.example\r\n'
 const mailed = `${hello}MAIL FROM:<anna@example.com>\r\n`
@@ -39,19 +40,22 @@ const journal: Readonly<Record<string, Opening>> = {
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 const plain = (user: string) => base64(`\0${user}\0correct-horse`)
 const loggedInAs = (user: string) => `${hello}AUTH PLAIN ${plain(user)}\r\n`
-const loggedIn: Opening = ({ mailUser }) => loggedInAs(mailUser)
+const loggedIn: SubmissionOpening = ({ mailUser }) => loggedInAs(mailUser)
 /** OAuth's message: what it says is the provider's to judge. */
 const token = (user: string) => base64(`user=${user}\x01auth=Bearer correct-horse\x01\x01`)
-const sending: Opening = (places) => `${loggedIn(places)}MAIL FROM:<anna@example.com>\r\nRCPT TO:<ben@example.net>\r\n`
-const submission: Readonly<Record<string, Opening>> = {
+const sending: SubmissionOpening = (places) =>
+  `${loggedIn(places)}MAIL FROM:<anna@example.com>\r\nRCPT TO:<ben@example.net>\r\n`
+export const submission: Readonly<Record<string, SubmissionOpening>> = {
   greeted: () => hello,
   challenged: () => `${hello}AUTH LOGIN\r\n`,
   naming: ({ mailUser }) => `${hello}AUTH LOGIN\r\n${base64(mailUser)}\r\n`,
+  byParts: ({ mailUser }) => `${hello}AUTH LOGIN\r\n${base64(mailUser)}\r\n${base64('correct-horse')}\r\n`,
   loggedIn,
   upgraded: ({ upgradedMailUser }) => loggedInAs(upgradedMailUser),
   byToken: ({ mailUser }) => `${hello}AUTH XOAUTH2 ${token(mailUser)}\r\n`,
   asking: (places) => `${loggedIn(places)}NOOP\r\nRSET\r\nEHLO again\r\n`,
   sending,
+  renewing: (places) => `${sending(places)}EHLO again\r\n`,
   receiving: (places) => `${sending(places)}DATA\r\n`,
 }
 

@@ -42,3 +42,11 @@ export const mustBeSmtp = (heard: string) => {
   )
   for (const line of heard.split('\r\n')) assert.ok(line.length <= 510)
 }
+
+/** A remote server's text is passed on, whatever characters it is of. What stands behind the consent to TLS is not looked at. */
+export const mustBeProxiedSmtp = (heard: string) =>
+  assert.match(
+    heard.split(/(?<=Ready to start TLS\r\n)/)[0] ?? '',
+    /^(?:(?:[2-5]\d\d-[^\0\r\n]*\r\n)*[2-5]\d\d [^\0\r\n]*\r\n)*$/,
+    'these are no replies of SMTP',
+  )

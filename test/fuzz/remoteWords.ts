@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { anyOctets, eitherOf, joined, sentence, wordOf } from './octets.ts'
+import { anyOctets, eitherOf, joined, sentence, spoilt, wordOf } from './octets.ts'
 
 const code = wordOf('250', '220', '235', '334', '354', '421', '451', '535', '550', '221', '199', '600')
 const text = fc.oneof(
@@ -18,12 +18,39 @@ const text = fc.oneof(
   ),
   anyOctets,
 )
+const inLines = (code: string, texts: readonly string[]) =>
+  texts.map((text, at) => `${code}${at < texts.length - 1 ? '-' : ' '}${text}`).join('\r\n')
 const smtpReply = fc.oneof(
   sentence('$ $\r\n', code, text),
   sentence('$-$\r\n', code, text),
-  fc
-    .tuple(code, fc.array(text, { minLength: 1, maxLength: 8 }))
-    .map(([one, texts]) => texts.map((each, at) => `${one}${at < texts.length - 1 ? '-' : ' '}${each}\r\n`).join('')),
+  fc.tuple(code, fc.array(text, { minLength: 1, maxLength: 8 })).map(([one, texts]) => `${inLines(one, texts)}\r\n`),
+)
+
+const extension = fc.constantFrom(
+  ...['SIZE 10', 'SIZE 0', 'SIZE 9999', '8BITMIME', 'SMTPUTF8', 'STARTTLS', 'DSN', 'PIPELINING'],
+  ...['AUTH PLAIN', 'AUTH LOGIN', 'AUTH XOAUTH2 OAUTHBEARER', 'AUTH PLAIN LOGIN XOAUTH2'],
+)
+/** What an SMTP server says in the place of its answer, less the last line end: mostly what some server might. */
+export const smtpAnswer = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom('250', '220', '235', '334', '354', '421', '451', '535', '550', '221'),
+        fc.constantFrom('ok', '2.1.0 Sender ok', 'VXNlcm5hbWU6', ''),
+      )
+      .map((parts) => parts.join(' ')),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .array(extension, { maxLength: 6, size: 'max' })
+      .map((offers) => inLines('250', ['at your service', ...offers])),
+  },
+  {
+    weight: 1,
+    arbitrary: spoilt(joined(smtpReply, 5)).map((text) => text.replace(/\r\n$/, '')),
+  },
 )
 
 const status = sentence(

@@ -17,6 +17,7 @@ export const targets: Targets = {
   configFiles: async () => (await import('./configFiles.ts')).configFiles,
   machines: async () => (await import('./machines.ts')).machines,
   smtpSession: async () => (await import('./smtpSession.ts')).smtpSession,
+  submissionSession: async () => (await import('./submissionSession.ts')).submissionSession,
   pop3Session: async () => (await import('./pop3Session.ts')).pop3Session,
   gateway: async () => (await import('./gateway.ts')).gateway,
   api: async () => (await import('./api.ts')).api,

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import { listenAsProvider, securing } from './providerServer.ts'
 
 /** One message as the provider has taken it. */
@@ -30,8 +29,15 @@ export type SmtpProviderOptions = {
 }
 
 /** An SMTP server that notes what it hears and may do what no real one does when it is asked. */
-export type SmtpProvider = {
+export type SmtpProvider = SmtpServing & {
   readonly port: number
+  /** Resolves when no connection is open. */
+  idle(): Promise<void>
+  close(): Promise<void>
+}
+
+/** The same without a listener. */
+export type SmtpServing = {
   /** Every line that it has heard outside messages, of all connections. */
   readonly heard: string[]
   readonly mails: SmtpMail[]
@@ -39,9 +45,6 @@ export type SmtpProvider = {
   readonly unended: Buffer[]
   /** Before its usual answers; the greeting is asked for as ''. */
   answer: SmtpAnswer
-  /** Resolves when no connection is open. */
-  idle(): Promise<void>
-  close(): Promise<void>
 }
 
 export const usualExtensions = [
@@ -57,13 +60,23 @@ const end = '\r\n.\r\n'
 
 type State = { from: string; to: string[]; expects: number; data: Buffer[] | undefined }
 
-export const startSmtpProvider = async (options: SmtpProviderOptions): Promise<SmtpProvider> => {
-  const { key, cert, tls = 'implicit', extensions = usualExtensions } = options
-  const provider = {
-    heard: [] as string[],
-    mails: [] as SmtpMail[],
-    unended: [] as Buffer[],
-    answer: (() => undefined) as SmtpAnswer,
+export const startSmtpProvider = async ({ key, cert, ...options }: SmtpProviderOptions): Promise<SmtpProvider> => {
+  const secure = securing({ key, cert })
+  const { tls = 'implicit' } = options
+  const { serving, serve } = smtpServing(options, secure)
+  return Object.assign(serving, await listenAsProvider({ secure, implicit: tls === 'implicit' }, serve))
+}
+
+/** An SMTP server on any connection that it is given; `secure` gives the one that is used after STARTTLS. */
+export const smtpServing = (
+  { tls = 'implicit', extensions = usualExtensions }: Pick<SmtpProviderOptions, 'tls' | 'extensions'>,
+  secure: (socket: Socket) => Socket,
+) => {
+  const serving: SmtpServing = {
+    heard: [],
+    mails: [],
+    unended: [],
+    answer: () => undefined,
   }
 
   const usual = (line: string, state: State, secure: boolean): string => {
@@ -103,14 +116,13 @@ export const startSmtpProvider = async (options: SmtpProviderOptions): Promise<S
     }
   }
 
-  const secure = securing({ key, cert })
-  const serve = (socket: Socket, greets = true) => {
+  const serveOn = (socket: Socket, isSecure: boolean, greets = true) => {
     const state: State = { from: '', to: [], expects: 0, data: undefined }
     let buffered: Buffer = Buffer.alloc(0)
     const say = (line: string) => {
-      const own = provider.answer(line, socket)
+      const own = serving.answer(line, socket)
       if (own === silence) return
-      socket.write(Buffer.from(`${own ?? usual(line, state, socket instanceof TLSSocket)}\r\n`, 'latin1'))
+      socket.write(Buffer.from(`${own ?? usual(line, state, isSecure)}\r\n`, 'latin1'))
       if (line === 'QUIT') socket.end()
     }
     const takeData = (pieces: Buffer[]) => {
@@ -128,21 +140,21 @@ export const startSmtpProvider = async (options: SmtpProviderOptions): Promise<S
       buffered = buffered.subarray(size + 3)
       state.data = undefined
       const text = `\r\n${wire.toString('latin1')}`.replaceAll('\r\n.', '\r\n').slice(2)
-      provider.mails.push({ from: state.from, to: [...state.to], wire, octets: Buffer.from(text, 'latin1') })
+      serving.mails.push({ from: state.from, to: [...state.to], wire, octets: Buffer.from(text, 'latin1') })
       say('.')
     }
     const takeLine = (at: number) => {
       const line = buffered.subarray(0, at).toString('latin1')
       buffered = buffered.subarray(at + 2)
-      provider.heard.push(line)
-      if (tls === 'upgrade' && line === 'STARTTLS' && provider.answer(line, socket) === undefined) {
+      serving.heard.push(line)
+      if (tls === 'upgrade' && line === 'STARTTLS' && serving.answer(line, socket) === undefined) {
         socket.removeAllListeners('data')
-        socket.write('220 2.0.0 Go on\r\n', () => serve(secure(socket), false))
+        socket.write('220 2.0.0 Go on\r\n', () => serveOn(secure(socket), true, false))
       } else say(line)
     }
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
-      if (state.data !== undefined) provider.unended.push(Buffer.concat(state.data))
+      if (state.data !== undefined) serving.unended.push(Buffer.concat(state.data))
     })
     socket.on('data', (chunk: Buffer) => {
       buffered = Buffer.concat([buffered, chunk])
@@ -157,5 +169,5 @@ export const startSmtpProvider = async (options: SmtpProviderOptions): Promise<S
     })
     if (greets) say('')
   }
-  return Object.assign(provider, await listenAsProvider({ secure, implicit: tls === 'implicit' }, serve))
+  return { serving, serve: (socket: Socket) => serveOn(socket, tls === 'implicit') }
 }
