@@ -27,8 +27,8 @@ export type Wires = {
 
 /** Connections without a network and without TLS, which is taken for granted where it is said to be. */
 export const wires = (): Wires => {
-  const [ours, theirs] = duplexPair().map(asSocket) as [Socket, Socket]
-  const [oursUpgraded, upgraded] = duplexPair().map(asSocket) as [Socket, Socket]
+  const [ours, theirs] = duplexPair({ allowHalfOpen: false }).map(asSocket) as [Socket, Socket]
+  const [oursUpgraded, upgraded] = duplexPair({ allowHalfOpen: false }).map(asSocket) as [Socket, Socket]
   let isUp = false
   return {
     upgrade: () => {

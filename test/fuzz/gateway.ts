@@ -14,7 +14,7 @@ import { openings, type Places, type Way, ways } from './gatewayOpenings.ts'
 import { bufferOf, joined, piecesOf, type Segmented, segmented, sentence, spoilt } from './octets.ts'
 import { mustBeProxiedSmtp } from './peers.ts'
 import { pop3Dialogue, pop3Line } from './pop3Words.ts'
-import { pop3Replies, smtpAnswer } from './remoteWords.ts'
+import { pop3Answer, smtpAnswer } from './remoteWords.ts'
 import { content, ownMailbox, smtpDialogue, smtpLine } from './smtpWords.ts'
 import { socketConversation } from './socketConversation.ts'
 import { statesKnown } from './states.ts'
@@ -121,7 +121,7 @@ export const gateway = target<Session>(async (corpus) => {
         .record({
           opening: fc.constantFrom(...Object.keys(openings[way])),
           said: segmented(isPop3 ? pop3Words : smtpWords),
-          answers: anyAnswers(isPop3 ? spoilt(pop3Replies) : smtpAnswer),
+          answers: anyAnswers(isPop3 ? pop3Answer : smtpAnswer),
         })
         .map(({ said, ...rest }) => ({ way, ...said, ...rest }))
     }),

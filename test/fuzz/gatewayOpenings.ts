@@ -60,21 +60,27 @@ export const submission: Readonly<Record<string, SubmissionOpening>> = {
 }
 
 const collecting: Opening = ({ mailbox, password }) => `USER ${mailbox}\r\nPASS ${password}\r\n`
+type ProxiedOpening = (places: Pick<Places, 'maildropUser' | 'upgradedMaildropUser'>) => string
+
 const elsewhereAs = (user: string) => `USER ${user}\r\nPASS correct-horse\r\n`
-const elsewhere: Opening = ({ maildropUser }) => elsewhereAs(maildropUser)
+const elsewhere: ProxiedOpening = ({ maildropUser }) => elsewhereAs(maildropUser)
+export const proxied: Readonly<Record<string, ProxiedOpening>> = {
+  elsewhere,
+  byToken: ({ maildropUser }) => `AUTH XOAUTH2\r\n${token(maildropUser)}\r\n`,
+  upgraded: ({ upgradedMaildropUser }) => `${elsewhereAs(upgradedMaildropUser)}STAT\r\n`,
+  reading: (places) => `${elsewhere(places)}UIDL\r\nRETR 1\r\n`,
+  flowing: (places) => `${elsewhere(places)}RETR 2\r\n`,
+  topping: (places) => `${elsewhere(places)}TOP 1 0\r\nTOP 1 9999\r\n`,
+  deleting: (places) => `${elsewhere(places)}DELE 2\r\nDELE 1\r\n`,
+}
 const pop3: Readonly<Record<string, Opening>> = {
+  ...proxied,
   anonymous: () => '',
   named: ({ mailbox }) => `USER ${mailbox}\r\n`,
   challenged: () => 'AUTH PLAIN\r\n',
   guessing: ({ honest }) => `USER ${honest}\r\nPASS correct-horse\r\n`,
   open: collecting,
-  elsewhere,
-  byToken: ({ maildropUser }) => `AUTH XOAUTH2\r\n${token(maildropUser)}\r\n`,
-  upgraded: ({ upgradedMaildropUser }) => `${elsewhereAs(upgradedMaildropUser)}STAT\r\n`,
   listing: (places) => `${collecting(places)}LIST\r\nUIDL\r\nRETR 1\r\nRETR 2\r\n`,
-  reading: (places) => `${elsewhere(places)}UIDL\r\nRETR 1\r\n`,
-  topping: (places) => `${elsewhere(places)}TOP 1 0\r\nTOP 1 9999\r\n`,
-  deleting: (places) => `${elsewhere(places)}DELE 2\r\nDELE 1\r\n`,
 }
 
 /** What leads a session of each listener into the states in which its peer may speak. */

@@ -1,6 +1,9 @@
+import { createHmac } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import * as assert from 'uvu/assert'
 import type { Archive, Delivery } from '../../src/archive.ts'
+import { GatewayError } from '../../src/core/errors.ts'
 import type { MailboxId, Position } from '../../src/core/ids.ts'
 import type { Logger } from '../../src/core/ports.ts'
 import { systemClock } from '../../src/core/ports.ts'
@@ -49,18 +52,21 @@ export const admission = (dial: Dial) => {
   }
 }
 
-export type Kept = { readonly delivery: Delivery; readonly octets: string }
+export type Kept = { readonly delivery: Delivery; readonly octets: string; readonly content: string | undefined }
 
-/** An archive that keeps what it has been given to its end. */
-export const keepingArchive = () => {
+/** An archive that keeps what it has been given to its end, unless its disk is full. */
+export const keepingArchive = (full: boolean) => {
   const kept: Kept[] = []
   const archive: Archive = {
     receive: async (delivery, body) => {
       let octets = ''
       for await (const piece of body) octets += textOf(piece)
-      kept.push({ delivery, octets })
-      const { messageId } = delivery
-      return { messageId, size: 0, wireSize: 0, position: '1' as Position, content: undefined }
+      await nextTurn()
+      if (full) throw new GatewayError('storage-full')
+      const { messageId, fingerprint } = delivery
+      const content = fingerprint && createHmac('sha256', fingerprint.key).update(octets, 'latin1').digest('hex')
+      kept.push({ delivery, octets, content })
+      return { messageId, size: 0, wireSize: 0, position: '1' as Position, content }
     },
   }
   return { archive, kept }

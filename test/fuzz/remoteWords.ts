@@ -77,6 +77,24 @@ const line = fc.oneof(
 )
 const listing = sentence('+OK\r\n$.\r\n', joined(sentence('$\r\n', line), 6))
 
+const capability = fc.constantFrom('TOP', 'UIDL', 'USER', 'STLS', 'SASL PLAIN', 'SASL XOAUTH2 PLAIN', 'UTF8', 'x')
+/** What a POP3 server says in the place of its answer, less the last line end: mostly what some server might. */
+export const pop3Answer = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom(
+      ...['+OK', '+OK ', '+OK 2 320', '+OK 1 uidl-0', '+OK 2 uidl-0', '+ ', '+ VXNlcm5hbWU6', '-ERR ', '-ERR no'],
+      ...['-ERR [IN-USE] later', '-ERR [SYS/TEMP] later', '-ERR [AUTH] no'],
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: joined(sentence('$\r\n', capability), 5).map((lines) => `+OK\r\n${lines}.`),
+  },
+  { weight: 2, arbitrary: listing.map((text) => text.slice(0, -2)) },
+  { weight: 1, arbitrary: spoilt(joined(fc.oneof(status, listing), 5)) },
+)
+
 export const smtpReplies = joined(smtpReply, 5)
 export const pop3Replies = joined(fc.oneof(status, listing), 5)
 

@@ -50,6 +50,8 @@ type Session = Segmented & {
   readonly opening: string
   /** What the server says in the place of its first answers; null: as it should. */
   readonly answers: readonly (string | null)[]
+  /** Whether the archive can keep nothing. */
+  readonly full?: boolean
 }
 
 /** Of them only the settings are used. */
@@ -91,8 +93,8 @@ const hostileProvider = (answers: Session['answers'], mustBeKept: (octets: strin
 }
 
 /** Everything that a session was, but for its ids. */
-const lived = async ({ opening, octets, cuts, answers }: Session, reached: Set<string>) => {
-  const { archive, kept } = keepingArchive()
+const lived = async ({ opening, octets, cuts, answers, full = false }: Session, reached: Set<string>) => {
+  const { archive, kept } = keepingArchive(full)
   const log = watchedLog()
   const relayed: Relayed[] = []
   const replayed = replayingSessions()
@@ -179,6 +181,7 @@ export const submissionSession = target<Session>((corpus) => {
       .record({
         opening: fc.constantFrom(...Object.keys(openings)),
         said: segmented(octets),
+        full: fc.constantFrom(false, false, false, true),
         answers: fc.array(fc.option(answer, { freq: 2 }), { maxLength: 8 }),
       })
       .map(({ said, ...rest }) => ({ ...said, ...rest })),

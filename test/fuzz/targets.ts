@@ -19,6 +19,7 @@ export const targets: Targets = {
   smtpSession: async () => (await import('./smtpSession.ts')).smtpSession,
   submissionSession: async () => (await import('./submissionSession.ts')).submissionSession,
   pop3Session: async () => (await import('./pop3Session.ts')).pop3Session,
+  pop3Proxied: async () => (await import('./pop3Proxied.ts')).pop3Proxied,
   gateway: async () => (await import('./gateway.ts')).gateway,
   api: async () => (await import('./api.ts')).api,
   senderChecks: async () => (await import('./senderChecks.ts')).senderChecks,

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import { listenAsProvider, securing } from './providerServer.ts'
 
 export type ProviderMail = { readonly uidl: string; readonly octets: Buffer }
@@ -21,8 +20,15 @@ export type ProviderOptions = {
 }
 
 /** A POP3 server that notes what it hears and may do what no real one does when it is asked. */
-export type Provider = {
+export type Provider = Pop3Serving & {
   readonly port: number
+  /** Resolves when no connection is open. */
+  idle(): Promise<void>
+  close(): Promise<void>
+}
+
+/** The same without a listener. */
+export type Pop3Serving = {
   /** Every line that it has heard, of all connections. */
   readonly heard: string[]
   mails: ProviderMail[]
@@ -30,9 +36,6 @@ export type Provider = {
   answer: Answer
   /** Unique ids whose deletion has taken effect. */
   readonly deleted: string[]
-  /** Resolves when no connection is open. */
-  idle(): Promise<void>
-  close(): Promise<void>
 }
 
 const usualCapabilities = ['TOP', 'UIDL', 'USER', 'SASL PLAIN XOAUTH2 OAUTHBEARER', 'UTF8', 'LANG', 'EXPIRE NEVER']
@@ -42,18 +45,26 @@ const stuffed = (octets: Buffer) => {
   return (text.startsWith('.') ? '.' : '') + text.replaceAll('\r\n.', '\r\n..')
 }
 
-export const startProvider = async (options: ProviderOptions): Promise<Provider> => {
-  const { key, cert, tls = 'implicit', lineEnd = '\r\n', capabilities = usualCapabilities } = options
-  const provider = {
-    heard: [] as string[],
-    mails: [] as ProviderMail[],
-    deleted: [] as string[],
-    answer: (() => undefined) as Answer,
+export const startProvider = async ({ key, cert, ...options }: ProviderOptions): Promise<Provider> => {
+  const secure = securing({ key, cert })
+  const { tls = 'implicit' } = options
+  const { serving, serve } = pop3Serving(options, secure)
+  return Object.assign(serving, await listenAsProvider({ secure, implicit: tls === 'implicit' }, serve))
+}
+
+/** A POP3 server on any connection that it is given; `secure` gives the one that is used after STLS. */
+export const pop3Serving = (options: Omit<ProviderOptions, 'key' | 'cert'>, secure: (socket: Socket) => Socket) => {
+  const { tls = 'implicit', lineEnd = '\r\n', capabilities = usualCapabilities } = options
+  const serving: Pop3Serving = {
+    heard: [],
+    mails: [],
+    deleted: [],
+    answer: () => undefined,
   }
 
   const usual = (line: string, state: { deleted: Set<number>; auth: boolean }): string => {
     const [verb = '', first = '', second = ''] = line.split(' ')
-    const mail = provider.mails[Number(first) - 1]
+    const mail = serving.mails[Number(first) - 1]
     if (state.auth) {
       state.auth = false
       return '+OK logged in by SASL'
@@ -75,14 +86,14 @@ export const startProvider = async (options: ProviderOptions): Promise<Provider>
         state.deleted.clear()
         return '+OK'
       case 'STAT':
-        return `+OK ${provider.mails.length} 1000`
+        return `+OK ${serving.mails.length} 1000`
       case 'UIDL':
         if (options.withoutUidl) return '-ERR no such command'
-        if (first === '') return ['+OK', ...provider.mails.map(({ uidl }, at) => `${at + 1} ${uidl}`), '.'].join('\r\n')
+        if (first === '') return ['+OK', ...serving.mails.map(({ uidl }, at) => `${at + 1} ${uidl}`), '.'].join('\r\n')
         return mail ? `+OK ${first} ${mail.uidl}` : '-ERR no such message'
       case 'LIST':
         if (first !== '') return mail ? `+OK ${first} ${mail.octets.length}` : '-ERR no such message'
-        return ['+OK', ...provider.mails.map(({ octets }, at) => `${at + 1} ${octets.length}`), '.'].join('\r\n')
+        return ['+OK', ...serving.mails.map(({ octets }, at) => `${at + 1} ${octets.length}`), '.'].join('\r\n')
       case 'RETR':
         return mail ? `+OK message follows\r\n${stuffed(mail.octets)}.` : '-ERR no such message here'
       case 'TOP':
@@ -91,19 +102,17 @@ export const startProvider = async (options: ProviderOptions): Promise<Provider>
         state.deleted.add(Number(first))
         return '+OK marked'
       case 'QUIT':
-        for (const number of state.deleted) provider.deleted.push(provider.mails[number - 1]?.uidl ?? '')
+        for (const number of state.deleted) serving.deleted.push(serving.mails[number - 1]?.uidl ?? '')
         return '+OK bye'
       default:
         return '-ERR what?'
     }
   }
 
-  const secure = securing({ key, cert })
-  const serve = (socket: Socket) => {
+  const serveOn = (socket: Socket, isSecure: boolean) => {
     const state = { deleted: new Set<number>(), auth: false }
     let buffered = ''
-    const say = (line: string) => {
-      const own = provider.answer(line, socket)
+    const say = (line: string, own: ReturnType<Answer>) => {
       if (own === null) return
       const text = own ?? usual(line, state)
       socket.write(Buffer.from(`${text}\r\n`.replaceAll('\r\n', lineEnd), 'latin1'))
@@ -115,21 +124,21 @@ export const startProvider = async (options: ProviderOptions): Promise<Provider>
       for (let at = buffered.indexOf('\n'); at >= 0; at = buffered.indexOf('\n')) {
         const line = buffered.slice(0, at).replace(/\r$/, '')
         buffered = buffered.slice(at + 1)
-        provider.heard.push(line)
-        if (tls === 'upgrade' && line === 'STLS' && !(socket instanceof TLSSocket)) {
-          if (provider.answer(line, socket) !== undefined) return
+        serving.heard.push(line)
+        const own = serving.answer(line, socket)
+        if (tls === 'upgrade' && line === 'STLS' && !isSecure && own === undefined) {
           socket.write('+OK begin TLS\r\n', () => {
             socket.removeAllListeners('data')
-            serve(secure(socket))
+            serveOn(secure(socket), true)
           })
           return
         }
-        say(line)
+        say(line, own)
       }
     })
-    if (tls !== 'upgrade' || !(socket instanceof TLSSocket)) say('')
+    if (tls !== 'upgrade' || !isSecure) say('', serving.answer('', socket))
   }
-  return Object.assign(provider, await listenAsProvider({ secure, implicit: tls === 'implicit' }, serve))
+  return { serving, serve: (socket: Socket) => serveOn(socket, tls === 'implicit') }
 }
 
 /** RFC 1939 §7. */

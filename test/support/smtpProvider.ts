@@ -119,8 +119,7 @@ export const smtpServing = (
   const serveOn = (socket: Socket, isSecure: boolean, greets = true) => {
     const state: State = { from: '', to: [], expects: 0, data: undefined }
     let buffered: Buffer = Buffer.alloc(0)
-    const say = (line: string) => {
-      const own = serving.answer(line, socket)
+    const say = (line: string, own: ReturnType<SmtpAnswer>) => {
       if (own === silence) return
       socket.write(Buffer.from(`${own ?? usual(line, state, isSecure)}\r\n`, 'latin1'))
       if (line === 'QUIT') socket.end()
@@ -141,16 +140,17 @@ export const smtpServing = (
       state.data = undefined
       const text = `\r\n${wire.toString('latin1')}`.replaceAll('\r\n.', '\r\n').slice(2)
       serving.mails.push({ from: state.from, to: [...state.to], wire, octets: Buffer.from(text, 'latin1') })
-      say('.')
+      say('.', serving.answer('.', socket))
     }
     const takeLine = (at: number) => {
       const line = buffered.subarray(0, at).toString('latin1')
       buffered = buffered.subarray(at + 2)
       serving.heard.push(line)
-      if (tls === 'upgrade' && line === 'STARTTLS' && serving.answer(line, socket) === undefined) {
+      const own = serving.answer(line, socket)
+      if (tls === 'upgrade' && line === 'STARTTLS' && own === undefined) {
         socket.removeAllListeners('data')
         socket.write('220 2.0.0 Go on\r\n', () => serveOn(secure(socket), true, false))
-      } else say(line)
+      } else say(line, own)
     }
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
@@ -167,7 +167,7 @@ export const smtpServing = (
         }
       }
     })
-    if (greets) say('')
+    if (greets) say('', serving.answer('', socket))
   }
   return { serving, serve: (socket: Socket) => serveOn(socket, tls === 'implicit') }
 }

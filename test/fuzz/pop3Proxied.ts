@@ -1,0 +1,224 @@
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { connect } from 'node:tls'
+import fc from 'fast-check'
+import * as assert from 'uvu/assert'
+import { readTranscript } from '../../actors/readTranscript.ts'
+import { GatewayError } from '../../src/core/errors.ts'
+import { systemClock } from '../../src/core/ports.ts'
+import { startPop3 } from '../../src/pop3/pop3Server.ts'
+import { openFingerprints } from '../../src/proxy/fingerprint.ts'
+import { openPop3Proxies, type Pop3Proxies } from '../../src/proxy/pop3Proxy.ts'
+import { memoryKeys } from '../support/memoryKeys.ts'
+import { pop3Serving, type ProviderOptions } from '../support/pop3Provider.ts'
+import { replayingSessions } from '../support/replayingSessions.ts'
+import { memoryMaildrops } from '../wire/memoryMaildrops.ts'
+import { noBalancers } from '../wire/pop3Transcript.ts'
+import { limits } from '../wire/smtpTestServer.ts'
+import { testCertificate } from '../wire/testCertificate.ts'
+import { wires } from './dialled.ts'
+import { proxied } from './gatewayOpenings.ts'
+import { bufferOf, joined, piecesOf, type Segmented, segmented, sentence, spoilt, textOf } from './octets.ts'
+import { withoutIds } from './peers.ts'
+import { pop3Dialogue, pop3Line } from './pop3Words.ts'
+import { admission, keepingArchive, secret, userAt, waiting, watchedLog } from './proxied.ts'
+import { pop3Answer } from './remoteWords.ts'
+import { statesKnown } from './states.ts'
+import { target } from './target.ts'
+
+/** The client's servers, and what is uncommon about them. */
+const servers: Readonly<Record<string, Omit<ProviderOptions, 'key' | 'cert'>>> = {
+  'pop.example.net': {},
+  'upgraded.example.net': { tls: 'upgrade' },
+  'clear.example.net': { tls: 'none' },
+  'bare.example.net': { lineEnd: '\n' },
+  'idless.example.net': { withoutUidl: true },
+}
+const places = { maildropUser: userAt('pop.example.net'), upgradedMaildropUser: userAt('upgraded.example.net') }
+const readingAt = (server: string) => () => proxied['reading']?.({ ...places, maildropUser: userAt(server) }) ?? ''
+const openings: typeof proxied = {
+  ...proxied,
+  inClear: readingAt('clear.example.net'),
+  bare: readingAt('bare.example.net'),
+  idless: readingAt('idless.example.net'),
+  begun: () => 'AUTH XOAUTH2\r\n',
+}
+
+const mails = [
+  'Subject: first\r\n\r\n.\r\n..\r\nend\r\n',
+  // More than is held back.
+  `Subject: large\r\n\r\n${'.a line\r\n'.repeat(8000)}`,
+  'Subject: empty\r\n\r\n',
+]
+const stuffed = mails.map((mail) => mail.replaceAll(/^\./gm, '..'))
+
+/** The server says nothing, closes in the place of an answer, or upon it. */
+const silence = 'silence'
+const gone = 'gone'
+const last = 'last'
+/** What ends what is waited for, whatever that is. */
+const isWhole = (answer: string | null) =>
+  answer === null ||
+  answer === gone ||
+  answer === last ||
+  /^(?:-ERR[^\r\n]*|\+OK[^\r\n]*\r\n(?:.*\r\n)?\.)$/s.test(answer)
+
+type Session = Segmented & {
+  readonly opening: string
+  /** What the server says in the place of its first answers; null: as it should. */
+  readonly answers: readonly (string | null)[]
+  /** Whether the archive can keep nothing. */
+  readonly full?: boolean
+}
+
+/** A server of any kind, and what it must not hear. */
+const hostileProvider = (answers: Session['answers'], copies: () => number) => {
+  const wrong: string[] = []
+  const heard: string[] = []
+  const marked = new Set<string>()
+  let asked = 0
+  const dial = (options: (typeof servers)[string]) => {
+    const { tls = 'implicit' } = options
+    const { dial, upgrade, isUpgraded } = wires()
+    const { serving, serve } = pop3Serving(options, upgrade)
+    serving.mails = mails.map((text, at) => ({ uidl: `uidl-${at}`, octets: bufferOf(text) }))
+    serving.answer = (line, socket) => {
+      heard.push(line)
+      if (/[\0\r]/.test(line)) wrong.push(`a line within a line: ${line}`)
+      if (tls !== 'implicit' && !isUpgraded(socket) && !/^(?:|CAPA|STLS|QUIT)$/.test(line))
+        wrong.push(`said without TLS: ${line}`)
+      if (/^DELE/i.test(line)) marked.add(line)
+      if (marked.size > copies()) wrong.push(`deletes what is not kept: ${line}`)
+      const answer = answers[asked++] ?? undefined
+      if (answer === last) setImmediate(() => socket.destroy())
+      if (answer === gone) socket.destroy()
+      if (answer === gone || answer === silence) return null
+      return answer === last ? undefined : answer
+    }
+    return dial(serve, tls === 'implicit')
+  }
+  return { dial, heard, mustBeContent: () => assert.equal(wrong, []) }
+}
+
+/** A mail client's whole session over TLS and its proxy connection to a hostile server in memory, from every state. */
+export const pop3Proxied = target<Session>(async (corpus) => {
+  const reached = new Set<string>()
+  const pair = await testCertificate()
+  const fingerprints = await openFingerprints(memoryKeys().keys)
+  const nothing = () => undefined
+  const replayed = replayingSessions()
+  const sessions = replayed.recorder({
+    opened: nothing,
+    happened: nothing,
+    closed: ({ transcript }) => {
+      const { machine = '', steps = [] } = readTranscript(transcript) ?? {}
+      for (const { state } of steps) reached.add(`${machine} ${state}`)
+    },
+  })
+  /** Those of the session that is tried. */
+  let proxies: Pop3Proxies | undefined
+  const log = watchedLog()
+  const server = await startPop3({
+    listeners: [{ host: '127.0.0.1', port: 0, protocol: 'pop3s' }],
+    domain: 'gateway.example',
+    loadBalancers: noBalancers,
+    limits,
+    tls: () => pair,
+    proxies: { open: (...of) => proxies?.open(...of) ?? Promise.reject(new GatewayError('internal')) },
+    maildrops: memoryMaildrops('', []).maildrops,
+    sessions,
+    clock: systemClock,
+    refused: nothing,
+    logger: log.logger,
+  })
+  const port = server.addresses[0]?.port ?? 0
+
+  const say = async (pieces: readonly string[]) => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
+    const heard: Buffer[] = []
+    socket.setNoDelay()
+    socket.on('data', (chunk: Buffer) => heard.push(chunk)).on('error', () => socket.destroy())
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    await once(socket, 'secureConnect')
+    for (const piece of pieces) {
+      socket.write(bufferOf(piece))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    // Out of a challenge, and out of the session.
+    socket.write('\r\nQUIT\r\nQUIT\r\n')
+    await closed
+    return textOf(Buffer.concat(heard))
+  }
+
+  /** Everything that a session was, but for its ids. */
+  const lived = async ({ opening, octets, cuts, answers, full = false }: Session) => {
+    const { archive, kept } = keepingArchive(full)
+    const provider = hostileProvider(answers, () => kept.length)
+    const { proxies: admitting, mustBeFree } = admission(({ server: name }) => {
+      const options = servers[name]
+      if (options) return Promise.resolve(provider.dial(options))
+      return Promise.reject(new GatewayError('proxy-unreachable', { detail: 'There is no such server' }))
+    })
+    proxies = openPop3Proxies({
+      proxies: admitting,
+      archive,
+      sessions,
+      fingerprints,
+      caughtUp: () => Promise.resolve(),
+      recorded: nothing,
+      settings: { ...waiting(answers.every(isWhole)), bytesInFlight: 16 * 1024 },
+      limits,
+      clock: systemClock,
+      logger: log.logger,
+    })
+    const heard = await say(piecesOf({ octets: (openings[opening]?.(places) ?? '') + octets, cuts }).slice(0, 500))
+    // A session may outlive its connection by what it was at.
+    for (let turn = 0; server.connections() > 0 && turn < 2000; turn++) await delay(1)
+    assert.is(server.connections(), 0)
+    await mustBeFree()
+    replayed.verify()
+    log.mustBeClean()
+    provider.mustBeContent()
+    if (answers.every((answer) => answer === null)) mustBeMail(heard, kept.length)
+    return { heard: withoutIds(heard), asked: provider.heard }
+  }
+
+  const octets = fc.oneof(
+    spoilt(pop3Dialogue(corpus.map((one) => one.octets))),
+    joined(sentence('$\r\n', pop3Line), 12),
+  )
+  const answer = fc.oneof(
+    { weight: 12, arbitrary: pop3Answer },
+    { weight: 1, arbitrary: fc.constantFrom(gone, last, silence) },
+  )
+  return {
+    inputs: fc
+      .record({
+        opening: fc.constantFrom(...Object.keys(openings)),
+        said: segmented(octets),
+        full: fc.constantFrom(false, false, false, true),
+        answers: fc.array(fc.option(answer, { freq: 2 }), { maxLength: 8 }),
+      })
+      .map(({ said, ...rest }) => ({ ...said, ...rest })),
+    costs: 300,
+    states: { known: statesKnown('pop3Session', 'pop3Proxy'), reached },
+    check: async (input) => {
+      const inPieces = await lived(input)
+      assert.match(inPieces.heard, /^\+OK gateway\.example /)
+      assert.not.match(inPieces.heard, /(?<!\r)\n|[^\n]$/)
+      assert.not.ok(inPieces.heard.includes(secret) && input.answers.every((one) => !one?.includes(secret)))
+      if (!input.answers.every(isWhole) || input.answers.includes(last)) return
+      assert.equal(await lived({ ...input, cuts: [] }), inPieces)
+    },
+    close: () => server.close(0),
+  }
+})
+
+/** Of an honest server: what comes to its end is a message of its, and there is a copy. */
+const mustBeMail = (heard: string, copies: number) => {
+  const whole = [...heard.matchAll(/^\+OK message follows\r\n((?:(?!\.\r\n).*\r\n)*?)\.\r\n/gm)].map(
+    ([, mail]) => mail ?? '',
+  )
+  for (const mail of whole) assert.ok(stuffed.includes(mail), `no message of the server's: ${mail.slice(0, 100)}`)
+  assert.ok(new Set(whole).size <= copies, 'what the client has whole is kept')
+}
