@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { isIPv6, SocketAddress } from 'node:net'
+import { createSecureContext } from 'node:tls'
 
 /** PEM. */
 type Pair = { readonly key: string; readonly cert: string }
@@ -25,6 +26,16 @@ export const certificateOf = ({ key, cert }: Pair): Certificate => {
 
 /** Whether the key is the certificate's. Throws at a key that is none. */
 export const fits = ({ key, cert }: Pair): boolean => new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
+
+/**
+ * The same, if peers can be shown the pair: the key is the certificate's, and TLS takes all of the chain, of which the above look at
+ * the first certificate alone. Undefined for another certificate's key; throws what the crypto library throws at anything else.
+ */
+export const servableOf = (pair: Pair): Certificate | undefined => {
+  if (!fits(pair)) return undefined
+  createSecureContext(pair)
+  return certificateOf(pair)
+}
 
 /** Node prints `DNS:localhost, IP Address:0:0:0:0:0:0:0:1`; a name that it has to quote is nobody's host name. */
 const namesOf = (x509: X509Certificate) =>

@@ -1,5 +1,5 @@
 import type { KeyStore } from '../core/ports.ts'
-import { type Certificate, certificateOf, fits } from './certificate.ts'
+import { type Certificate, servableOf } from './certificate.ts'
 
 type Pair = { readonly key: string; readonly cert: string }
 
@@ -37,7 +37,7 @@ const utf8 = (value: Uint8Array | undefined) => Buffer.from(value ?? []).toStrin
 
 const understood = (pair: Pair): Certificate | undefined => {
   try {
-    return fits(pair) ? certificateOf(pair) : undefined
+    return servableOf(pair)
   } catch {
     // Missing or damaged files are no certificate.
     return undefined

@@ -21,6 +21,7 @@ export const targets: Targets = {
   pop3Session: async () => (await import('./pop3Session.ts')).pop3Session,
   pop3Proxied: async () => (await import('./pop3Proxied.ts')).pop3Proxied,
   gateway: async () => (await import('./gateway.ts')).gateway,
+  pemFiles: async () => (await import('./pemFiles.ts')).pemFiles,
   api: async () => (await import('./api.ts')).api,
   senderChecks: async () => (await import('./senderChecks.ts')).senderChecks,
   storedEvents: async () => (await import('./storedEvents.ts')).storedEvents,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Authorization, Client, Order } from 'acme-client'
-import { fits } from '../certificate.ts'
+import { servableOf } from '../certificate.ts'
 import type { ChallengeAnswers } from './store.ts'
 import { transport } from './transport.ts'
 
@@ -42,7 +42,7 @@ export const orderCertificate = async (parts: OrderParts, stop: AbortSignal): Pr
   const issued = await until(() => client.getOrder(order), isNotOneOf('ready', 'processing'), signal)
   if (issued.status !== 'valid') throw new Error(`the order is ${issued.status}`)
   const ordered = { key: key.toString(), cert: await client.getCertificate(issued) }
-  if (!fits(ordered)) throw new Error('the authority has sent a certificate of another key')
+  if (!servableOf(ordered)) throw new Error('the authority has sent a certificate of another key')
   return ordered
 }
 
