@@ -3,8 +3,8 @@ import { Duplex } from 'node:stream'
 import * as assert from 'uvu/assert'
 import { bufferOf, textOf } from './octets.ts'
 
-/** A peer that says these pieces, each on its own, then has said everything; and what it has heard. */
-export const peerSaying = (pieces: readonly string[]) => {
+/** A peer that says these pieces, each on its own, then has said everything; and what it has heard, which `hear` is told at once. */
+export const peerSaying = (pieces: readonly string[], hear: (text: string) => void = () => undefined) => {
   const left = [...pieces]
   const heard: Buffer[] = []
   const socket = new Duplex({
@@ -15,6 +15,7 @@ export const peerSaying = (pieces: readonly string[]) => {
     },
     write: (chunk: Buffer, _encoding, next) => {
       heard.push(chunk)
+      hear(textOf(chunk))
       next()
     },
   })

@@ -21,8 +21,9 @@ import { proxied } from './gatewayOpenings.ts'
 import { bufferOf, joined, piecesOf, type Segmented, segmented, sentence, spoilt, textOf } from './octets.ts'
 import { withoutIds } from './peers.ts'
 import { pop3Dialogue, pop3Line } from './pop3Words.ts'
-import { admission, keepingArchive, secret, userAt, waiting, watchedLog } from './proxied.ts'
+import { admission, anyDisk, type Disk, keepingArchive, secret, userAt, waiting, watchedLog } from './proxied.ts'
 import { pop3Answer } from './remoteWords.ts'
+import { anyMessage } from './saslWords.ts'
 import { statesKnown } from './states.ts'
 import { target } from './target.ts'
 
@@ -41,7 +42,13 @@ const openings: typeof proxied = {
   inClear: readingAt('clear.example.net'),
   bare: readingAt('bare.example.net'),
   idless: readingAt('idless.example.net'),
+  answering: (of) => proxied['byToken']?.(of) ?? '',
   begun: () => 'AUTH XOAUTH2\r\n',
+}
+
+/** What the server says first in sessions that begin so. */
+const answersTo: Readonly<Record<string, readonly (string | null)[]>> = {
+  answering: [null, null, '+ ', '+ VXNlcm5hbWU6'],
 }
 
 const mails = [
@@ -67,8 +74,7 @@ type Session = Segmented & {
   readonly opening: string
   /** What the server says in the place of its first answers; null: as it should. */
   readonly answers: readonly (string | null)[]
-  /** Whether the archive can keep nothing. */
-  readonly full?: boolean
+  readonly disk?: Disk
 }
 
 /** A server of any kind, and what it must not hear. */
@@ -151,9 +157,9 @@ export const pop3Proxied = target<Session>(async (corpus) => {
   }
 
   /** Everything that a session was, but for its ids. */
-  const lived = async ({ opening, octets, cuts, answers, full = false }: Session) => {
-    const { archive, kept } = keepingArchive(full)
-    const provider = hostileProvider(answers, () => kept.length)
+  const lived = async ({ opening, octets, cuts, answers, disk = 'quick' }: Session) => {
+    const { archive, kept } = keepingArchive(disk)
+    const provider = hostileProvider([...(answersTo[opening] ?? []), ...answers], () => kept.length)
     const { proxies: admitting, mustBeFree } = admission(({ server: name }) => {
       const options = servers[name]
       if (options) return Promise.resolve(provider.dial(options))
@@ -186,6 +192,7 @@ export const pop3Proxied = target<Session>(async (corpus) => {
   const octets = fc.oneof(
     spoilt(pop3Dialogue(corpus.map((one) => one.octets))),
     joined(sentence('$\r\n', pop3Line), 12),
+    spoilt(sentence('$\r\n$\r\n$', anyMessage, anyMessage, pop3Line)),
   )
   const answer = fc.oneof(
     { weight: 12, arbitrary: pop3Answer },
@@ -196,7 +203,7 @@ export const pop3Proxied = target<Session>(async (corpus) => {
       .record({
         opening: fc.constantFrom(...Object.keys(openings)),
         said: segmented(octets),
-        full: fc.constantFrom(false, false, false, true),
+        disk: anyDisk,
         answers: fc.array(fc.option(answer, { freq: 2 }), { maxLength: 8 }),
       })
       .map(({ said, ...rest }) => ({ ...said, ...rest })),

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
+import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import type { Archive, Delivery } from '../../src/archive.ts'
 import { GatewayError } from '../../src/core/errors.ts'
@@ -54,15 +55,19 @@ export const admission = (dial: Dial) => {
 
 export type Kept = { readonly delivery: Delivery; readonly octets: string; readonly content: string | undefined }
 
+/** How an archive does: it takes many turns of the event loop, or its disk is full. */
+export type Disk = 'quick' | 'slow' | 'full'
+export const anyDisk: fc.Arbitrary<Disk> = fc.constantFrom('quick', 'quick', 'slow', 'full')
+
 /** An archive that keeps what it has been given to its end, unless its disk is full. */
-export const keepingArchive = (full: boolean) => {
+export const keepingArchive = (disk: Disk) => {
   const kept: Kept[] = []
   const archive: Archive = {
     receive: async (delivery, body) => {
       let octets = ''
       for await (const piece of body) octets += textOf(piece)
-      await nextTurn()
-      if (full) throw new GatewayError('storage-full')
+      for (let turn = 0; turn < (disk === 'slow' ? 20 : 1); turn += 1) await nextTurn()
+      if (disk === 'full') throw new GatewayError('storage-full')
       const { messageId, fingerprint } = delivery
       const content = fingerprint && createHmac('sha256', fingerprint.key).update(octets, 'latin1').digest('hex')
       kept.push({ delivery, octets, content })

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { SMTPServer } from 'smtp-server'
@@ -96,6 +97,7 @@ const lived = async ({ opening, octets, cuts, asks = 'nothing' }: Session, { rea
         const { messageId, trace } = delivery
         let read = ''
         for await (const piece of body) read += textOf(piece)
+        await nextTurn()
         noting(() => asked.mustBeShown(policies, secured !== undefined, delivery))
         mails.push(withoutIds(textOf(trace) + read))
         kept.add(messageId)
@@ -121,7 +123,7 @@ const lived = async ({ opening, octets, cuts, asks = 'nothing' }: Session, { rea
     open: new Set(),
   }
   const said = asked.said((secured ?? openings[opening] ?? '') + octets)
-  const peer = peerSaying(piecesOf({ octets: said, cuts }))
+  const peer = peerSaying(piecesOf({ octets: said, cuts }), (text) => noting(() => mustBeKept(text, kept)))
   const protocol = secured === undefined ? 'smtp' : 'smtps'
   const server = listeners[secured === undefined ? 'plain' : 'secure']
   const connection = new JournalConnection(server, peer.socket, shared, {
@@ -135,10 +137,13 @@ const lived = async ({ opening, octets, cuts, asks = 'nothing' }: Session, { rea
   assert.equal(defects, [])
   const heard = peer.heard()
   asked.mustHide(heard)
-  // Every 250 to the end of a message stands for one that is whole in the archive.
-  for (const [, id = ''] of heard.matchAll(/^250 2\.6\.0 (\S+) sealed and recorded\r$/gm))
-    assert.ok(kept.delete(id), 'a message was acknowledged that is not there')
   return { heard: withoutIds(heard), mails }
+}
+
+/** Every 250 to the end of a message stands for one that is whole in the archive by then. */
+const mustBeKept = (text: string, kept: Set<string>) => {
+  for (const [, id = ''] of text.matchAll(/^250 2\.6\.0 (\S+) sealed and recorded\r$/gm))
+    assert.ok(kept.delete(id), 'a message was acknowledged that is not there')
 }
 
 /** A journal sender's whole session, from every state: well-formed answers, the same in any segmentation. */

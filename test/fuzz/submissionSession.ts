@@ -14,8 +14,9 @@ import { wires } from './dialled.ts'
 import { submission } from './gatewayOpenings.ts'
 import { joined, piecesOf, type Segmented, segmented, sentence, spoilt, wordOf } from './octets.ts'
 import { mustBeProxiedSmtp, peerSaying, withoutIds } from './peers.ts'
-import { admission, keepingArchive, secret, userAt, waiting, watchedLog } from './proxied.ts'
+import { admission, anyDisk, type Disk, keepingArchive, secret, userAt, waiting, watchedLog } from './proxied.ts'
 import { smtpAnswer } from './remoteWords.ts'
+import { anyMessage } from './saslWords.ts'
 import { content, smtpDialogue, smtpLine } from './smtpWords.ts'
 import { statesKnown } from './states.ts'
 import { target } from './target.ts'
@@ -32,9 +33,12 @@ const places = { mailUser: userAt('smtp.example.net'), upgradedMailUser: userAt(
 const openings: typeof submission = {
   ...submission,
   inClear: (of) => submission['loggedIn']?.({ ...of, mailUser: userAt('clear.example.net') }) ?? '',
+  answering: ({ mailUser }) => submission['byToken']?.({ ...places, mailUser }) ?? '',
   helloed: () => 'EHLO client.example\r\n',
   securing: () => 'EHLO client.example\r\nSTARTTLS\r\n',
 }
+/** What the server says first in sessions that begin so. */
+const answersTo: Readonly<Record<string, readonly (string | null)[]>> = { answering: [null, null, '334 '] }
 /** They are of a session without TLS. */
 const plainOpenings = new Set(['helloed', 'securing'])
 
@@ -50,8 +54,7 @@ type Session = Segmented & {
   readonly opening: string
   /** What the server says in the place of its first answers; null: as it should. */
   readonly answers: readonly (string | null)[]
-  /** Whether the archive can keep nothing. */
-  readonly full?: boolean
+  readonly disk?: Disk
 }
 
 /** Of them only the settings are used. */
@@ -93,12 +96,12 @@ const hostileProvider = (answers: Session['answers'], mustBeKept: (octets: strin
 }
 
 /** Everything that a session was, but for its ids. */
-const lived = async ({ opening, octets, cuts, answers, full = false }: Session, reached: Set<string>) => {
-  const { archive, kept } = keepingArchive(full)
+const lived = async ({ opening, octets, cuts, answers, disk = 'quick' }: Session, reached: Set<string>) => {
+  const { archive, kept } = keepingArchive(disk)
   const log = watchedLog()
   const relayed: Relayed[] = []
   const replayed = replayingSessions()
-  const provider = hostileProvider(answers, (sent) => {
+  const provider = hostileProvider([...(answersTo[opening] ?? []), ...answers], (sent) => {
     assert.is(kept.at(-1)?.octets, sent, 'what the provider has whole is in the archive')
   })
   const { proxies, mustBeFree } = admission(({ server }) =>
@@ -171,6 +174,7 @@ export const submissionSession = target<Session>((corpus) => {
     spoilt(smtpDialogue(corpus.map((one) => one.octets))),
     spoilt(sentence('$$', content([]), afterwards)),
     transaction,
+    spoilt(sentence('$\r\n$\r\n$', anyMessage, anyMessage, smtpLine)),
   )
   const answer = fc.oneof(
     { weight: 12, arbitrary: smtpAnswer },
@@ -181,7 +185,7 @@ export const submissionSession = target<Session>((corpus) => {
       .record({
         opening: fc.constantFrom(...Object.keys(openings)),
         said: segmented(octets),
-        full: fc.constantFrom(false, false, false, true),
+        disk: anyDisk,
         answers: fc.array(fc.option(answer, { freq: 2 }), { maxLength: 8 }),
       })
       .map(({ said, ...rest }) => ({ ...said, ...rest })),
