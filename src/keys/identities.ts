@@ -12,8 +12,11 @@ import { type Made, makeFiles, removeFiles, type WriteFile } from './newFiles.ts
 import { costOfChosen, costOfGenerated, generatePassword } from './passwords.ts'
 import { stretched } from './unlock.ts'
 
-/** Under which something is to be wrapped; `logN` is scrypt's cost where it is not that of a chosen one. */
-export type GivenPassword = { readonly password: Secret; readonly logN?: number | undefined }
+/**
+ * Under which something is to be wrapped: without a password, one is generated. `logN` is scrypt's cost where it is not the
+ * usual one of a chosen or of a generated password.
+ */
+export type GivenPassword = { readonly password?: Secret | undefined; readonly logN?: number | undefined }
 
 export type NewIdentity = {
   readonly generation: number
@@ -28,16 +31,14 @@ export type NewIdentity = {
 
 export type NewIdentityRequest = {
   readonly generation: number
-  /** Without one, a password is generated. */
-  readonly given?: GivenPassword | undefined
+  readonly given?: GivenPassword
   /** age recipient to whom the identity is wrapped as well. */
   readonly recovery?: string | null | undefined
 }
 
-/** Under a password, which is generated where none is given. */
-export const wrapUnderPassword = (text: Uint8Array, given: GivenPassword | undefined) => {
-  const password = given?.password ?? generatePassword()
-  const logN = given ? (given.logN ?? costOfChosen) : costOfGenerated
+export const wrapUnderPassword = (text: Uint8Array, given: GivenPassword) => {
+  const password = given.password ?? generatePassword()
+  const logN = given.logN ?? (given.password ? costOfChosen : costOfGenerated)
   return stretched(async () => ({ password, bytes: await sealWithPassphrase(text, password, { logN }) }))
 }
 
@@ -55,7 +56,7 @@ export const recoveryRecipient = (text: string): Recipient => {
 /** A new identity and its files. */
 export const freshIdentity = async (
   write: WriteFile,
-  { generation, given, recovery }: NewIdentityRequest,
+  { generation, given = {}, recovery }: NewIdentityRequest,
 ): Promise<NewIdentity> => {
   const to = typeof recovery === 'string' ? recoveryRecipient(recovery) : undefined
   const { identity, recipient } = await generateIdentity()

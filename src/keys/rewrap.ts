@@ -49,7 +49,7 @@ const wrapTo = async (
 export const rewrapIdentities = async (
   store: Files & Pick<KeyStore, 'get' | 'list'>,
   ring: Ring,
-  { opened, given }: { readonly opened: Opened; readonly given: GivenPassword | undefined },
+  { opened, given }: { readonly opened: Opened; readonly given: GivenPassword },
 ): Promise<Made<{ readonly password: Secret; readonly identities: readonly WrappedIdentity[] }>> => {
   await mustTakeNothing(store, ring, opened)
   return makeFiles(store, placeOf(ring), async (write) => {
@@ -102,7 +102,7 @@ export const rotateKey = (
   })
 
 /** A new generation under a new password; the older ones stay as they are. */
-export const resetPassword = (store: Files, ring: Ring, given: GivenPassword | undefined): Promise<Made<NewIdentity>> =>
+export const resetPassword = (store: Files, ring: Ring, given: GivenPassword): Promise<Made<NewIdentity>> =>
   makeFiles(store, placeOf(ring), (write) =>
     freshIdentity(write, { generation: nextGeneration(ring.keyring), given, recovery: ring.keyring.recovery }),
   )

@@ -15,9 +15,6 @@ export type SentProof =
 
 type OfSession = { readonly sessionId: SessionId; readonly ring: Ring }
 
-const givenOf = (password: string | undefined): GivenPassword | undefined =>
-  password === undefined ? undefined : { password: new Secret(password) }
-
 const proofOf = (sent: SentProof) =>
   'password' in sent
     ? { password: new Secret(sent.password), atMost: sent.atMost }
@@ -25,8 +22,16 @@ const proofOf = (sent: SentProof) =>
 
 const revealed = <T extends { readonly password: Secret }>(made: T) => ({ ...made, password: made.password.reveal() })
 
-/** What the storage thread does with keys; `unlocked` is what sessions have opened. */
-export const keyMethods = (keys: KeyStore, unlocked: Map<SessionId, readonly Unlocked[]>) => {
+/** What the storage thread does with keys; `unlocked` is what sessions have opened, `logN` scrypt's cost if not the usual one. */
+export const keyMethods = (
+  keys: KeyStore,
+  unlocked: Map<SessionId, readonly Unlocked[]>,
+  { logN }: Pick<GivenPassword, 'logN'> = {},
+) => {
+  const givenOf = (password?: string): GivenPassword => ({
+    password: password === undefined ? undefined : new Secret(password),
+    logN,
+  })
   const openedBy = (sessionId: SessionId) => {
     const opened = unlocked.get(sessionId)
     if (!opened) throw new GatewayError('connection-lost')
@@ -34,7 +39,7 @@ export const keyMethods = (keys: KeyStore, unlocked: Map<SessionId, readonly Unl
   }
   return {
     createIdentity: async (q: { mailboxId: MailboxId; generation: number; recovery?: string | undefined }) =>
-      revealed(await createIdentity(keys, q)),
+      revealed(await createIdentity(keys, { ...q, given: givenOf() })),
     removeIdentities: (q: { mailboxId: MailboxId }) => removeIdentities(keys, q.mailboxId),
     removeKeyFiles: (q: { names: readonly string[] }) => removeFiles(keys, q.names),
     keyFile: async ({ mailboxId, wanted }: { mailboxId: MailboxId; wanted: KeyFile }) => {

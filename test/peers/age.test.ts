@@ -7,7 +7,7 @@ import { Secret } from '../../src/core/secret.ts'
 import { sealBytes, startOpening } from '../../src/seal/age.ts'
 import { openWithPassphrase, sealWithPassphrase } from '../../src/seal/passphrase.ts'
 import { generateIdentity, parseIdentity, parseRecipient, recipientOf } from '../../src/seal/x25519.ts'
-import { keyWorld } from '../support/keyWorld.ts'
+import { keyWorld, sharedStores } from '../support/keyWorld.ts'
 import { peerTest } from '../support/peers.ts'
 import { bytesOf, run } from '../unit/sealDriver.ts'
 import { ageWithPassphrase } from './ageTerminal.ts'
@@ -82,7 +82,7 @@ tried('age refuses a sealed object with one bit flipped', async () => {
 tried(
   'a mailbox whose key was rotated is opened with age alone, by its password and by the recovery identity',
   async () => {
-    const world = keyWorld()
+    const world = keyWorld(sharedStores(), { logN: undefined })
     const kept = await generateIdentity()
     const { mailboxId, password } = await world.create(kept.recipient)
     const { messageId, sealed } = await world.arrive(mailboxId)

@@ -33,6 +33,8 @@ export type Faults = {
   readonly keys?: Partial<KeyStore>
   readonly append?: EventLog['append']
   readonly countShut?: KeyChangesParts['countShut']
+  /** scrypt's cost, next to nothing otherwise; undefined for what it is in a gateway. */
+  readonly logN?: number | undefined
   /** Otherwise nobody who guesses is held back. */
   readonly guard?: GuessingGuard
 }
@@ -51,7 +53,10 @@ export const keyWorld = (stores: Stores = sharedStores(), faults: Faults = {}) =
   const log: EventLog = { ...stores.log, append: faults.append ?? ((one) => stores.log.append(one)) }
   const store: KeyStore = { ...stores.keys, ...faults.keys }
   const unlocked = new Map<SessionId, readonly Unlocked[]>()
-  const methods = keyMethods(store, unlocked) as unknown as Record<string, (args: unknown) => unknown>
+  const methods = keyMethods(store, unlocked, { logN: 4, ...faults }) as unknown as Record<
+    string,
+    (args: unknown) => unknown
+  >
   // As the threads do it, without the threads.
   const keys: Keys = remoteKeys(((method: string, args: unknown) =>
     Promise.try(() => methods[method]?.(structuredClone(args)))) as never)

@@ -10,7 +10,7 @@ import { check } from '../../src/fsck.ts'
 import { guessingGuard } from '../../src/keys/guessingGuard.ts'
 import { generatePassword } from '../../src/keys/passwords.ts'
 import type { KeysChanged } from '../../src/mailboxes/keyChanges.ts'
-import { openWithPassphrase } from '../../src/seal/passphrase.ts'
+import { openWithPassphrase, workFactorOf } from '../../src/seal/passphrase.ts'
 import { generateIdentity } from '../../src/seal/x25519.ts'
 import { codeOf } from '../support/codeOf.ts'
 import { keyWorld, sharedStores } from '../support/keyWorld.ts'
@@ -18,6 +18,16 @@ import { keyWorld, sharedStores } from '../support/keyWorld.ts'
 const test = suite('key changes')
 
 const generated = { wanted: undefined }
+type World = ReturnType<typeof keyWorld>
+
+/** The key file of that beginning. */
+const fileOf = ({ values }: World, start: string) => {
+  const found = [...values].find(([name]) => name.split('/').at(-1)?.startsWith(start))
+  if (found === undefined) throw new Error(`no file ${start}`)
+  const [name, bytes] = found
+  return { name, bytes }
+}
+const costOf = (world: World, start: string) => workFactorOf(fileOf(world, start).bytes)
 const passwordOf = ({ password }: { readonly password: Secret | undefined }) => password ?? new Secret('')
 
 test('after a change the new password opens what the old one opened, and the old one nothing', async () => {
@@ -44,13 +54,15 @@ test('what was replaced stays until the new password has opened it', async () =>
 })
 
 test('a chosen password is taken and not told; one that POP3 cannot carry is refused before anything is tried', async () => {
-  const world = keyWorld()
+  const world = keyWorld(sharedStores(), { logN: undefined })
   const { mailboxId, password: old } = await world.create()
+  assert.is(costOf(world, '1.age'), 14)
   const refused = world.keyChanges.changePassword(world.change(mailboxId), { old, wanted: 'short' })
   assert.is(await codeOf(refused), 'request-invalid')
   const wanted = 'four words of mine'
   const done = await world.keyChanges.changePassword(world.change(mailboxId), { old, wanted })
   assert.is(done.password, undefined)
+  assert.is(costOf(world, '1.1.'), 18)
   assert.equal(await world.opens(mailboxId, new Secret(wanted)), [1])
 })
 
@@ -220,7 +232,7 @@ test('a login is tried on the files written last only; a change on all, and what
 
 test('whoever waits for one scrypt has it between those of a login that is tried on many files', async () => {
   const stores = sharedStores()
-  const [many, world] = [keyWorld(stores), keyWorld(stores)]
+  const [many, world] = [keyWorld(stores, { logN: undefined }), keyWorld(stores)]
   const { mailboxId } = await many.create()
   const other = await many.create()
   for (let times = 0; times < 4; times++) await many.keyChanges.resetPassword(many.change(mailboxId), generated)
@@ -234,11 +246,7 @@ test('whoever waits for one scrypt has it between those of a login that is tried
 // Damage.
 
 /** Damages the file of that beginning. */
-const damage = ({ values }: World, start: string) => {
-  const name = [...values.keys()].find((one) => one.split('/').at(-1)?.startsWith(start))
-  if (name === undefined) throw new Error(`no file ${start}`)
-  values.set(name, Buffer.from('damaged'))
-}
+const damage = (world: World, start: string) => world.values.set(fileOf(world, start).name, Buffer.from('damaged'))
 
 test('nothing that was replaced is removed while a newer key that opens its successor is damaged', async () => {
   for (const lost of ['2.1.', '1.recovery.']) {
@@ -266,9 +274,8 @@ test('a login that some damaged keys do not keep out is told of them, those too 
 })
 
 /** What `age -d` gives of the identity file of that beginning, under a password. */
-const clearOf = async ({ values }: World, start: string, password: Secret) => {
-  const name = [...values.keys()].find((one) => one.split('/').at(-1)?.startsWith(start)) ?? ''
-  const clear = await openWithPassphrase(values.get(name) ?? Buffer.alloc(0), password, { maxLogN: 18 })
+const clearOf = async (world: World, start: string, password: Secret) => {
+  const clear = await openWithPassphrase(fileOf(world, start).bytes, password, { maxLogN: 18 })
   return new Secret(Buffer.from(clear).toString())
 }
 
@@ -311,7 +318,6 @@ test('a reset is answered with its password even if nobody can count what stays 
 
 // Crashes and races.
 
-type World = ReturnType<typeof keyWorld>
 type Mailbox = Awaited<ReturnType<World['create']>>
 type Work = (
   world: World,
