@@ -78,6 +78,23 @@ export type ScratchOptions = {
   readonly within?: number
   /** Words of a command that runs the program whose words follow them in its own place, as `strace -D` does. */
   readonly under?: readonly string[]
+  /** How its commands are run, each in a process of its own unless told otherwise. */
+  readonly runCommand?: RunCommand
+}
+
+/** Resolves with what a command printed; rejects with a `CommandFailure`. */
+export type RunCommand = (
+  words: readonly string[],
+  where: { readonly cwd: string; readonly env: Readonly<Record<string, string | undefined>> },
+) => Promise<Buffer>
+
+/** What `execFile` rejects with when the program has run. */
+export type CommandFailure = Error & { readonly code: number; readonly stdout: Buffer; readonly stderr: Buffer }
+
+/** As `npm run sealpost` runs them. */
+export const inProcessOfItsOwn: RunCommand = async (words, where) => {
+  const options = { ...where, encoding: 'buffer', maxBuffer: 1 << 30 } as const
+  return (await promisify(execFile)(process.execPath, [main, ...words], options)).stdout
 }
 
 export const scratchEnv = (data: string, ports: Ports): Record<string, string> => ({
@@ -124,16 +141,16 @@ export const startScratchGateway = async (options: ScratchOptions = {}): Promise
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
   await serving(child, join(data, 'admin.url'), options.within ?? 30_000, () => output)
 
-  const run = (args: readonly string[]) =>
-    promisify(execFile)(process.execPath, [main, ...args], { cwd, env, encoding: 'buffer', maxBuffer: 1 << 30 })
-  const command = async (...args: readonly string[]) => (await run(args)).stdout.toString()
+  const runCommand = options.runCommand ?? inProcessOfItsOwn
+  const commandBytes = (...words: readonly string[]) => runCommand(words, { cwd, env })
+  const command = async (...words: readonly string[]) => (await commandBytes(...words)).toString()
   return {
     data,
     ports,
     process: child,
     output: () => output,
     command,
-    commandBytes: async (...args) => (await run(args)).stdout,
+    commandBytes,
     createMailbox: async (...args) =>
       JSON.parse(await command('mailbox', 'create', '--json', ...args)) as CreatedMailbox,
     stop: () => {

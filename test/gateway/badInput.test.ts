@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { pop3Client } from '../support/pop3Client.ts'
@@ -93,11 +94,14 @@ test('a connection lost inside DATA leaves no trace but the events of its sessio
   await client.command(`RCPT TO:<${address}>`)
   await client.command('DATA')
   client.wire.send(Buffer.alloc(600_000, 'half a mail\r\n'))
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  await delay(200)
   client.wire.destroy()
   const lost = () =>
     eventsOf(gateway, '--type', 'SessionClosed').then((all) => all.some(({ data }) => data['outcome'] === 'lost'))
-  for (let tries = 0; !(await lost()); tries++) assert.ok(tries < 20, 'the session is closed as lost')
+  for (let tries = 0; !(await lost()); tries++) {
+    assert.ok(tries < 200, 'the session is closed as lost')
+    await delay(20)
+  }
   assert.is(objectCount(), before)
   assert.equal(await messagesOf(gateway, mailboxId), [])
 })

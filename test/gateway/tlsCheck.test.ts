@@ -2,14 +2,13 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { freePorts, scratchEnv } from '../../ops/scratchGateway.ts'
-import { commandLine } from '../../src/commands/commandLine.ts'
 import { loadConfig } from '../../src/config.ts'
 import { policyRecord } from '../../src/tls/mtaSts.ts'
 import type { Report } from '../../src/tlsCheck/check.ts'
+import { commandHere } from '../support/commandHere.ts'
 import { startDnsmasq } from '../support/dnsmasq.ts'
 import { peerTest } from '../support/peers.ts'
 import { testAuthority } from '../support/testAuthority.ts'
@@ -36,14 +35,8 @@ const record = policyRecord(loadConfig({ cwd: data, env: {} }))
 const good = ['--mx-host=gateway.test,mx1.gateway.test,10', `--txt-record=_mta-sts.gateway.test,${record}`]
 const names = async (...records: readonly string[]) => startDnsmasq(...records)
 
-/** In this process: a new one each time would take longer than the checks. */
-const run = async (...words: readonly string[]) => {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
-  const io = { stdout, stderr, cwd: data, env: scratchEnv(data, gateway.ports) }
-  const code = await commandLine(['tls', 'check', ...words], io)
-  const said = (stream: PassThrough) => String(stream.read() ?? '')
-  return { code, stdout: said(stdout), stderr: said(stderr) }
-}
+const run = (...words: readonly string[]) =>
+  commandHere(['tls', 'check', ...words], { cwd: data, env: scratchEnv(data, gateway.ports) })
 
 const checked = async (dns: string, ...args: readonly string[]) => {
   const { code, stdout, stderr } = await run('--json', '--dns', dns, ...args)

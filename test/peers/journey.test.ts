@@ -2,15 +2,16 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { inProcessOfItsOwn } from '../../ops/scratchGateway.ts'
 import { peerTest } from '../support/peers.ts'
 import { messagesOf, withoutTrace } from '../support/roundTrip.ts'
+import { startTestGateway } from '../support/testGateway.ts'
 import { ageWithPassphrase } from './ageTerminal.ts'
 import { ordinaryMails } from './ordinaryMails.ts'
 import { outputOf, scratchFiles } from './program.ts'
-import { startTestGateway } from '../support/testGateway.ts'
 
 const test = suite('the whole way by real programs')
-const gateway = await startTestGateway()
+const gateway = await startTestGateway({ runCommand: inProcessOfItsOwn })
 const files = scratchFiles()
 const certificate = join(gateway.data, 'admin.crt')
 

@@ -6,14 +6,16 @@ import { UnreadableEvent } from '../../src/core/unreadableEvent.ts'
 import { pathsIn } from '../../src/dataDirectory.ts'
 import { type LogPlace, readLog } from '../../src/log/openLog.ts'
 import { replaySession } from '../../src/replaySession.ts'
+import { runHere } from './commandHere.ts'
 import { everythingSaid, wordsIn } from './said.ts'
 
 /**
  * A gateway of its own process for a test. When it stops or is killed, its log is examined: each session that has ended
  * runs through its machine again and has to be consistent with its record, and nothing that a client said may be found.
+ * Its commands run in this process: to start another for each takes longer than most tests.
  */
 export const startTestGateway = async (options: ScratchOptions = {}): Promise<ScratchGateway> => {
-  const gateway = await startScratchGateway(options)
+  const gateway = await startScratchGateway({ runCommand: runHere, ...options })
   const examined = async <T>(ended: Promise<T>): Promise<T> => {
     const result = await ended
     examine(await eventsAt(placeOf(gateway.data, options)))

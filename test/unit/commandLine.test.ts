@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -11,31 +10,17 @@ import { Secret } from '../../src/core/secret.ts'
 import { environment } from '../../ops/scratchGateway.ts'
 import { commands } from '../../src/commands/all.ts'
 import { banner } from '../../src/commands/banner.ts'
-import { commandLine } from '../../src/commands/commandLine.ts'
 import { table } from '../../src/commands/output.ts'
 import { loadConfig } from '../../src/config.ts'
 import { newMessageId } from '../../src/core/ids.ts'
+import { commandHere } from '../support/commandHere.ts'
 
 const test = suite('commandLine')
 const directory = mkdtempSync(join(tmpdir(), 'sealpost-'))
 test.after(() => rmSync(directory, { recursive: true }))
 
-const collected = () => {
-  let text = ''
-  const stream = new Writable({
-    write: (chunk: Buffer, _, done) => {
-      text += chunk.toString()
-      done()
-    },
-  })
-  return { stream, text: () => text }
-}
-
-const run = async (words: readonly string[], env: Readonly<Record<string, string>> = {}) => {
-  const [stdout, stderr] = [collected(), collected()]
-  const code = await commandLine(words, { stdout: stdout.stream, stderr: stderr.stream, cwd: directory, env })
-  return { code, stdout: stdout.text(), stderr: stderr.text() }
-}
+const run = (words: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  commandHere(words, { cwd: directory, env })
 
 const main = join(import.meta.dirname, '../../src/start.mjs')
 const spawned = async (...words: readonly string[]) => {

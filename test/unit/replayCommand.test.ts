@@ -1,11 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { commandLine } from '../../src/commands/commandLine.ts'
 import { sqliteLog } from '../../src/log/sqlite.ts'
+import { commandHere } from '../support/commandHere.ts'
 import { arrived, created, updated } from './projectionsFacts.ts'
 import { append, mailboxId, messageId, steppingClock } from './projectionsGiven.ts'
 
@@ -17,19 +16,7 @@ await append(log, [created(1), ...Array.from({ length: count }, (_, n) => arrive
 await log.close()
 test.after(() => rmSync(data, { recursive: true }))
 
-const run = async (...words: readonly string[]) => {
-  const [stdout, stderr] = ['', ''].map((): Buffer[] => [])
-  const into = (chunks: Buffer[] | undefined) =>
-    new Writable({
-      write: (chunk: Buffer, _, done) => {
-        chunks?.push(chunk)
-        done()
-      },
-    })
-  const io = { stdout: into(stdout), stderr: into(stderr), cwd: data, env: {} }
-  const code = await commandLine(['replay', ...words, '--data', '.'], io)
-  return { code, stdout: Buffer.concat(stdout ?? []).toString(), stderr: Buffer.concat(stderr ?? []).toString() }
-}
+const run = (...words: readonly string[]) => commandHere(['replay', ...words, '--data', '.'], { cwd: data, env: {} })
 
 test('all pages are one JSON document', async () => {
   const { stdout } = await run('maildrop', '--mailbox', mailboxId(1), '--json')

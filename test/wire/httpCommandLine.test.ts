@@ -1,15 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { commandLine } from '../../src/commands/commandLine.ts'
 import { anySender } from '../../src/core/senderPolicy.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
 import { type Admin, startAdmin } from '../../src/http/admin.ts'
 import { certificate } from '../../src/tls/selfSigned.ts'
+import { commandHere } from '../support/commandHere.ts'
 import { memoryKeys } from '../support/memoryKeys.ts'
 import { chunks, doubles, mailboxId, password, token } from './httpDoubles.ts'
 
@@ -42,19 +41,7 @@ test.after(async () => {
   rmSync(data, { recursive: true })
 })
 
-const run = async (...words: readonly string[]) => {
-  const [stdout, stderr] = ['', ''].map((): Buffer[] => [])
-  const into = (chunks: Buffer[] | undefined) =>
-    new Writable({
-      write: (chunk: Buffer, _, done) => {
-        chunks?.push(chunk)
-        done()
-      },
-    })
-  const io = { stdout: into(stdout), stderr: into(stderr), cwd: data, env: { SEALPOST_GATEWAY_DATA: data } }
-  const code = await commandLine(words, io)
-  return { code, stdout: Buffer.concat(stdout ?? []).toString(), stderr: Buffer.concat(stderr ?? []).toString() }
-}
+const run = (...words: readonly string[]) => commandHere(words, { cwd: data, env: { SEALPOST_GATEWAY_DATA: data } })
 
 const json = async <T>(...words: readonly string[]) => JSON.parse((await run(...words, '--json')).stdout) as T
 

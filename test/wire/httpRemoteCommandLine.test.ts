@@ -12,6 +12,7 @@ import type { Cause } from '../../src/core/events.ts'
 import { newSessionId } from '../../src/core/ids.ts'
 import { startAdmin } from '../../src/http/admin.ts'
 import { certificate } from '../../src/tls/selfSigned.ts'
+import { commandHere } from '../support/commandHere.ts'
 import { memoryKeys } from '../support/memoryKeys.ts'
 import { testAuthority } from '../support/testAuthority.ts'
 import { doubles, mailboxId } from './httpDoubles.ts'
@@ -55,11 +56,8 @@ const into = (texts: string[]) =>
     },
   })
 
-const run = async (words: readonly string[], env: Readonly<Record<string, string>> = {}) => {
-  const [out, err]: [string[], string[]] = [[], []]
-  const code = await commandLine(words, { stdout: into(out), stderr: into(err), cwd: directory, env })
-  return { code, stdout: out.join(''), stderr: err.join('') }
-}
+const run = (words: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  commandHere(words, { cwd: directory, env })
 
 const mailboxes = ['mailbox', 'list', '--json']
 const withToken = ['--token-file', tokenFile]
