@@ -62,7 +62,7 @@ export const listenSmtp = async (parts: ListenParts): Promise<Smtp> => {
   const drain = async (graceMs: number) => {
     const stopped = servers.map(stopListening)
     const gone = () => Promise.all([...open].map((connection) => connection.gone))
-    const within = (ms: number) => Promise.race([gone(), delay(ms)])
+    const within = (ms: number) => Promise.race([gone(), delay(ms, undefined, { ref: false })])
     for (const connection of open) connection.shutdown(false)
     await within(graceMs)
     for (const connection of open) connection.shutdown(true)
