@@ -1,24 +1,9 @@
 import { connect } from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Delivery } from '../../src/archive.ts'
 import { GatewayError } from '../../src/core/errors.ts'
+import { isSlowedDown, slowArchive, unconfirmed, witness } from './smtpArchives.ts'
 import { address, drain, first, greeting, talk, transaction, until, withSmtp } from './smtpTestServer.ts'
-
-/** Keeps how the reading of each body ended. */
-const witness = () => {
-  const endings: string[] = []
-  const onMail = async (_: Delivery, body: AsyncIterable<Uint8Array>) => {
-    try {
-      await drain(body)
-      endings.push('whole')
-    } catch (error) {
-      endings.push(error instanceof GatewayError ? error.code : String(error))
-      throw error
-    }
-  }
-  return { endings, onMail }
-}
 
 const tooLarge = witness()
 test(
@@ -28,7 +13,7 @@ test(
     wire.send(Buffer.alloc(3_000_000, 'line\r\n'))
     await talk(wire, `C: .\nS: 552 5.3.4 Message is larger than this gateway accepts`)
     await talk(wire, `${transaction}\nC: small\nC: .\nS: 250 2.6.0 *`)
-    assert.equal(tooLarge.endings, ['message-too-large', 'whole'])
+    assert.equal(tooLarge.endings, ['message-too-large', 'small\r\n'.length])
   }),
 )
 
@@ -122,59 +107,19 @@ test(
 
 test(
   'the answer comes after the archive has recorded the message, never before',
-  withSmtp(
-    {
-      onMail: async (_, body) => {
-        await drain(body)
-        await new Promise((resolve) => setTimeout(resolve, 100))
-        throw new GatewayError('outcome-unknown')
-      },
-    },
-    async (_, wire) => {
-      await talk(wire, `${greeting}${transaction}\nC: x\nC: .\nS: 451 4.3.0 Could not be confirmed, try again later`)
-    },
-  ),
+  withSmtp({ onMail: unconfirmed }, async (_, wire) => {
+    await talk(wire, `${greeting}${transaction}\nC: x\nC: .\nS: 451 4.3.0 Could not be confirmed, try again later`)
+  }),
 )
 
-let goOn = () => {}
-const patience = new Promise<void>((resolve) => (goOn = resolve))
-let read = 0
+const slow = slowArchive()
 test(
   'a slow archive slows the peer down: little is held in memory',
-  withSmtp(
-    {
-      limits: { messageSize: 64_000_000 },
-      onMail: async (_, body) => {
-        for await (const chunk of body) {
-          read += chunk.length
-          await patience
-        }
-      },
-    },
-    async ({ port }) => {
-      const socket = connect(port, '127.0.0.1')
-      socket.write(`EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<${address}>\r\nDATA\r\n`)
-      socket.resume()
-      let sent = 0
-      const piece = Buffer.alloc(64 * 1024, 'word\r\n')
-      while (sent < 60_000_000) {
-        sent += piece.length
-        if (!socket.write(piece)) {
-          const drained = new Promise<boolean>((resolve) => socket.once('drain', () => resolve(true)))
-          const stuck = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 500))
-          if (!(await Promise.race([drained, stuck]))) break
-        }
-      }
-      // What the two kernel buffers and ours hold, not the whole.
-      assert.ok(sent < 30_000_000, `${sent} octets were taken`)
-      assert.ok(read <= 64 * 1024)
-      goOn()
-      await new Promise((resolve) => socket.once('drain', resolve))
-      socket.write('\r\n.\r\n')
-      await until(() => read >= sent)
-      socket.destroy()
-    },
-  ),
+  withSmtp({ limits: { messageSize: 64_000_000 }, onMail: slow.onMail }, async (server) => {
+    const before = `EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<${address}>\r\nDATA\r\n`
+    const octets = 64 * 1024
+    await isSlowedDown(server, slow, { before, piece: Buffer.alloc(octets, 'word\r\n'), octets, end: '\r\n.\r\n' })
+  }),
 )
 
 test(

@@ -4,6 +4,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
 import { openWire, type Wire } from '../support/wire.ts'
+import { isSlowedDown, slowArchive, unconfirmed, witness } from './smtpArchives.ts'
 import { address, drain, first, greeting, startTestSmtp, talk, until, withSmtp } from './smtpTestServer.ts'
 
 const envelope = `
@@ -125,22 +126,13 @@ test('the same octets of a session, in any segmentation, give the same messages 
 
 test(
   'the verdict waits for the record, and only the last chunk has it',
-  withSmtp(
-    {
-      onMail: async (_, body) => {
-        await drain(body)
-        await new Promise((resolve) => setTimeout(resolve, 100))
-        throw new GatewayError('outcome-unknown')
-      },
-    },
-    async (_, wire) => {
-      await talk(wire, greeting + envelope)
-      sendChunk(wire, 'one')
-      await talk(wire, taken)
-      sendChunk(wire, 'two', ' LAST')
-      await talk(wire, 'S: 451 4.3.0 Could not be confirmed, try again later')
-    },
-  ),
+  withSmtp({ onMail: unconfirmed }, async (_, wire) => {
+    await talk(wire, greeting + envelope)
+    sendChunk(wire, 'one')
+    await talk(wire, taken)
+    sendChunk(wire, 'two', ' LAST')
+    await talk(wire, 'S: 451 4.3.0 Could not be confirmed, try again later')
+  }),
 )
 
 test(
@@ -220,17 +212,8 @@ for (const [end, reply] of [
   ['HELO again', '250 gateway.example'],
 ] as const)
   test(`${end} amid chunks leaves no message, and the next one is whole`, async () => {
-    const endings: unknown[] = []
-    const server = await startTestSmtp({
-      onMail: (_, body) =>
-        drain(body).then(
-          (octets) => void endings.push(octets),
-          (error: unknown) => {
-            endings.push(error instanceof GatewayError && error.code)
-            throw error
-          },
-        ),
-    })
+    const { endings, onMail } = witness()
+    const server = await startTestSmtp({ onMail })
     const wire = await openWire(server.port)
     await talk(wire, greeting + envelope)
     sendChunk(wire, 'given up')
@@ -286,17 +269,8 @@ for (const line of ['BDAT', 'BDAT LAST', 'BDAT -1', 'BDAT 0x10', 'BDAT 1e3', 'BD
   )
 
 test('a connection that is lost inside a chunk, or between two, leaves no message', async () => {
-  const endings: unknown[] = []
-  const server = await startTestSmtp({
-    onMail: async (_, body) => {
-      try {
-        await drain(body)
-      } catch (error) {
-        endings.push(error instanceof GatewayError && error.code)
-        throw error
-      }
-    },
-  })
+  const { endings, onMail } = witness()
+  const server = await startTestSmtp({ onMail })
   for (const end of ['BDAT 9\r\nhalf', 'BDAT 4\r\nhalf', 'BDAT 4\r\nhalfBDAT 9 LAST\r\nhalf']) {
     const lost = connect(server.port, '127.0.0.1')
     lost.resume().write(`EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<${address}>\r\n`)
@@ -314,44 +288,15 @@ test('a connection that is lost inside a chunk, or between two, leaves no messag
   await server.close()
 })
 
-let goOn = () => {}
-const patience = new Promise<void>((resolve) => (goOn = resolve))
-let read = 0
+const slow = slowArchive()
 test(
   'a slow archive slows a peer down that sends many chunks: little is held in memory',
-  withSmtp(
-    {
-      limits: { messageSize: 64_000_000 },
-      onMail: async (_, body) => {
-        for await (const piece of body) {
-          read += piece.length
-          await patience
-        }
-      },
-    },
-    async ({ port }) => {
-      const socket = connect(port, '127.0.0.1')
-      socket.write(`EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<${address}>\r\n`)
-      socket.resume()
-      let sent = 0
-      const chunk = Buffer.concat([Buffer.from('BDAT 8192\r\n'), Buffer.alloc(8192, 'x')])
-      while (sent < 60_000_000) {
-        sent += 8192
-        if (socket.write(chunk)) continue
-        const drained = new Promise<boolean>((resolve) => socket.once('drain', () => resolve(true)))
-        const stuck = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 500))
-        if (!(await Promise.race([drained, stuck]))) break
-      }
-      // What the two kernel buffers and ours hold, not the whole.
-      assert.ok(sent < 30_000_000, `${sent} octets were taken`)
-      assert.ok(read <= 8192)
-      goOn()
-      await new Promise((resolve) => socket.once('drain', resolve))
-      socket.write('BDAT 0 LAST\r\n')
-      await until(() => read >= sent)
-      socket.destroy()
-    },
-  ),
+  withSmtp({ limits: { messageSize: 64_000_000 }, onMail: slow.onMail }, async (server) => {
+    const before = `EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<${address}>\r\n`
+    const octets = 8192
+    const piece = Buffer.concat([Buffer.from(`BDAT ${octets}\r\n`), Buffer.alloc(octets, 'x')])
+    await isSlowedDown(server, slow, { before, piece, octets, end: 'BDAT 0 LAST\r\n' })
+  }),
 )
 
 test(

@@ -74,10 +74,13 @@ export const nobody: SmtpDeps['senders'] = {
   maySend: () => false,
 }
 
+/** What an archive does with a mail; rejects as an archive does. */
+export type OnMail = (delivery: Delivery, body: AsyncIterable<Uint8Array>) => Promise<void>
+
 type Wish = Partial<Omit<SmtpDeps, 'limits'>> & {
   readonly limits?: Partial<Limits>
   /** In place of reading the whole body and being content with it. */
-  readonly onMail?: (delivery: Delivery, body: AsyncIterable<Uint8Array>) => Promise<void>
+  readonly onMail?: OnMail
 }
 
 /** The SMTP side alone, with an archive that remembers what it received. */
