@@ -4,21 +4,12 @@ import * as assert from 'uvu/assert'
 import { anySender } from '../../src/core/senderPolicy.ts'
 import { newMessageId, type Position } from '../../src/core/ids.ts'
 import { type App, buildApp } from '../../src/http/buildApp.ts'
-import { checkedApp } from '../support/checkedApp.ts'
-import { doubles, mailboxId, password, token } from './httpDoubles.ts'
+import { mailboxId, password, token } from './httpDoubles.ts'
+import { httpWorld } from './httpWorld.ts'
 
 const test = suite('http')
-const world = doubles()
-const app = await checkedApp(world.api)
-test.before.each(() => world.reset())
-test.after(async () => {
-  await app.close()
-  world.close()
-})
-
+const { world, app, ask } = await httpWorld(test)
 const { calls, said, viewsAre, checksAre, mailboxExists, messageExists } = world
-const ask = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, { headers, ...options }: InjectOptions = {}) =>
-  app.inject({ method, url, headers: { authorization: `Bearer ${token}`, ...headers }, ...options })
 
 type Answer = Awaited<ReturnType<App['inject']>>
 const isProblem = (answer: Answer, status: number, code: string) => {

@@ -4,16 +4,11 @@ import * as assert from 'uvu/assert'
 import type { Cause } from '../../src/core/events.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 import { buildApp } from '../../src/http/buildApp.ts'
-import { doubles, mailboxId, token } from './httpDoubles.ts'
+import { mailboxId, token } from './httpDoubles.ts'
+import { httpWorld } from './httpWorld.ts'
 
 const test = suite('http access')
-const world = doubles()
-const app = await buildApp(world.api)
-test.before.each(() => world.reset())
-test.after(async () => {
-  await app.close()
-  world.close()
-})
+const { world, app } = await httpWorld(test)
 
 const cause: Cause = { principal: 'local:root', correlationId: randomUUID(), causationId: randomUUID() }
 const later = () => new Date(Date.now() + 60_000)

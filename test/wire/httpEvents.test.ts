@@ -1,23 +1,16 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Principal, Recorded } from '../../src/core/events.ts'
-import { checkedApp } from '../support/checkedApp.ts'
-import { doubles, mailboxId, token } from './httpDoubles.ts'
+import { mailboxId } from './httpDoubles.ts'
+import { httpWorld } from './httpWorld.ts'
 
 const test = suite('http events')
-const world = doubles()
-const app = await checkedApp(world.api)
-test.before.each(() => world.reset())
-test.after(async () => {
-  await app.close()
-  world.close()
-})
+const { world, ask } = await httpWorld(test)
 const { happened, mailboxExists, messageExists } = world
 
 type Page = { readonly events: readonly Recorded[]; readonly next: string | null }
 
-const get = (query: string, accept = 'application/json') =>
-  app.inject({ url: `/v1/events${query}`, headers: { authorization: `Bearer ${token}`, accept } })
+const get = (query: string, accept = 'application/json') => ask('GET', `/v1/events${query}`, { headers: { accept } })
 
 const page = async (query: string): Promise<Page> => (await get(query)).json()
 

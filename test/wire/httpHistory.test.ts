@@ -2,27 +2,19 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
 import { maildropStream, messageStream } from '../../src/core/streams.ts'
-import { buildApp } from '../../src/http/buildApp.ts'
-import { doubles, mailboxId, token } from './httpDoubles.ts'
+import type { AdminApi } from '../../src/http/buildApp.ts'
+import { mailboxId } from './httpDoubles.ts'
+import { httpWorld } from './httpWorld.ts'
 
 const test = suite('http history')
-const world = doubles()
-const unusual: { ask?: typeof world.api.history.ask } = {}
-const app = await buildApp({
-  ...world.api,
-  history: { ask: (...asked) => (unusual.ask ?? world.api.history.ask)(...asked) },
-})
-test.before.each(() => {
-  world.reset()
-  delete unusual.ask
-})
-test.after(async () => {
-  await app.close()
-  world.close()
+const unusual: { ask?: AdminApi['history']['ask'] } = {}
+const { world, ask } = await httpWorld(test, {
+  given: () => delete unusual.ask,
+  api: ({ api }) => ({ ...api, history: { ask: (...asked) => (unusual.ask ?? api.history.ask)(...asked) } }),
 })
 const { happened, mailboxExists, messageExists } = world
 
-const get = (path: string) => app.inject({ url: path, headers: { authorization: `Bearer ${token}` } })
+const get = (path: string) => ask('GET', path)
 type Item = Readonly<Record<string, unknown>>
 type Answer = {
   readonly asOf: { readonly position: string | null; readonly recordedAt: string | null }

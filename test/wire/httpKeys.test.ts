@@ -1,26 +1,17 @@
-import type { InjectOptions } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { buildApp } from '../../src/http/buildApp.ts'
-import { doubles, mailboxId, password, token } from './httpDoubles.ts'
+import { mailboxId, password, token } from './httpDoubles.ts'
+import { httpWorld } from './httpWorld.ts'
 
 const test = suite('http changes of keys')
-const world = doubles()
-const app = await buildApp(world.api)
-test.before.each(() => {
-  world.reset()
-  world.mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
-})
-test.after(async () => {
-  await app.close()
-  world.close()
+const { world, ask: askApi } = await httpWorld(test, {
+  given: ({ mailboxExists }) => mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com']),
 })
 
 const { calls } = world
-const ask = (method: 'POST' | 'PUT' | 'GET', path: string, payload?: object, headers: Record<string, string> = {}) => {
-  const options: InjectOptions = { method, url: `/v1/mailboxes/finance/${path}`, ...(payload && { payload }) }
-  return app.inject({ ...options, headers: { authorization: `Bearer ${token}`, ...headers } })
-}
+const ask = (method: 'POST' | 'PUT' | 'GET', path: string, payload?: object, headers: Record<string, string> = {}) =>
+  askApi(method, `/v1/mailboxes/finance/${path}`, { headers, ...(payload && { payload }) })
 
 const all = { generations: [1, 2], shut: { messages: 3, inMaildrop: 2 } }
 const wanted = 'a chosen one of theirs'
@@ -69,10 +60,7 @@ test('where nobody can count what stays shut, the password is told all the same'
 })
 
 test('a mailbox shows its keys and their age, and each file of them can be had', async () => {
-  const mailbox = await app.inject({
-    url: '/v1/mailboxes/finance',
-    headers: { authorization: `Bearer ${token}` },
-  })
+  const mailbox = await askApi('GET', '/v1/mailboxes/finance')
   const { generations, recovery } = mailbox.json<{ generations: readonly object[]; recovery: null }>()
   const one = { generation: 1, recipient: 'age1recipient', createdAt: '2026-03-01T10:00:00.000Z', sha256: '00' }
   assert.equal([generations, recovery], [[{ ...one, wrappedTo: 'password', recovery: null }], null])

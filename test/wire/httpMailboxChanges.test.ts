@@ -1,28 +1,18 @@
-import type { InjectOptions } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { checkedApp } from '../support/checkedApp.ts'
 import { anySender } from '../../src/core/senderPolicy.ts'
-import { doubles, mailboxId, password, token } from './httpDoubles.ts'
+import { mailboxId, password } from './httpDoubles.ts'
+import { httpWorld } from './httpWorld.ts'
 
 const test = suite('http mailbox changes')
-const world = doubles()
-const app = await checkedApp(world.api)
-test.before.each(() => {
-  world.reset()
-  world.mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com'])
-})
-test.after(async () => {
-  await app.close()
-  world.close()
+const { world, ask: askApi } = await httpWorld(test, {
+  given: ({ mailboxExists }) => mailboxExists(mailboxId, 'Finance', ['finance@archive.example.com']),
 })
 
 const { calls } = world
 type Headers = Readonly<Record<string, string>>
-const ask = (method: 'GET' | 'POST' | 'PUT', path: string, payload?: object, headers: Headers = {}) => {
-  const options: InjectOptions = { method, url: `/v1/mailboxes${path}`, ...(payload && { payload }) }
-  return app.inject({ ...options, headers: { authorization: `Bearer ${token}`, ...headers } })
-}
+const ask = (method: 'GET' | 'POST' | 'PUT', path: string, payload?: object, headers: Headers = {}) =>
+  askApi(method, `/v1/mailboxes${path}`, { headers, ...(payload && { payload }) })
 
 const changes: readonly (readonly ['POST' | 'PUT', string, object, readonly unknown[]])[] = [
   ['PUT', 'name', { name: 'Tax' }, ['rename', mailboxId, 'Tax']],

@@ -4,21 +4,15 @@ import type { EventData } from '../../src/core/events.ts'
 import { newSessionId } from '../../src/core/ids.ts'
 import { messageStream, sessionStream } from '../../src/core/streams.ts'
 import { transcriptDigest } from '../../src/core/transcriptDigest.ts'
-import { checkedApp } from '../support/checkedApp.ts'
-import { doubles, mailboxId, token } from './httpDoubles.ts'
+import { mailboxId } from './httpDoubles.ts'
+import { httpWorld } from './httpWorld.ts'
 
 const test = suite('http read')
-const world = doubles()
-const app = await checkedApp(world.api)
-test.before.each(() => world.reset())
-test.after(async () => {
-  await app.close()
-  world.close()
-})
+const { world, ask: askApi } = await httpWorld(test)
 const { happened, mailboxExists, messageExists } = world
 
 type Answer = Readonly<Record<string, unknown>>
-const ask = (path: string) => app.inject({ url: path, headers: { authorization: `Bearer ${token}` } })
+const ask = (path: string) => askApi('GET', path)
 const get = async <T = Answer>(path: string): Promise<T> => (await ask(path)).json<T>()
 const refused = async (path: string) => {
   const answer = await ask(path)
