@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { suite } from 'uvu'
@@ -15,6 +15,7 @@ import { asSent, dotStuffed, smtpClient } from '../support/smtpClient.ts'
 import { startSmtpTap } from '../support/smtpTap.ts'
 import { startTestGateway } from '../support/testGateway.ts'
 import { vaultContents } from '../support/vaultContents.ts'
+import { eximConfiguration } from './exim.ts'
 import { inUnixLines, ordinaryMails } from './ordinaryMails.ts'
 import { outputOf, scratchFiles } from './program.ts'
 
@@ -100,45 +101,6 @@ delivers('msmtp', ['msmtp'], 'DATA', async ({ port, address }) => {
   return mails.length
 })
 
-/** For a program that runs as a user of its own. */
-const openToAll = (dir: string) => {
-  mkdirSync(dir, { recursive: true })
-  chmodSync(dir, 0o777)
-  return dir
-}
-
-const eximConfiguration = (port: number) => {
-  chmodSync(files.dir, 0o755)
-  const config = files.write(
-    'exim.conf',
-    `exim_path = ${realpathSync(programPath('exim4') ?? '')}
-keep_environment =
-primary_hostname = sender.example
-spool_directory = ${openToAll(join(files.dir, 'exim-spool'))}
-log_file_path = ${openToAll(join(files.dir, 'exim-log'))}/%s
-received_header_text =
-acl_smtp_rcpt = accept
-acl_smtp_data = accept
-smtp_accept_queue_per_connection = 0
-begin routers
-gateway:
-  driver = manualroute
-  route_list = * 127.0.0.1
-  self = send
-  transport = gateway
-begin transports
-gateway:
-  driver = smtp
-  allow_localhost
-  port = ${port}
-  hosts_avoid_tls = *
-  message_linelength_limit = 2000000
-`,
-  )
-  chmodSync(config, 0o644)
-  return config
-}
-
 delivers('Exim', ['exim4'], 'BDAT', async ({ port, address }) => {
   const transaction = ({ bytes }: Mail) => [
     Buffer.from(`MAIL FROM:<${sender}>\r\nRCPT TO:<${address}>\r\nDATA\r\n`),
@@ -151,9 +113,13 @@ delivers('Exim', ['exim4'], 'BDAT', async ({ port, address }) => {
     ...mails.flatMap(transaction),
     Buffer.from('QUIT\r\n'),
   ])
-  const config = eximConfiguration(port)
+  const { config, input } = eximConfiguration(files, {
+    port,
+    main: 'acl_smtp_rcpt = accept\nacl_smtp_data = accept\nsmtp_accept_queue_per_connection = 0',
+    transport: '  hosts_avoid_tls = *\n  message_linelength_limit = 2000000',
+  })
   await outputOf('exim4', ['-C', config, '-oMa', '192.0.2.1', '-bS', '-odq'], { input: batch })
-  const ids = readdirSync(join(files.dir, 'exim-spool/input')).filter((name) => name.endsWith('-D'))
+  const ids = readdirSync(input).filter((name) => name.endsWith('-D'))
   await outputOf('exim4', ['-C', config, '-M', ...ids.map((name) => name.slice(0, -2))])
   return mails.length
 })
