@@ -6,10 +6,9 @@ import { type Answer, type Provider, type ProviderOptions, startProvider } from 
 import { assertChain, ofType, proxiedLog } from '../support/proxiedLog.ts'
 import { startProxyGateway } from '../support/proxyGateway.ts'
 import { say } from '../support/said.ts'
-import { testAuthority } from '../support/testAuthority.ts'
+import { testAuthority, untrusted } from '../support/testAuthority.ts'
 import { openWire } from '../support/wire.ts'
 
-const day = 86_400_000
 const authority = await testAuthority()
 const certificate = await authority.issue({ names: ['localhost'] })
 const provide = (options: Partial<ProviderOptions> = {}) => startProvider({ ...certificate, ...options })
@@ -19,15 +18,10 @@ const upgrading = await provide({ tls: 'upgrade' })
 const stripped = await provide({ tls: 'none' })
 const simple = await provide({ capabilities: ['TOP', 'USER'], withoutUidl: true })
 const ancient = await provide({ lineEnd: '\n' })
-const wrongName = await provide(await authority.issue({ names: ['pop.example.net'] }))
-const expired = await provide(
-  await authority.issue({
-    names: ['localhost'],
-    notBefore: new Date(Date.now() - 9 * day),
-    notAfter: new Date(Date.now() - day),
-  }),
-)
-const unknownAuthority = await provide(await (await testAuthority('Another authority')).issue({ names: ['localhost'] }))
+const pairs = await untrusted(authority, 'pop.example.net')
+const wrongName = await provide(pairs.wrongName)
+const expired = await provide(pairs.expired)
+const unknownAuthority = await provide(pairs.unknownAuthority)
 const providers = [provider, upgrading, stripped, simple, ancient, wrongName, expired, unknownAuthority]
 
 const gateway = await startProxyGateway(

@@ -11,11 +11,10 @@ import { smallDiskTest } from '../support/peers.ts'
 import { say } from '../support/said.ts'
 import { type SmtpClient, smtpClient } from '../support/smtpClient.ts'
 import { silence, startSmtpProvider, type SmtpProvider, type SmtpProviderOptions } from '../support/smtpProvider.ts'
-import { testAuthority } from '../support/testAuthority.ts'
+import { testAuthority, untrusted } from '../support/testAuthority.ts'
 import { logIn } from '../support/testGateway.ts'
 import { openWire, type Wire } from '../support/wire.ts'
 
-const day = 86_400_000
 const authority = await testAuthority()
 const certificate = await authority.issue({ names: ['localhost'] })
 const provide = (options: Partial<SmtpProviderOptions> = {}) => startSmtpProvider({ ...certificate, ...options })
@@ -24,15 +23,10 @@ const provider = await provide()
 const upgrading = await provide({ tls: 'upgrade' })
 const stripped = await provide({ tls: 'none' })
 const simple = await provide({ extensions: ['AUTH LOGIN'] })
-const wrongName = await provide(await authority.issue({ names: ['smtp.example.net'] }))
-const expired = await provide(
-  await authority.issue({
-    names: ['localhost'],
-    notBefore: new Date(Date.now() - 9 * day),
-    notAfter: new Date(Date.now() - day),
-  }),
-)
-const unknownAuthority = await provide(await (await testAuthority('Another authority')).issue({ names: ['localhost'] }))
+const pairs = await untrusted(authority, 'smtp.example.net')
+const wrongName = await provide(pairs.wrongName)
+const expired = await provide(pairs.expired)
+const unknownAuthority = await provide(pairs.unknownAuthority)
 const providers = [provider, upgrading, stripped, simple, wrongName, expired, unknownAuthority]
 
 const gateway = await startProxyGateway(

@@ -87,3 +87,13 @@ const validity = ({ notBefore, notAfter }: Partial<Wish>) => ({
   notBefore: notBefore ?? new Date(Date.now() - day),
   notAfter: notAfter ?? new Date(Date.now() + 30 * day),
 })
+
+/** What no password may be sent to: of another name, expired, of an authority that nobody knows. */
+export const untrusted = async (authority: TestAuthority, otherName: string) => {
+  const [names, now] = [['localhost'], Date.now()]
+  return {
+    wrongName: await authority.issue({ names: [otherName] }),
+    expired: await authority.issue({ names, notBefore: new Date(now - 9 * day), notAfter: new Date(now - day) }),
+    unknownAuthority: await (await testAuthority('Another authority')).issue({ names }),
+  }
+}
