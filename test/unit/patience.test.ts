@@ -5,14 +5,16 @@ import { startPatience } from '../../src/wire/patience.ts'
 
 const test = suite('patience')
 
-const waiting = ({ rate = 1000, ours = false } = {}) => {
-  const state = { moved: 0, ours, held: 0, lost: 0 }
+const nothing = () => 0
+
+const waiting = ({ rate = 1000, ours = false, held = nothing } = {}) => {
+  const state = { moved: 0, ours, lost: 0 }
   const patience = startPatience({
     seconds: 0.08,
     rate,
     content: () => state.moved,
     isOurs: () => state.ours,
-    held: () => state.held,
+    held,
     onLost: () => (state.lost += 1),
   })
   return { state, patience }
@@ -46,15 +48,13 @@ test('who is too slow is lost, and without a rate only who moves nothing', async
 })
 
 test('the time for which a peer was held up is not its own; who is held for moments only has to bring what is due', async () => {
-  const halted = waiting()
-  const crawling = waiting()
-  const holding = setInterval(() => {
-    halted.state.held += 0.008
-    crawling.state.held += 0.001
-    crawling.state.moved += 1
-  }, 10)
+  const begun = performance.now()
+  const seconds = () => (performance.now() - begun) / 1000
+  const halted = waiting({ held: () => 0.95 * seconds() })
+  const crawling = waiting({ held: () => 0.02 * seconds() })
+  const moving = setInterval(() => (crawling.state.moved += 1), 10)
   await delay(250)
-  clearInterval(holding)
+  clearInterval(moving)
   assert.equal([halted.state.lost, crawling.state.lost], [0, 1])
   halted.patience.end()
 })
