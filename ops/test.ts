@@ -11,8 +11,10 @@ const pattern = new RegExp(process.argv[2] ?? String.raw`\.test\.ts$`, 'i')
 
 /** Folders whose files last about as long as a process takes to start: so many of them share one. */
 const short: Readonly<Record<string, number>> = { wire: 6, unit: 12 }
-/** Processes at once: many tests wait for one that they have started. */
-const atOnce = availableParallelism() + 1
+/** Begun first, these before those: their files last longest, and nothing is to be waited for at the end. */
+const long = ['crash', 'gateway', 'peers']
+/** Processes at once: many tests wait, for a process that they have started or for a time limit. */
+const atOnce = availableParallelism() + 2
 /** Milliseconds after which a process is ended: it hangs. */
 const longest = 600_000
 /** So many of the slowest files are told. */
@@ -95,8 +97,11 @@ const outcomeIn = (output: string) => {
 }
 
 const groups = [...Map.groupBy(files.toSorted(), folderOf)].flatMap(([folder, of]) => inGroups(of, short[folder] ?? 1))
-/** The short ones last, so that nothing is waited for at the end. */
-const waiting = groups.toSorted((a, b) => a.length - b.length).values()
+const turnOf = ([file = '']: readonly string[]) => {
+  const turn = long.indexOf(folderOf(file))
+  return turn < 0 ? long.length : turn
+}
+const waiting = groups.toSorted((one, other) => turnOf(one) - turnOf(other) || one.length - other.length).values()
 const outcomes: Outcome[] = []
 await Promise.all(
   Array.from({ length: atOnce }, async () => {

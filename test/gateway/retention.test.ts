@@ -69,7 +69,7 @@ const eventually = async (what: string, holds: () => Promise<boolean>) => {
   const until = Date.now() + 20_000
   while (!(await holds())) {
     assert.ok(Date.now() < until, `${what} within 20 s`)
-    await delay(50)
+    await delay(200)
   }
 }
 
