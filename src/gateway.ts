@@ -7,13 +7,14 @@ import { pausable } from './backup/pausable.ts'
 import { acmeNames, type Config } from './config.ts'
 import type { Logger } from './core/ports.ts'
 import type { Secret } from './core/secret.ts'
-import { claimDataDirectory, prepareDataDirectory } from './dataDirectory.ts'
+import { claimDataDirectory, placesOf, prepareDataDirectory } from './dataDirectory.ts'
 import { endEarlierRuns } from './earlierRuns.ts'
 import { adminApi } from './gateway/adminApi.ts'
 import { createCleanup } from './gateway/cleanup.ts'
 import { openGround } from './gateway/ground.ts'
 import { startMailServers } from './gateway/mailServers.ts'
 import { startRefusing } from './gateway/refusing.ts'
+import { asStartFailure } from './gateway/startFailure.ts'
 import { startUpkeep } from './gateway/upkeep.ts'
 import { recordGateway } from './gatewayRecord.ts'
 import { startAdmin } from './http/admin.ts'
@@ -101,8 +102,8 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     const policy = config.mtaSts.port === 'off' ? undefined : await servePolicy(config, config.mtaSts.port, pair)
     if (policy) mail.listening.push({ protocol: 'mta-sts', host: policy.host, port: policy.port })
     cleanup.add(() => policy?.close())
-    announce(paths, { token: api.token, certificate: served.certificates[0].cert, address: admin.address })
     cleanup.add(() => withdraw(paths))
+    announce(paths, { token: api.token, certificate: served.certificates[0].cert, address: admin.address })
 
     const recordChange = recordGateway({ log, stamp, cause: ground.cause, node })
     const reload = createReload({
@@ -169,6 +170,6 @@ export const startGateway = async ({ config, logger, signal, takeOver = false }:
     }
   } catch (error) {
     await cleanup.run()
-    throw error
+    throw asStartFailure(error, { data, ...placesOf(config) })
   }
 }

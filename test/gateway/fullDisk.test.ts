@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
@@ -140,6 +140,40 @@ smallDiskTest(
     assert.match(await sender.command(`MAIL FROM:<a@example.com> SIZE=${16 << 20}`), /^452 4\.3\.1 /)
     await sender.quit()
     assert.is(await gateway.stop(), 0)
+  },
+)
+
+smallDiskTest(
+  test,
+  24,
+  'a start on a full disk serves, or ends with one sentence that says so; with room it serves',
+  async (disk) => {
+    const data = join(disk, 'data')
+    mkdirSync(data)
+    const env = { SEALPOST_LIMITS_DISK_RESERVE: '0' }
+    const first = await startTestGateway({ data })
+    const { address } = await first.createMailbox('--name', 'full at start')
+    assert.is(await first.stop(), 0)
+    const ballast = fillUp(disk, 0)
+    takeTheRest(ballast)
+    for (const room of [0, 72 << 10, 144 << 10]) {
+      truncateSync(ballast, statSync(ballast).size - room)
+      const said = await startTestGateway({ data, env }).then(
+        async (gateway) => {
+          await gateway.kill()
+          return ''
+        },
+        (error: unknown) => String(error),
+      )
+      const sentences = said.split('\n').filter((line) => line.startsWith('sealpost: ') || line.startsWith('    at '))
+      if (said !== '') assert.match(sentences.join('\n'), /^sealpost: .*(?:no room on the disk|disk is full).*$/, said)
+    }
+    rmSync(ballast)
+    const again = await startTestGateway({ data, env })
+    const sender = await smtpClient(again.ports.smtp)
+    assert.match(await sender.deliver(address, small), /^250 /)
+    await sender.quit()
+    assert.is(await again.stop(), 0)
   },
 )
 
