@@ -139,7 +139,10 @@ export const startScratchGateway = async (options: ScratchOptions = {}): Promise
   process.once('exit', end)
   child.once('exit', () => process.off('exit', end))
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
-  await serving(child, join(data, 'admin.url'), options.within ?? 30_000, () => output)
+  await serving(child, join(data, 'admin.url'), options.within ?? 30_000, () => output).catch((error: unknown) => {
+    end()
+    throw error
+  })
 
   const runCommand = options.runCommand ?? inProcessOfItsOwn
   const commandBytes = (...words: readonly string[]) => runCommand(words, { cwd, env })

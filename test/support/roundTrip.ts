@@ -1,10 +1,20 @@
 import type { ScratchGateway } from '../../ops/scratchGateway.ts'
 
-/** The header lines that stand before what was received (RFC 5321 §4.4), as the documentation names them. */
-const tracePrefix = /^Return-Path: <[^\r\n]*>\r\nDelivered-To: [^\r\n]*\r\nReceived: [^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n/
+/** By which way the gateway has got a message. */
+export type Source = 'journal' | 'smtp-proxy' | 'pop3-proxy'
 
-export const withoutTrace = (plaintext: Buffer): Buffer => {
-  const prefix = tracePrefix.exec(plaintext.toString('latin1'))
+/** The header lines that stand before what was received (RFC 5321 §4.4), as the documentation names them. */
+const tracePrefixes: Readonly<Record<Source, RegExp>> = {
+  journal: /^Return-Path: <[^\r\n]*>\r\nDelivered-To: [^\r\n]*\r\nReceived: [^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n/,
+  'smtp-proxy':
+    /^Received: [^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\nX-Sealpost-Envelope-From: [^\r\n]*\r\n(?:X-Sealpost-Envelope-To: [^\r\n]*\r\n)+/,
+  'pop3-proxy': /^X-Sealpost-Source: [^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n/,
+}
+
+export const withoutTrace = (plaintext: Buffer): Buffer => withoutTraceOf('journal', plaintext)
+
+export const withoutTraceOf = (source: Source, plaintext: Buffer): Buffer => {
+  const prefix = tracePrefixes[source].exec(plaintext.toString('latin1'))
   if (!prefix) throw new Error(`no trace prefix: ${plaintext.toString('latin1').slice(0, 300)}`)
   return plaintext.subarray(prefix[0].length)
 }

@@ -3,10 +3,12 @@ import { scratchEnv } from '../../ops/scratchGateway.ts'
 import { loadConfig } from '../../src/config.ts'
 import { fsck } from '../../src/fsck.ts'
 import { pop3Client } from '../support/pop3Client.ts'
-import { withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
-import { expectedAt } from './ledger.ts'
-import { deliverOne, type Mailbox, recognised, Violation } from './load.ts'
+import { deliverOne, type Mailbox, recognised } from './clients.ts'
+import { type Expected, expectedAt, type Mail, Violation } from './ledger.ts'
+import type { Providers } from './providers.ts'
+import { fetchSome, submitSome } from './proxiedClients.ts'
+import { within } from './within.ts'
 import type { World } from './world.ts'
 
 /** What a fault made of a gateway. */
@@ -24,6 +26,8 @@ const patience = 30_000
 /** Waits until one or the other is sure; throws when it is neither. */
 export const outcomeOf = async (world: World): Promise<Outcome> => {
   const process = world.gateway?.process
+  // As a service manager sees it that tries it again.
+  if (world.refused) return saidWhy(world, 1)
   if (!process) return 'killed'
   const until = Date.now() + patience
   while (Date.now() < until) {
@@ -55,19 +59,6 @@ export const saidWhy = (world: World, code: number): Outcome => {
   return 'stopped'
 }
 
-const within = async <T>(milliseconds: number, work: Promise<T>): Promise<T> => {
-  const late = new AbortController()
-  const timeout = delay(milliseconds, undefined, { signal: late.signal }).then(() =>
-    Promise.reject(new Error(`nothing within ${milliseconds} ms`)),
-  )
-  try {
-    return await Promise.race([work, timeout])
-  } finally {
-    late.abort()
-    timeout.catch(() => undefined)
-  }
-}
-
 const servesAll = async (world: World) => {
   const client = await within(10_000, smtpClient(world.ports.smtp))
   try {
@@ -77,9 +68,22 @@ const servesAll = async (world: World) => {
     client.wire.destroy()
   }
   for (const mailbox of world.mailboxes) (await loggedIn(world, mailbox)).wire.destroy()
+  if (world.providers) await proxies(world, world.providers)
 }
 
-const loggedIn = async ({ ports }: World, { mailboxId, passwords }: Mailbox) => {
+const proxies = async (world: World, providers: Providers) => {
+  const sender = await within(10_000, smtpClient(world.ports.submissions, { tls: true }))
+  const reader = await within(10_000, pop3Client(world.ports.pop3s))
+  try {
+    const reply = await within(20_000, submitSome(sender, providers, world))
+    if (!reply.startsWith('250 ')) throw new Error(reply)
+    await within(20_000, fetchSome(reader, providers, world))
+  } finally {
+    for (const { wire } of [sender, reader]) wire.destroy()
+  }
+}
+
+export const loggedIn = async ({ ports }: World, { mailboxId, passwords }: Mailbox) => {
   let answer = ''
   for (const password of passwords) {
     const client = await within(10_000, pop3Client(ports.pop3s))
@@ -91,7 +95,7 @@ const loggedIn = async ({ ports }: World, { mailboxId, passwords }: Mailbox) => 
 }
 
 /** A maildrop may be locked by a session whose client has died, until the gateway has seen that. */
-const patiently = async <T>(work: () => Promise<T>): Promise<T> => {
+export const patiently = async <T>(work: () => Promise<T>): Promise<T> => {
   const until = Date.now() + patience
   for (;;) {
     try {
@@ -103,26 +107,42 @@ const patiently = async <T>(work: () => Promise<T>): Promise<T> => {
   }
 }
 
+/** Milliseconds in which a gateway has settled what became of the messages that it was relaying when it ended. */
+const settling = 15_000
+
 /** Throws unless everything is there, octet for octet and once, that was acknowledged before the world ended at `at`. */
 export const verifyMail = async (world: World, at = Infinity): Promise<void> => {
+  const { ledger, providers } = world
+  if (ledger.refusals.length > 0) throw new Violation(`somebody was refused for good: ${ledger.refusals[0]}`)
+  providers?.verify()
+  for (const until = Date.now() + settling; ;) {
+    const found = await everythingIn(world)
+    const of = (expected: Expected) => [...ledger.mails.values()].filter((mail) => expectedAt(mail, at) === expected)
+    for (const mail of of('gone')) if (found.has(mail)) throw new Violation(`mail ${mail.name} is back`)
+    const lost = of('there').filter((mail) => !found.has(mail))
+    if (lost.length === 0) return
+    if (lost.some(({ source }) => source !== 'smtp-proxy') || Date.now() > until)
+      throw new Violation(`lost: ${lost.map(({ name, source }) => `mail ${name} (${source})`).join(', ')}`)
+    await delay(200)
+  }
+}
+
+/** The mails that are there, none more often than it was given. */
+const everythingIn = async (world: World): Promise<ReadonlySet<Mail>> => {
   const { ledger, mailboxes } = world
-  if (ledger.refusals.length > 0) throw new Violation(`mail was refused for good: ${ledger.refusals[0]}`)
-  const found = new Set<string>()
+  const found = new Map<Mail, number>()
   for (const [index, mailbox] of mailboxes.entries()) {
     const client = await patiently(() => loggedIn(world, mailbox))
     const count = Number((await client.command('STAT')).split(' ')[1])
     for (let number = 1; number <= count; number++) {
-      const { name } = recognised(ledger, index, withoutTrace(await within(20_000, client.retrieve(number))))
-      if (found.has(name)) throw new Violation(`mail ${name} is there twice`)
-      found.add(name)
+      const mail = recognised(ledger, index, await within(20_000, client.retrieve(number)))
+      const copies = (found.get(mail) ?? 0) + 1
+      if (copies > mail.given) throw new Violation(`mail ${mail.name} is there ${copies} times`)
+      found.set(mail, copies)
     }
     await client.quit()
   }
-  for (const mail of ledger.mails.values()) {
-    const expected = expectedAt(mail, at)
-    if (expected === 'there' && !found.has(mail.name)) throw new Violation(`mail ${mail.name} is lost`)
-    if (expected === 'gone' && found.has(mail.name)) throw new Violation(`mail ${mail.name} is back`)
-  }
+  return new Set(found.keys())
 }
 
 /** Throws unless the data directory of a gateway that has ended is what its log says. */

@@ -1,25 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Ports } from '../../ops/scratchGateway.ts'
 import { pop3Client, type Pop3Client } from '../support/pop3Client.ts'
-import { withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient, type SmtpClient } from '../support/smtpClient.ts'
-import { type Ledger, type Mail, mailOf, nameIn } from './ledger.ts'
+import { type Client, collectSome, deliverOne, pause } from './clients.ts'
+import { Violation } from './ledger.ts'
+import type { Providers } from './providers.ts'
+import { fetchSome, submitSome } from './proxiedClients.ts'
 import type { Random } from './random.ts'
 
-export type Mailbox = {
-  readonly mailboxId: string
-  readonly address: string
-  /** The passwords that may be its own, the likeliest first: after a change whose answer was lost there are two. */
-  readonly passwords: string[]
-}
-
-export type LoadParts = {
+export type LoadParts = Client & {
   readonly ports: Ports
-  readonly mailboxes: readonly Mailbox[]
-  readonly ledger: Ledger
-  readonly random: Random
   readonly senders?: number
   readonly collectors?: number
+  /** Those of mail clients that send and read through the gateway; there are none without. */
+  readonly providers: Providers | undefined
 }
 
 export type Load = {
@@ -29,15 +23,10 @@ export type Load = {
   stop(): Promise<void>
 }
 
-/** Of ten mails, one does not fit into a pack, and one nearly. */
-const sizes = [500, 1_000, 2_000, 3_000, 4_000, 6_000, 8_000, 20_000, 150_000, 500_000]
-/** Milliseconds after a failure: a gateway that is away is not stormed. */
-const pause = 50
-/** What may never be: it is told at the end, and ends the collector. */
-export class Violation extends Error {}
-
 /** Senders and collectors that go on, whatever becomes of their connections, until they are stopped. */
-export const startLoad = ({ ports, mailboxes, ledger, random, senders = 4, collectors = 1 }: LoadParts): Load => {
+export const startLoad = (parts: LoadParts): Load => {
+  const { ports, mailboxes, ledger, random, collectors = 1, providers } = parts
+  const { senders = providers ? 1 : 4 } = parts
   let over = false
   const isOver = () => over
   const open = new Set<SmtpClient | Pop3Client>()
@@ -78,9 +67,17 @@ export const startLoad = ({ ports, mailboxes, ledger, random, senders = 4, colle
   const collect = (chance: Random) => () =>
     connected(pop3Client(ports.pop3s), (client) => collectSome(client, { ledger, mailboxes, random: chance }))
 
+  const submit = (from: Providers, chance: Random) => () =>
+    connected(smtpClient(ports.submissions, { tls: true }), async (client) => {
+      await submitSome(client, from, { ledger, mailboxes, random: chance })
+    })
+  const fetch = (from: Providers, chance: Random) => () =>
+    connected(pop3Client(ports.pop3s), (client) => fetchSome(client, from, { ledger, mailboxes, random: chance }))
+
   const running = [
     ...Array.from({ length: senders }, () => again(send(random.fork()))),
     ...Array.from({ length: collectors }, () => again(collect(random.fork()))),
+    ...(providers ? [submit, submit, submit, fetch, fetch].map((work) => again(work(providers, random.fork()))) : []),
   ]
   return {
     acknowledged: async (more, within) => {
@@ -97,56 +94,4 @@ export const startLoad = ({ ports, mailboxes, ledger, random, senders = 4, colle
       if (violations.length > 0) throw violations[0]
     },
   }
-}
-
-type Client = Pick<LoadParts, 'ledger' | 'mailboxes' | 'random'>
-
-/** One mail, acknowledged or not; a reply that puts it off is as good as any. */
-export const deliverOne = async (client: SmtpClient, { ledger, mailboxes, random }: Client): Promise<string> => {
-  const index = random.whole(0, mailboxes.length - 1)
-  const size = random.one(sizes)
-  const mail = ledger.begin(index, (name) => mailOf(name, size))
-  const address = mailboxes[index]?.address ?? ''
-  const chunks = random.chance(0.2)
-  const reply = await (chunks ? client.deliverInChunks(address, mail.bytes) : client.deliver(address, mail.bytes))
-  ledger.replied(mail, reply)
-  // A transaction that was refused half way is still open.
-  if (!reply.startsWith('250 ')) {
-    await client.command('RSET')
-    await delay(pause)
-  }
-  return reply
-}
-
-/** Retrieves some, compares each, deletes one or two of them, and quits. */
-const collectSome = async (client: Pop3Client, { ledger, mailboxes, random }: Client) => {
-  const index = random.whole(0, mailboxes.length - 1)
-  const { mailboxId = '', passwords = [] } = mailboxes[index] ?? {}
-  if (!(await client.login(mailboxId, passwords[0] ?? '')).startsWith('+OK')) return
-  const count = Number((await client.command('STAT')).split(' ')[1])
-  const leaving: Mail[] = []
-  for (let tries = 0; count > 0 && tries < 4; tries++) {
-    const number = random.whole(1, count)
-    const retrieved = await client.retrieve(number).catch(unlessClosed)
-    if (!retrieved) continue
-    const mail = recognised(ledger, index, withoutTrace(retrieved))
-    if (tries > 1 && (await client.command(`DELE ${number}`)).startsWith('+OK')) leaving.push(mail)
-  }
-  ledger.quitting(leaving)
-  if ((await client.quit()).startsWith('+OK')) ledger.deleted(leaving)
-}
-
-/** A refusal is an answer like another; a connection that has closed is the end. */
-const unlessClosed = (error: unknown): undefined => {
-  if (error instanceof Error && error.message.startsWith('-ERR')) return undefined
-  throw error
-}
-
-/** The mail that this is: it has to be one of the mailbox's, octet for octet. */
-export const recognised = (ledger: Ledger, mailbox: number, bytes: Buffer): Mail => {
-  const mail = ledger.mails.get(nameIn(bytes) ?? '')
-  if (!mail) throw new Violation(`a mail that nobody sent: ${JSON.stringify(bytes.toString('latin1', 0, 100))}`)
-  if (mail.mailbox !== mailbox) throw new Violation(`mail ${mail.name} was shown to mailbox ${mailbox}`)
-  if (!mail.bytes.equals(bytes)) throw new Violation(`mail ${mail.name} is not what was sent`)
-  return mail
 }

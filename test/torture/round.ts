@@ -1,7 +1,7 @@
 import { forgetSaid } from '../support/said.ts'
 import type { Fault } from './fault.ts'
 import { type Outcome, outcomeOf, stopWell, verifyDirectory, verifyMail } from './judge.ts'
-import { Violation } from './load.ts'
+import { Violation } from './ledger.ts'
 import { randomFrom } from './random.ts'
 import { newWorld, removeWorld, type Template, type World } from './world.ts'
 

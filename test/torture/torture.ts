@@ -50,7 +50,7 @@ const possible = chosen.filter(({ name, needs }) => {
   return missing.length === 0
 })
 
-if (list) for (const { name, how } of chosen) console.log(`${name.padEnd(36)}${how}`)
+if (list) for (const { name, how } of chosen) console.log(`${name.padEnd(42)}${how}`)
 else {
   const template = await makeTemplate()
   const outcomes = new Map<string, Outcome[]>()
@@ -64,7 +64,7 @@ else {
       const result = await runRound(fault, template, one)
       acknowledged += result.acknowledged
       outcomes.set(fault.name, [...(outcomes.get(fault.name) ?? []), result.outcome])
-      console.log(`${label.padEnd(42)}${result.outcome.padEnd(10)}${String(result.acknowledged).padStart(5)} mails`)
+      console.log(`${label.padEnd(48)}${result.outcome.padEnd(10)}${String(result.acknowledged).padStart(5)} mails`)
     } catch (error) {
       failed++
       console.log(`${label} FAILED: ${told(error)}`)

@@ -1,10 +1,9 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Fault, nothingMore } from '../fault.ts'
+import { filesVault, inflictedOn } from '../kinds.ts'
 import { attachStrace, heldUp, type Injection, underStrace } from '../strace.ts'
-import type { World } from '../world.ts'
-import { filesOf, traceIn } from './steps.ts'
+import { inKeyChange } from './keyChanges.ts'
+import { endedBy, filesOf, held, objectStep, traceIn } from './steps.ts'
 
 const atAnyMoment: Fault = {
   name: 'kill at any moment',
@@ -23,17 +22,6 @@ const atAnyMoment: Fault = {
     }
     return nothingMore
   },
-}
-
-/** Milliseconds in which the load comes to the step, or the gateway is killed anyway. */
-const patience = 8_000
-
-/** Until the gateway has ended by the step; by hand if the step did not come. */
-const endedBy = async ({ gateway }: World, step: () => boolean): Promise<void> => {
-  if (!gateway) return
-  const until = Date.now() + patience
-  while (gateway.process.signalCode === null && !step() && Date.now() < until) await delay(5)
-  await gateway.kill()
 }
 
 type Step = Pick<Injection, 'calls' | 'what'> & {
@@ -61,8 +49,6 @@ const killAt = ({ name, how, calls, what, of, among }: Step): Fault => ({
   },
 })
 
-/** Microseconds that are enough to kill it in. */
-const held = 5_000_000
 const written = { calls: ['pwrite64'], what: `delay_enter=${held}` }
 const flushed = { calls: ['fsync'], what: `delay_enter=${held}` }
 const answered = { calls: ['fsync'], what: `delay_exit=${held}` }
@@ -112,6 +98,21 @@ const steps: readonly Step[] = [
   },
 ]
 
+const atObject: Fault = {
+  name: 'kill at a step of an object',
+  how: "killed before or after the flush of a message's file, its naming, or the flush of its name",
+  outcomes: ['killed'],
+  needs: ['strace'],
+  inflict: async (world) => {
+    const injection = objectStep(world)
+    await world.start({ under: underStrace(injection) })
+    const load = world.load()
+    await endedBy(world, heldUp(injection.output))
+    await load.stop()
+    return nothingMore
+  },
+}
+
 const inPurge: Fault = {
   name: 'kill in a purge',
   how: 'killed at a write to pack or log while deleted messages are destroyed',
@@ -141,60 +142,10 @@ const inPurge: Fault = {
   },
 }
 
-/** What a change of keys calls in the key directory, a few times each. */
-const ofKeyFiles = ['fsync', 'link', 'rename', 'unlink', 'openat']
-
-const inKeyChange: Fault = {
-  name: 'kill in a change of keys',
-  how: 'killed at a step of `mailbox rotate-key` or `mailbox password`, or of the login after it that removes old files',
-  outcomes: ['killed'],
-  needs: ['strace'],
-  inflict: async (world) => {
-    const { random, mailboxes } = world
-    const gateway = await world.start()
-    const load = world.load()
-    await load.acknowledged(10, 10_000)
-    await load.stop()
-    const [mailbox] = mailboxes
-    if (!mailbox) return nothingMore
-    const injection = {
-      calls: [random.one(ofKeyFiles)],
-      what: 'signal=KILL',
-      when: String(random.whole(1, 4)),
-      output: traceIn(world),
-    }
-    await attachStrace(gateway.process.pid ?? 0, injection)
-    await (random.chance(0.7) ? rotateKey(world, mailbox) : changePassword(world, mailbox))
-    if (gateway.process.signalCode === null) await delay(random.whole(0, 300))
-    await gateway.kill()
-    return nothingMore
-  },
-}
-
-type Mailbox = World['mailboxes'][number]
-
-const rotateKey = async ({ gateway, scratch }: World, { mailboxId, passwords }: Mailbox) => {
-  const file = fileWith(scratch, passwords[0] ?? '')
-  await gateway?.command('mailbox', 'rotate-key', mailboxId, '--password-file', file).catch(() => undefined)
-}
-
-/** The new one is chosen here, so that it is known although the answer may not come. */
-const changePassword = async ({ gateway, scratch, random }: World, { mailboxId, passwords }: Mailbox) => {
-  const [old = ''] = passwords
-  const chosen = `chosen-${random.whole(100_000, 999_999)}-${random.whole(100_000, 999_999)}`
-  const files = ['--old-password-file', fileWith(scratch, old), '--new-password-file', fileWith(scratch, chosen)]
-  passwords.push(chosen)
-  await gateway?.command('mailbox', 'password', mailboxId, ...files).then(
-    () => passwords.splice(0, 1),
-    () => undefined,
-  )
-}
-
-let files = 0
-const fileWith = (scratch: string, text: string) => {
-  const path = join(scratch, `secret-${files++}`)
-  writeFileSync(path, text)
-  return path
-}
-
-export const kills: readonly Fault[] = [atAnyMoment, ...steps.map(killAt), inPurge, inKeyChange]
+export const kills: readonly Fault[] = [
+  atAnyMoment,
+  ...steps.map(killAt),
+  inflictedOn(filesVault)(atObject),
+  inPurge,
+  inKeyChange,
+]

@@ -25,7 +25,7 @@ const powerLoss = ({ name, how, outcomes, torn, inject }: Cutting): Fault => ({
   outcomes,
   needs: ['strace'],
   inflict: async (world) => {
-    const { data, scratch, random, mailboxes, ledger, env } = world
+    const { data, scratch, random, mailboxes, ledger, env, providers } = world
     const before = join(scratch, 'before')
     cpSync(data, before, { recursive: true })
     // It may end while it starts; whether that was for a good reason is asked below.
@@ -43,7 +43,7 @@ const powerLoss = ({ name, how, outcomes, torn, inject }: Cutting): Fault => ({
         const at = flushed + (random.chance(0.5) ? 0 : random.unit() * 20)
         const restored = join(scratch, `cut-${index}`, 'data')
         disk.restore(restored, { at, torn: torn ? random.fork() : undefined })
-        const ground = { data: restored, scratch, ports: await freePorts(), mailboxes, ledger, random, env }
+        const ground = { data: restored, scratch, ports: await freePorts(), mailboxes, ledger, random, env, providers }
         return { world: worldOn(ground), at }
       }),
     )

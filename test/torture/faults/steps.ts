@@ -1,19 +1,56 @@
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Injection } from '../strace.ts'
 import type { World } from '../world.ts'
 
 const dayOf = (moment: number) => new Date(moment).toISOString().slice(0, 10)
 const aDay = 86_400_000
 
 /** The files of a data directory that a fault is aimed at. */
-export const filesOf = ({ data }: Pick<World, 'data'>) => {
-  const pack = (suffix: string) =>
-    // A round may run over midnight.
-    [0, aDay].map((later) => join(data, 'vault/packs', `${dayOf(Date.now() + later)}.db${suffix}`))
+export const filesOf = ({ data, env }: Pick<World, 'data' | 'env'>) => {
+  const vault = env['SEALPOST_VAULT_DIR'] ?? join(data, 'vault')
+  // A round may run over midnight.
+  const days = [0, aDay].map((later) => dayOf(Date.now() + later))
   return {
     log: [join(data, 'events.db-wal')],
-    pack: pack('-wal'),
+    pack: days.map((day) => join(vault, 'packs', `${day}.db-wal`)),
     views: [join(data, 'views.db-wal')],
+    /** Of a vault of files: each has a name of its own, and calls that nothing else makes. */
+    objects: [],
+    /** The directories that they lie in. */
+    days: days.map((day) => join(vault, ...day.split('-'))),
+  }
+}
+
+/** Microseconds that are enough to kill it in. */
+export const held = 5_000_000
+
+/** Holds a gateway up at a step of the way of a message into a vault of files: before or after its flush, its naming, or the flush of its name. */
+export const objectStep = (world: World): Injection => {
+  const { random } = world
+  const [call, of] = random.one([
+    ['fdatasync', 'objects'],
+    ['rename', 'objects'],
+    ['fsync', 'days'],
+  ] as const)
+  return {
+    calls: [call],
+    what: `${random.one(['delay_enter', 'delay_exit'])}=${held}`,
+    when: String(random.whole(1, 8)),
+    paths: filesOf(world)[of],
+    output: traceIn(world),
   }
 }
 
 export const traceIn = ({ scratch }: Pick<World, 'scratch'>) => join(scratch, 'strace')
+
+/** Milliseconds in which the load comes to the step, or the gateway is killed anyway. */
+const patience = 8_000
+
+/** Until the gateway has ended by the step; by hand if the step did not come. */
+export const endedBy = async ({ gateway }: World, step: () => boolean): Promise<void> => {
+  if (!gateway) return
+  const until = Date.now() + patience
+  while (gateway.process.signalCode === null && !step() && Date.now() < until) await delay(5)
+  await gateway.kill()
+}

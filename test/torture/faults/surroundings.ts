@@ -1,9 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { storeDoubleProcess } from '../../support/storeDoubleProcess.ts'
 import { type Fault, nothingMore } from '../fault.ts'
-import { createMailboxes } from '../world.ts'
 
 const stopped: Fault = {
   name: 'stopped and continued',
@@ -62,34 +60,4 @@ const clockJumps: Fault = {
   },
 }
 
-const logAway: Fault = {
-  name: 'event store away',
-  how: 'the event store is killed under load, once between commit and answer, and comes back some seconds later',
-  outcomes: ['went on'],
-  needs: [],
-  inflict: async (world) => {
-    const { random, env, mailboxes } = world
-    const store = await storeDoubleProcess()
-    world.undo.push(() => store.remove())
-    Object.assign(env, { SEALPOST_LOG_ENGINE: 'eventstoredb', SEALPOST_LOG_URL: store.url })
-    const gateway = await world.start()
-    const created = await createMailboxes(gateway)
-    created.forEach(({ password, ...one }, index) => {
-      Object.assign(mailboxes[index] ?? {}, { ...one, passwords: [password] })
-    })
-    const load = world.load()
-    for (let times = random.whole(1, 2); times > 0; times--) {
-      await load.acknowledged(random.whole(3, 20), 10_000)
-      if (random.chance(0.5)) store.arm({ is: 'killed' })
-      await delay(random.whole(0, 100))
-      await store.kill()
-      await delay(random.whole(100, 6_000))
-      await store.start()
-      await load.acknowledged(5, 15_000)
-    }
-    await load.stop()
-    return nothingMore
-  },
-}
-
-export const surroundings: readonly Fault[] = [stopped, clockJumps, logAway]
+export const surroundings: readonly Fault[] = [stopped, clockJumps]
