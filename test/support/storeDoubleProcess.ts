@@ -13,6 +13,9 @@ export type StoreDoubleProcess = {
   readonly url: string
   arm(fault: Fault): void
   kill(): Promise<void>
+  /** It is there and answers nobody, until it is thawed. */
+  freeze(): void
+  thaw(): void
   /** With further options, this time. */
   start(more?: Partial<StoreDoubleOptions>): Promise<void>
   /** Kills it and removes its file. */
@@ -51,6 +54,8 @@ export const storeDoubleProcess = async ({
     },
     arm: (fault) => void child?.send({ arm: fault }),
     kill,
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
     start: async (more) => {
       await kill()
       child = await begin(more)

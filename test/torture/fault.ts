@@ -8,6 +8,8 @@ export type Fault = {
   readonly how: string
   /** What may become of it; anything else is a defect. */
   readonly outcomes: readonly Outcome[]
+  /** It takes minutes: a run inflicts it once, however often the others. */
+  readonly isLong?: boolean
   /** Programs without which it cannot be inflicted. */
   readonly needs: readonly string[]
   /**
