@@ -5,6 +5,7 @@ import { logAway } from './faults/logAway.ts'
 import { power } from './faults/power.ts'
 import { storage } from './faults/storage.ts'
 import { surroundings } from './faults/surroundings.ts'
+import { twoGateways } from './faults/twoGateways.ts'
 import { filesVault, inflictedOn, proxied } from './kinds.ts'
 
 const ofAny: readonly Fault[] = [...kills, ...power, ...failures, ...storage, ...surroundings, ...logAway]
@@ -26,4 +27,5 @@ export const faults: readonly Fault[] = [
   ...ofAny,
   ...again(ofFiles).map(inflictedOn(filesVault)),
   ...again(ofProxies).map(inflictedOn(proxied)),
+  ...twoGateways,
 ]
