@@ -23,6 +23,7 @@ import type { Proxies } from '../proxy/connect.ts'
 import type { ViewsStatus } from '../storage/viewsState.ts'
 import type { OpenMessage } from '../openMessage.ts'
 import type { ServedPair } from '../wire/serveTls.ts'
+import { oneHandshake } from '../wire/oneHandshake.ts'
 import { strongTls } from '../wire/strongTls.ts'
 import { healthPath, readyPath, requireAccess } from './authentication.ts'
 import { requireDeclarations } from './authorization.ts'
@@ -128,6 +129,7 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   })
     .setValidatorCompiler(TypeBoxValidatorCompiler)
     .withTypeProvider<TypeBoxTypeProvider>()
+  app.server.on('secureConnection', oneHandshake)
   app.removeContentTypeParser('text/plain')
   app.addSchema(Problem)
   notePeerAddresses(app)

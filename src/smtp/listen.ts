@@ -7,6 +7,7 @@ import type { Logger } from '../core/ports.ts'
 import { sourceOf } from '../core/sourceAddress.ts'
 import { type ConnectionCounts, connectionCounts } from '../wire/connectionCounts.ts'
 import { behindLoadBalancers, comeFrom, type LoadBalancers } from '../wire/loadBalancers.ts'
+import { oneHandshake } from '../wire/oneHandshake.ts'
 import type { ServedPair } from '../wire/serveTls.ts'
 import { strongTls } from '../wire/strongTls.ts'
 import type { Accepted, PeerConnection, PeerShared } from './peerConnection.ts'
@@ -131,6 +132,7 @@ const serverFor = ({ protocol }: SmtpListener, parts: ListenParts, places: Conne
   server._upgrade = (plain, upgraded) =>
     upgrade(plain, (error, socket) => {
       if (socket && plain.remoteAddress !== undefined) comeFrom(socket, plain.remoteAddress)
+      if (socket) oneHandshake(socket)
       upgraded(error, socket)
     })
   if (secure) boundHandshakes(server, shared, places)

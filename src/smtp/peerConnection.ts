@@ -10,6 +10,7 @@ import { newSessionId, type SessionId } from '../core/ids.ts'
 import type { Clock, Logger } from '../core/ports.ts'
 import type { PutOff } from '../core/putOff.ts'
 import type { RecordedSession, SessionRecorder } from '../sessions.ts'
+import { oneHandshake } from '../wire/oneHandshake.ts'
 import { type Patience, startPatience } from '../wire/patience.ts'
 import { formatReply } from './formatReply.ts'
 import { type InputHandlers, SmtpInput } from './input.ts'
@@ -304,6 +305,7 @@ export abstract class PeerConnection extends SMTPConnection {
         // Or a peer that leaves in the middle of the handshake would go unnoticed.
         this._socket.allowHalfOpen = false
         this.upgrade(nothing, () => {
+          if (this._socket instanceof TLSSocket) oneHandshake(this._socket)
           this.#renew()
           this.onSecured()
         })

@@ -3,6 +3,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { cannotListen } from './listen.ts'
 import type { ServedPair } from './serveTls.ts'
+import { oneHandshake } from './oneHandshake.ts'
 import { strongTls } from './strongTls.ts'
 
 export type DocumentParts = {
@@ -48,6 +49,7 @@ export const serveDocuments = async ({ host, port, tls, find }: DocumentParts): 
     )
   }
   const secure = tls && createHttpsServer({ ...bounds, ...strongTls, ...tls(), handshakeTimeout: patience }, answer) // prettier-ignore
+  secure?.on('secureConnection', oneHandshake)
   const server = secure ?? createHttpServer(bounds, answer)
   server.maxConnections = maxConnections
   await new Promise<void>((resolve, reject) => {

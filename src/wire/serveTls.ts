@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { createSecureContext, type SecureContext, TLSSocket, type TlsOptions } from 'node:tls'
 import { GatewayError } from '../core/errors.ts'
 import type { TlsFacts } from '../core/events.ts'
+import { oneHandshake } from './oneHandshake.ts'
 import { strongTls } from './strongTls.ts'
 
 /** PEM. */
@@ -47,13 +48,14 @@ export const serveTls = (
       reject(new GatewayError('connection-lost', { cause }))
     }
     const timer = setTimeout(fail, seconds * 1000)
-    // A TLSSocket that no tls.Server made tells of TLS errors in this way only, after the handshake too.
+    // A TLSSocket that no tls.Server made tells of TLS errors in this way only.
     socket.on('_tlsError', fail)
     socket.on('error', fail)
     socket.once('close', fail)
     socket.once('secure', () => {
       clearTimeout(timer)
       socket.off('close', fail)
+      oneHandshake(socket)
       resolve(socket)
     })
   })

@@ -22,6 +22,7 @@ export const strongTls = {
   honorCipherOrder: true,
   // No group of 112 bits, as finite-field ones are.
   ecdhCurve: 'X25519MLKEM768:X25519:prime256v1:secp384r1',
-  // What a handshake has shown is not replaced under a session that goes on.
-  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  // What a handshake has shown is not replaced under a session that goes on, nor taken over by a later one: the key of the
+  // tickets would live as long as this process, and open what it has ever said in TLS 1.2 to those who find it (RFC 9325 §3.4).
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
 } as const satisfies SecureContextOptions

@@ -12,6 +12,12 @@ import {
 } from '@peculiar/x509'
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
+const rsa = {
+  name: 'RSASSA-PKCS1-v1_5',
+  modulusLength: 2048,
+  publicExponent: Uint8Array.of(1, 0, 1),
+  hash: 'SHA-256',
+} as const
 const day = 86_400_000
 // The library asks for the DOM's types of these same objects.
 const crypto = webcrypto as never
@@ -24,6 +30,8 @@ type Wish = {
   readonly notAfter?: Date
   /** Whom it is for; a server unless it is said. */
   readonly usage?: 'server' | 'client'
+  /** Of which kind its key is; ECDSA unless it is said. */
+  readonly key?: 'ECDSA' | 'RSA'
 }
 
 export type TestAuthority = {
@@ -53,7 +61,7 @@ export const testAuthority = async (name = 'Test authority'): Promise<TestAuthor
   return {
     cert: certificate.toString('pem'),
     issue: async (wish) => {
-      const pair = await newPair()
+      const pair = await (wish.key === 'RSA' ? webcrypto.subtle.generateKey(rsa, true, ['sign', 'verify']) : newPair())
       const issued = await X509CertificateGenerator.create(
         {
           ...validity(wish),

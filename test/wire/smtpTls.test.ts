@@ -1,5 +1,4 @@
 import { connect } from 'node:net'
-import { connect as connectTls } from 'node:tls'
 import { createTransport } from 'nodemailer'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -125,24 +124,6 @@ test('a new certificate serves new connections', async () => {
   current = pair[1]
   server.smtp.renew()
   assert.is.not(await served(), before)
-  await server.close()
-})
-
-test('a session that goes on cannot be renegotiated: what the handshake has shown stays', async () => {
-  const server = await startTestSmtp()
-  const socket = connectTls({
-    host: '127.0.0.1',
-    port: server.tlsPort,
-    maxVersion: 'TLSv1.2',
-    rejectUnauthorized: false,
-  })
-  await new Promise((resolve) => socket.once('secureConnect', resolve))
-  const refusal = await new Promise<Error | null>((resolve) => {
-    socket.once('error', resolve).once('close', () => resolve(new Error('closed')))
-    socket.renegotiate({}, resolve)
-  })
-  assert.instance(refusal, Error)
-  socket.destroy()
   await server.close()
 })
 
