@@ -24,6 +24,7 @@ import type { ViewsStatus } from '../storage/viewsState.ts'
 import type { OpenMessage } from '../openMessage.ts'
 import type { ServedPair } from '../wire/serveTls.ts'
 import { oneHandshake } from '../wire/oneHandshake.ts'
+import { strictTransport } from '../wire/strictTransport.ts'
 import { strongTls } from '../wire/strongTls.ts'
 import { healthPath, readyPath, requireAccess } from './authentication.ts'
 import { requireDeclarations } from './authorization.ts'
@@ -110,6 +111,8 @@ const keepAliveTimeout = 5_000
 /** Which request it was: the correlation id of the events that it causes, and `requestId` in the gateway's own lines. */
 const requestIdHeader = 'x-request-id'
 
+const everyAnswer = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...strictTransport } as const
+
 /** The admin API, not yet listening. */
 export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) => {
   const app = fastify({
@@ -134,7 +137,7 @@ export const buildApp = async (api: AdminApi, certificate?: ServerCertificate) =
   app.addSchema(Problem)
   notePeerAddresses(app)
   app.addHook('onRequest', async ({ id }, reply) => {
-    void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', [requestIdHeader]: id })
+    void reply.headers({ ...everyAnswer, [requestIdHeader]: id })
   })
   refuseWhileClosing(app)
   requireDeclarations(app)

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { cannotListen } from './listen.ts'
 import type { ServedPair } from './serveTls.ts'
 import { oneHandshake } from './oneHandshake.ts'
+import { strictTransport } from './strictTransport.ts'
 import { strongTls } from './strongTls.ts'
 
 export type DocumentParts = {
@@ -35,7 +36,7 @@ const longestHeader = 8 * 1024
 export const serveDocuments = async ({ host, port, tls, find }: DocumentParts): Promise<Documents> => {
   const answer: RequestListener = (request, response) => {
     const say = (status: number, text: string) => {
-      response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(text) })
+      response.writeHead(status, { ...headers, ...(tls && strictTransport), 'content-length': Buffer.byteLength(text) })
       response.end(request.method === 'HEAD' ? undefined : text)
     }
     const path = request.url?.split('?')[0] ?? ''

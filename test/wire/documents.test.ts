@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { connect as connectTls } from 'node:tls'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { answerChallenges } from '../../src/tls/acme/challengeListener.ts'
 import { challengeAnswers } from '../../src/tls/acme/store.ts'
 import { serveDocuments } from '../../src/wire/documents.ts'
 import { memoryKeys } from '../support/memoryKeys.ts'
+import { testCertificate } from './testCertificate.ts'
 
 const test = suite('short texts over HTTP')
 const host = '127.0.0.1'
@@ -64,6 +66,20 @@ test('each connection has one answer; headers are bounded, and what is no HTTP i
   )
   assert.match(await ask(documents.port, 'EHLO a\r\n\r\n'), /^HTTP\/1\.1 400 /)
   await documents.close()
+})
+
+test('who asks over TLS is told to come over TLS only, and who asks in clear is not', async () => {
+  const find = () => 'text'
+  const pair = await testCertificate()
+  const [clear, secure] = await Promise.all([
+    serveDocuments({ host, port: 0, find }),
+    serveDocuments({ host, port: 0, find, tls: () => pair }),
+  ])
+  assert.not.match(await get(clear.port, '/'), /strict-transport-security/i)
+  const socket = connectTls({ host, port: secure.port, rejectUnauthorized: false })
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  assert.match(await text(socket), /^HTTP\/1\.1 200 [^]*\r\nstrict-transport-security: max-age=\d{8}\r\n/)
+  await Promise.all([clear.close(), secure.close()])
 })
 
 test('closing does not wait for a peer that says nothing', async () => {

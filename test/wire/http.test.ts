@@ -180,9 +180,12 @@ test('a path that does not exist is a 404 for whoever has the token, and a 401 f
   isProblem(await app.inject({ url: '/v1/nothing' }), 401, 'not-authorized')
 })
 
-test('no answer is to be kept by a cache', async () => {
-  for (const [method, , url, payload] of routes)
-    assert.is((await ask(method, url, payload && { payload })).headers['cache-control'], 'no-store')
+test('no answer is to be kept by a cache, and none to be asked for in clear', async () => {
+  for (const [method, , url, payload] of routes) {
+    const { headers } = await ask(method, url, payload && { payload })
+    assert.is(headers['cache-control'], 'no-store')
+    assert.match(headers['strict-transport-security'] as string, /^max-age=\d{8}/)
+  }
 })
 
 test('a mailbox is created with a password that is told once', async () => {
