@@ -1,61 +1,24 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'node:tls'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { freePorts } from '../../ops/scratchGateway.ts'
-import { beforeTls } from '../support/beforeTls.ts'
-import { testAuthority } from '../support/testAuthority.ts'
-import { startTestGateway } from '../support/testGateway.ts'
-import { type Offer, tls12Client, type Tls12Client } from '../support/tls12Client.ts'
+import { beforeTls, type TlsPort } from '../support/beforeTls.ts'
+import { peerTest } from '../support/peers.ts'
+import { tls12Client, type Tls12Client } from '../support/tls12Client.ts'
+import { keyKinds, listenerNames, serverName, startTlsGateway } from '../support/tlsGateway.ts'
 
 // What no scanner tells in a way that could be compared, at every listener that speaks TLS, with either kind of key.
 
 const test = suite('handshakes')
-const dir = mkdtempSync(join(tmpdir(), 'sealpost-'))
-test.after(() => rmSync(dir, { recursive: true }))
-const authority = await testAuthority()
-
-const started = async (kind: 'ECDSA' | 'RSA') => {
-  const pair = await authority.issue({ names: ['gateway.test', 'mta-sts.gateway.test'], key: kind })
-  const [keyFile, certFile] = [join(dir, `${kind}.key`), join(dir, `${kind}.pem`)]
-  writeFileSync(keyFile, pair.key)
-  writeFileSync(certFile, pair.cert)
-  const { admin: policy } = await freePorts()
-  const gateway = await startTestGateway({
-    env: {
-      SEALPOST_TLS_MODE: 'files',
-      SEALPOST_TLS_CERT_FILE: certFile,
-      SEALPOST_TLS_KEY_FILE: keyFile,
-      SEALPOST_PROXY_TARGETS: 'pop.example.net',
-      SEALPOST_MTA_STS_HOST: '127.0.0.1',
-      SEALPOST_MTA_STS_PORT: String(policy),
-      SEALPOST_MTA_STS_MX: 'gateway.test',
-    },
-  })
-  const { ports } = gateway
-  const listeners: Readonly<Record<string, Offer>> = {
-    'smtp, STARTTLS': { port: ports.smtp, starttls: 'smtp' },
-    smtps: { port: ports.smtps },
-    'submission, STARTTLS': { port: ports.submission, starttls: 'smtp' },
-    submissions: { port: ports.submissions },
-    'pop3, STLS': { port: ports.pop3, starttls: 'pop3' },
-    pop3s: { port: ports.pop3s },
-    admin: { port: ports.admin },
-    'MTA-STS': { port: policy },
-  }
-  return { gateway, listeners }
-}
 
 /** Milliseconds after which a connection counts as left open: far less than any listener's patience. */
 const soon = 3_000
 
 const closes = ({ closed }: Tls12Client) => Promise.race([closed.then(() => true), delay(soon, false, { ref: false })])
 
-const finished = async (offer: Offer) => {
+const finished = async (offer: TlsPort) => {
   const client = await tls12Client(offer)
   await client.finish()
   return client
@@ -63,13 +26,13 @@ const finished = async (offer: Offer) => {
 
 const inappropriateFallback = 86
 
-type Version = 'TLSv1.2' | 'TLSv1.3'
+type Resumption = { readonly version: 'TLSv1.2' | 'TLSv1.3'; readonly ca: string; readonly session?: Buffer }
 
 /** Whether a session was resumed, and the one that may be resumed the next time. */
-const resumed = async (offer: Offer, version: Version, session?: Buffer): Promise<readonly [boolean, Buffer]> => {
+const resumed = async (offer: TlsPort, { version, ca, session }: Resumption): Promise<readonly [boolean, Buffer]> => {
   const plain = (await beforeTls(offer)).release()
   const versions = { minVersion: version, maxVersion: version } as const
-  const socket = connect({ socket: plain, servername: 'gateway.test', ca: authority.cert, session, ...versions })
+  const socket = connect({ socket: plain, servername: serverName, ca, session, ...versions })
   let newest: Buffer | undefined
   socket.on('session', (given: Buffer) => (newest = given))
   await once(socket, 'secureConnect')
@@ -83,10 +46,40 @@ const resumed = async (offer: Offer, version: Version, session?: Buffer): Promis
   return [reused, last]
 }
 
-for (const kind of ['ECDSA', 'RSA'] as const) {
-  const { gateway, listeners } = await started(kind)
-  const atEach = (title: string, check: (offer: Offer) => Promise<void>) => {
-    for (const [name, offer] of Object.entries(listeners)) test(`${kind}, ${name}: ${title}`, () => check(offer))
+/** What TLS 1.2 of Windows Server 2012 R2 offers, in its order (KB2919355); of what is authenticated, ECDHE with ECDSA alone. */
+const windows2012R2 = [
+  'ECDHE-RSA-AES256-SHA384:ECDHE-RSA-AES128-SHA256:ECDHE-RSA-AES256-SHA:ECDHE-RSA-AES128-SHA',
+  'DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-SHA:DHE-RSA-AES128-SHA',
+  'AES256-GCM-SHA384:AES128-GCM-SHA256:AES256-SHA256:AES128-SHA256:AES256-SHA:AES128-SHA',
+  'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-SHA384',
+  'ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA:ECDHE-ECDSA-AES128-SHA',
+].join(':')
+const itsSignatures = 'RSA+SHA256:RSA+SHA384:RSA+SHA1:ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA1'
+const agreed = {
+  ECDSA: /Server Temp Key: ECDH, prime256v1[^]*Cipher is ECDHE-ECDSA-AES256-GCM-SHA384/,
+  RSA: /Cipher is \(NONE\)/,
+}
+
+const offered = (port: number) =>
+  new Promise<string>((resolve) => {
+    const offer = [
+      '-tls1_2',
+      '-cipher',
+      `${windows2012R2}@SECLEVEL=0`,
+      '-curves',
+      'P-256:P-384',
+      '-sigalgs',
+      itsSignatures,
+    ]
+    const args = ['s_client', '-connect', `127.0.0.1:${port}`, '-starttls', 'smtp', ...offer]
+    // It fails where nothing is agreed on: what it says tells.
+    execFile('openssl', args, { timeout: 20_000 }, (_, stdout) => resolve(stdout)).stdin?.end()
+  })
+
+for (const kind of keyKinds) {
+  const gateway = await startTlsGateway(kind)
+  const atEach = (title: string, check: (offer: TlsPort) => Promise<void>) => {
+    for (const name of listenerNames) test(`${kind}, ${name}: ${title}`, () => check(gateway.listeners[name]))
   }
 
   atEach('who asks for another handshake loses the connection', async (offer) => {
@@ -116,13 +109,22 @@ for (const kind of ['ECDSA', 'RSA'] as const) {
 
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
     atEach(`no ${version} session is resumed`, async (offer) => {
-      const [, session] = await resumed(offer, version)
-      assert.is((await resumed(offer, version, session))[0], false)
+      const ca = gateway.authority.cert
+      const [, session] = await resumed(offer, { version, ca })
+      assert.is((await resumed(offer, { version, ca, session }))[0], false)
     })
 
+  peerTest(
+    test,
+    ['openssl'],
+    `${kind}: of what Windows Server 2012 R2 offers, only ECDHE with ECDSA is taken`,
+    async () => {
+      assert.match(await offered(gateway.listeners['smtp, STARTTLS'].port), agreed[kind])
+    },
+  )
+
   test(`${kind}: the gateway has survived it`, async () => {
-    assert.is(await gateway.stop(), 0)
-    gateway.remove()
+    assert.is(await gateway.end(), 0)
   })
 }
 

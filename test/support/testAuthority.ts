@@ -1,5 +1,5 @@
 import 'reflect-metadata'
-import { webcrypto } from 'node:crypto'
+import { randomBytes, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import {
   BasicConstraintsExtension,
@@ -21,7 +21,6 @@ const rsa = {
 const day = 86_400_000
 // The library asks for the DOM's types of these same objects.
 const crypto = webcrypto as never
-let serial = 1
 
 type Wish = {
   /** Host names and IP addresses. */
@@ -89,7 +88,8 @@ export const testAuthority = async (name = 'Test authority'): Promise<TestAuthor
 }
 
 const newPair = () => webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-const serialNumber = () => (serial++).toString(16).padStart(4, '0')
+// Long, as authorities make them, and positive.
+const serialNumber = () => `4${randomBytes(16).toString('hex').slice(1)}`
 const typeOf = (name: string) => (isIP(name) === 0 ? ('dns' as const) : ('ip' as const))
 const validity = ({ notBefore, notAfter }: Partial<Wish>) => ({
   notBefore: notBefore ?? new Date(Date.now() - day),
