@@ -168,7 +168,7 @@ export const smtpSession = target<Session>(async (corpus) => {
         drawn,
       })
       .map(({ drawn, ...rest }) => ({ ...drawn, ...rest })),
-    costs: 200,
+    costs: 500,
     states: { known: statesKnown('smtpSession'), reached },
     check: async (input) => {
       const inPieces = await lived(input, world)

@@ -189,7 +189,7 @@ export const submissionSession = target<Session>((corpus) => {
         answers: fc.array(fc.option(answer, { freq: 2 }), { maxLength: 8 }),
       })
       .map(({ said, ...rest }) => ({ ...said, ...rest })),
-    costs: 200,
+    costs: 500,
     states: { known: statesKnown('submissionSession', 'smtpProxy'), reached },
     check: async (input) => {
       const inPieces = await lived(input, reached)

@@ -121,6 +121,7 @@ export const smtpServing = (
     let buffered: Buffer = Buffer.alloc(0)
     const say = (line: string, own: ReturnType<SmtpAnswer>) => {
       if (own === silence) return
+      if (line === 'DATA' && own?.startsWith('354') === true) state.data = []
       socket.write(Buffer.from(`${own ?? usual(line, state, isSecure)}\r\n`, 'latin1'))
       if (line === 'QUIT') socket.end()
     }
