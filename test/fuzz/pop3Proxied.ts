@@ -10,31 +10,35 @@ import { startPop3 } from '../../src/pop3/pop3Server.ts'
 import { openFingerprints } from '../../src/proxy/fingerprint.ts'
 import { openPop3Proxies, type Pop3Proxies } from '../../src/proxy/pop3Proxy.ts'
 import { memoryKeys } from '../support/memoryKeys.ts'
-import { pop3Serving, type ProviderOptions } from '../support/pop3Provider.ts'
 import { replayingSessions } from '../support/replayingSessions.ts'
+import { silence } from '../support/smtpProvider.ts'
 import { memoryMaildrops } from '../wire/memoryMaildrops.ts'
 import { noBalancers } from '../wire/pop3Transcript.ts'
 import { limits } from '../wire/smtpTestServer.ts'
 import { testCertificate } from '../wire/testCertificate.ts'
-import { wires } from './dialled.ts'
 import { proxied } from './gatewayOpenings.ts'
+import { hostilePop3, isWhole, mustBeMail, servers } from './hostilePop3.ts'
 import { bufferOf, joined, piecesOf, type Segmented, segmented, sentence, spoilt, textOf } from './octets.ts'
 import { withoutIds } from './peers.ts'
 import { pop3Dialogue, pop3Line } from './pop3Words.ts'
-import { admission, anyDisk, type Disk, keepingArchive, secret, userAt, waiting, watchedLog } from './proxied.ts'
+import {
+  admission,
+  type Answers,
+  anyDisk,
+  type Disk,
+  gone,
+  keepingArchive,
+  last,
+  secret,
+  userAt,
+  waiting,
+  watchedLog,
+} from './proxied.ts'
 import { pop3Answer } from './remoteWords.ts'
 import { anyMessage } from './saslWords.ts'
 import { statesKnown } from './states.ts'
 import { target } from './target.ts'
 
-/** The client's servers, and what is uncommon about them. */
-const servers: Readonly<Record<string, Omit<ProviderOptions, 'key' | 'cert'>>> = {
-  'pop.example.net': {},
-  'upgraded.example.net': { tls: 'upgrade' },
-  'clear.example.net': { tls: 'none' },
-  'bare.example.net': { lineEnd: '\n' },
-  'idless.example.net': { withoutUidl: true },
-}
 const places = { maildropUser: userAt('pop.example.net'), upgradedMaildropUser: userAt('upgraded.example.net') }
 const readingAt = (server: string) => () => proxied['reading']?.({ ...places, maildropUser: userAt(server) }) ?? ''
 const openings: typeof proxied = {
@@ -47,63 +51,14 @@ const openings: typeof proxied = {
 }
 
 /** What the server says first in sessions that begin so. */
-const answersTo: Readonly<Record<string, readonly (string | null)[]>> = {
+const answersTo: Readonly<Record<string, Answers>> = {
   answering: [null, null, '+ ', '+ VXNlcm5hbWU6'],
 }
 
-const mails = [
-  'Subject: first\r\n\r\n.\r\n..\r\nend\r\n',
-  // More than is held back.
-  `Subject: large\r\n\r\n${'.a line\r\n'.repeat(8000)}`,
-  'Subject: empty\r\n\r\n',
-]
-const stuffed = mails.map((mail) => mail.replaceAll(/^\./gm, '..'))
-
-/** The server says nothing, closes in the place of an answer, or upon it. */
-const silence = 'silence'
-const gone = 'gone'
-const last = 'last'
-/** What ends what is waited for, whatever that is. */
-const isWhole = (answer: string | null) =>
-  answer === null ||
-  answer === gone ||
-  answer === last ||
-  /^(?:-ERR[^\r\n]*|\+OK[^\r\n]*\r\n(?:.*\r\n)?\.)$/s.test(answer)
-
 type Session = Segmented & {
   readonly opening: string
-  /** What the server says in the place of its first answers; null: as it should. */
-  readonly answers: readonly (string | null)[]
+  readonly answers: Answers
   readonly disk?: Disk
-}
-
-/** A server of any kind, and what it must not hear. */
-const hostileProvider = (answers: Session['answers'], copies: () => number) => {
-  const wrong: string[] = []
-  const heard: string[] = []
-  const marked = new Set<string>()
-  let asked = 0
-  const dial = (options: (typeof servers)[string]) => {
-    const { tls = 'implicit' } = options
-    const { dial, upgrade, isUpgraded } = wires()
-    const { serving, serve } = pop3Serving(options, upgrade)
-    serving.mails = mails.map((text, at) => ({ uidl: `uidl-${at}`, octets: bufferOf(text) }))
-    serving.answer = (line, socket) => {
-      heard.push(line)
-      if (/[\0\r]/.test(line)) wrong.push(`a line within a line: ${line}`)
-      if (tls !== 'implicit' && !isUpgraded(socket) && !/^(?:|CAPA|STLS|QUIT)$/.test(line))
-        wrong.push(`said without TLS: ${line}`)
-      if (/^\s*DELE\s+\S/i.test(line)) marked.add(line)
-      if (marked.size > copies()) wrong.push(`deletes what is not kept: ${line}`)
-      const answer = answers[asked++] ?? undefined
-      if (answer === last) setImmediate(() => socket.destroy())
-      if (answer === gone) socket.destroy()
-      if (answer === gone || answer === silence) return null
-      return answer === last ? undefined : answer
-    }
-    return dial(serve, tls === 'implicit')
-  }
-  return { dial, heard, mustBeContent: () => assert.equal(wrong, []) }
 }
 
 /** A mail client's whole session over TLS and its proxy connection to a hostile server in memory, from every state. */
@@ -159,7 +114,7 @@ export const pop3Proxied = target<Session>(async (corpus) => {
   /** Everything that a session was, but for its ids. */
   const lived = async ({ opening, octets, cuts, answers, disk = 'quick' }: Session) => {
     const { archive, kept } = keepingArchive(disk)
-    const provider = hostileProvider([...(answersTo[opening] ?? []), ...answers], () => kept.length)
+    const provider = hostilePop3([...(answersTo[opening] ?? []), ...answers], () => kept.length)
     const { proxies: admitting, mustBeFree } = admission(({ server: name }) => {
       const options = servers[name]
       if (options) return Promise.resolve(provider.dial(options))
@@ -222,12 +177,3 @@ export const pop3Proxied = target<Session>(async (corpus) => {
     close: () => server.close(0),
   }
 })
-
-/** Of an honest server: what comes to its end is a message of its, and there is a copy. */
-const mustBeMail = (heard: string, copies: number) => {
-  const whole = [...heard.matchAll(/^\+OK message follows\r\n((?:(?!\.\r\n).*\r\n)*?)\.\r\n/gm)].map(
-    ([, mail]) => mail ?? '',
-  )
-  for (const mail of whole) assert.ok(stuffed.includes(mail), `no message of the server's: ${mail.slice(0, 100)}`)
-  assert.ok(new Set(whole).size <= copies, 'what the client has whole is kept')
-}

@@ -19,6 +19,12 @@ export const userAt = (server: string) => `anna%${server}%${mailboxId}`
 /** What they log in with. */
 export const secret = 'correct-horse'
 
+/** What a server says in the place of its first answers; null: as it should. */
+export type Answers = readonly (string | null)[]
+/** The server closes in the place of an answer, or upon it. */
+export const gone = 'gone'
+export const last = 'last'
+
 /** Seconds: while nobody keeps silent, no answer is late. */
 export const waiting = (patient: boolean) => {
   const seconds = patient ? 60 : 0.03

@@ -8,26 +8,30 @@ import { openSmtpProxies } from '../../src/proxy/smtpProxy.ts'
 import type { Relayed } from '../../src/relays.ts'
 import { SubmissionConnection, type SubmissionShared } from '../../src/smtp/submissionConnection.ts'
 import { replayingSessions } from '../support/replayingSessions.ts'
-import { silence, smtpServing } from '../support/smtpProvider.ts'
+import { silence } from '../support/smtpProvider.ts'
 import { limits } from '../wire/smtpTestServer.ts'
-import { wires } from './dialled.ts'
 import { submission } from './gatewayOpenings.ts'
+import { hostileSmtp, isServer, isWhole } from './hostileSmtp.ts'
 import { joined, piecesOf, type Segmented, segmented, sentence, spoilt, wordOf } from './octets.ts'
 import { mustBeProxiedSmtp, peerSaying, withoutIds } from './peers.ts'
-import { admission, anyDisk, type Disk, keepingArchive, secret, userAt, waiting, watchedLog } from './proxied.ts'
+import {
+  admission,
+  type Answers,
+  anyDisk,
+  type Disk,
+  gone,
+  keepingArchive,
+  last,
+  secret,
+  userAt,
+  waiting,
+  watchedLog,
+} from './proxied.ts'
 import { smtpAnswer } from './remoteWords.ts'
 import { anyMessage } from './saslWords.ts'
 import { content, smtpDialogue, smtpLine } from './smtpWords.ts'
 import { statesKnown } from './states.ts'
 import { target } from './target.ts'
-
-/** The client's servers: TLS comes first, after STARTTLS, or never. */
-const servers = {
-  'smtp.example.net': 'implicit',
-  'upgraded.example.net': 'upgrade',
-  'clear.example.net': 'none',
-} as const
-const isServer = (name: string): name is keyof typeof servers => Object.hasOwn(servers, name)
 
 const places = { mailUser: userAt('smtp.example.net'), upgradedMailUser: userAt('upgraded.example.net') }
 const openings: typeof submission = {
@@ -38,22 +42,13 @@ const openings: typeof submission = {
   securing: () => 'EHLO client.example\r\nSTARTTLS\r\n',
 }
 /** What the server says first in sessions that begin so. */
-const answersTo: Readonly<Record<string, readonly (string | null)[]>> = { answering: [null, null, '334 '] }
+const answersTo: Readonly<Record<string, Answers>> = { answering: [null, null, '334 '] }
 /** They are of a session without TLS. */
 const plainOpenings = new Set(['helloed', 'securing'])
 
-/** The server closes in the place of an answer, or upon it. */
-const gone = 'gone'
-const last = 'last'
-
-/** What ends what is waited for. */
-const isWhole = (answer: string | null) =>
-  answer === null || answer === gone || answer === last || /^(?:\d{3}-[^\r\n]*\r\n)*\d{3}(?: [^\r\n]*)?$/.test(answer)
-
 type Session = Segmented & {
   readonly opening: string
-  /** What the server says in the place of its first answers; null: as it should. */
-  readonly answers: readonly (string | null)[]
+  readonly answers: Answers
   readonly disk?: Disk
 }
 
@@ -61,47 +56,13 @@ type Session = Segmented & {
 const listeners = { plain: new SMTPServer({ logger: false }), secure: new SMTPServer({ logger: false, secure: true }) }
 const nothing = () => undefined
 
-/** A provider of either kind, and what it must not hear. */
-const hostileProvider = (answers: Session['answers'], mustBeKept: (octets: string) => void) => {
-  const mails: string[] = []
-  const wrong: unknown[] = []
-  let asked = 0
-  const dial = (server: keyof typeof servers) => {
-    const tls = servers[server]
-    const { dial, upgrade, isUpgraded } = wires()
-    const { serving, serve } = smtpServing({ tls }, upgrade)
-    serving.answer = (line, socket) => {
-      if (/[\0\r\n]/.test(line)) wrong.push(`a line within a line: ${line}`)
-      if (tls !== 'implicit' && !isUpgraded(socket) && !/^(?:|EHLO .*|STARTTLS|QUIT)$/.test(line))
-        wrong.push(`said without TLS: ${line}`)
-      if (line === '.')
-        try {
-          const { wire, octets } = serving.mails.at(-1) ?? {}
-          assert.not.match(wire?.toString('latin1') ?? '\0', /\0|(?<!\r)\n|\r(?!\n)/)
-          mails.push(octets?.toString('latin1') ?? '')
-          mustBeKept(mails.at(-1) ?? '')
-        } catch (error) {
-          wrong.push(error)
-        }
-      const answer = answers[asked++] ?? undefined
-      if (answer === last) setImmediate(() => socket.destroy())
-      if (answer === last) return undefined
-      if (answer !== gone) return answer
-      socket.destroy()
-      return silence
-    }
-    return dial(serve, tls === 'implicit')
-  }
-  return { dial, mails, mustBeContent: () => assert.equal(wrong, []) }
-}
-
 /** Everything that a session was, but for its ids. */
 const lived = async ({ opening, octets, cuts, answers, disk = 'quick' }: Session, reached: Set<string>) => {
   const { archive, kept } = keepingArchive(disk)
   const log = watchedLog()
   const relayed: Relayed[] = []
   const replayed = replayingSessions()
-  const provider = hostileProvider([...(answersTo[opening] ?? []), ...answers], (sent) => {
+  const provider = hostileSmtp([...(answersTo[opening] ?? []), ...answers], (sent) => {
     assert.is(kept.at(-1)?.octets, sent, 'what the provider has whole is in the archive')
   })
   const { proxies, mustBeFree } = admission(({ server }) =>
