@@ -127,6 +127,8 @@ const serverFor = ({ protocol }: SmtpListener, parts: ListenParts, places: Conne
     server.connections.add(accepted)
     accepted.init()
   }
+  // It would ask for an international name in letters that no certificate has: they say `xn--…` (RFC 6066 §3).
+  server._normalizeHostname = (name) => name
   // The TLS socket would ask the system, which knows the load balancer only.
   const upgrade = server._upgrade.bind(server)
   server._upgrade = (plain, upgraded) =>

@@ -13,7 +13,7 @@ import { logIn, startTestGateway } from '../support/testGateway.ts'
 const test = suite('certificates by name')
 const data = mkdtempSync(join(tmpdir(), 'sealpost-'))
 const authority = await testAuthority()
-const names = [['gateway.test'], ['other.test', '*.wild.test']] as const
+const names = [['gateway.test'], ['other.test', '*.wild.test', 'xn--mller-kva.test']] as const
 type Pair = Awaited<ReturnType<typeof authority.issue>>
 const pairs: readonly Pair[] = await Promise.all(names.map((some) => authority.issue({ names: some })))
 /** As certbot does it: one file after the other, each renamed into its place. */
@@ -53,6 +53,8 @@ peerTest(test, ['openssl'], 'every listener shows the certificate for the name t
   assert.equal(await shownFor('gateway.test'), all(0))
   assert.equal(await shownFor('other.test'), all(1))
   assert.equal(await shownFor('A.wild.test'), all(1))
+  // An international name comes as it is in the certificate (RFC 6066 §3).
+  assert.equal(await shownFor('xn--mller-kva.test'), all(1))
 })
 
 peerTest(test, ['openssl'], 'who asks for no name, or one that no certificate is for, is shown the first', async () => {
