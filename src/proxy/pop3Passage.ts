@@ -1,5 +1,6 @@
 import type { Relayed } from '../../actors/pop3Setup.ts'
 import type { RemoteStatus } from '../../actors/proxied.ts'
+import { keepChunk } from '../core/chunks.ts'
 
 const end = Buffer.from('.\r\n')
 
@@ -45,7 +46,7 @@ export const openPassage = (outlet: Outlet, mostHeld: number): Passage => {
     relayed: relayed.promise,
     push: async (octets) => {
       if (!flowing) {
-        held.push(octets)
+        keepChunk(held, octets)
         heldOctets += octets.length
         if (heldOctets <= mostHeld) return
         relayed.resolve({ status: 'ok', rest: true })

@@ -1,7 +1,7 @@
+import { gathered, keepChunk } from '../core/chunks.ts'
 import type { DkimResult } from '../core/events.ts'
 import type { Call } from '../storage/calls.ts'
 import { spent } from '../spent.ts'
-import { gathered } from '../storage/octets.ts'
 import type { CheckerMethods } from './checkerThread.ts'
 import type { Patience } from './patience.ts'
 import type { Room } from './room.ts'
@@ -79,7 +79,7 @@ export const hearing = ({ call, id, room, patience, milliseconds }: HearingParts
     async take(chunk) {
       if (state === 'over') return
       const own = new Uint8Array(chunk)
-      kept.push(own)
+      keepChunk(kept, own)
       octets += own.length
       if (state === 'header') judged(header.push(own))
       if (state === 'signed' && octets >= enough) await send(false)

@@ -1,3 +1,5 @@
+import { keepChunk } from '../core/chunks.ts'
+
 const LF = 0x0a
 const CR = 0x0d
 
@@ -44,8 +46,9 @@ export const signedHeader = (): SignedHeader => {
     push(chunk) {
       if (chunk.length === 0) return undefined
       const end = endOf(chunk)
-      pieces.push(end < 0 ? chunk : chunk.subarray(0, end))
-      octets += pieces.at(-1)?.length ?? 0
+      const piece = end < 0 ? chunk : chunk.subarray(0, end)
+      keepChunk(pieces, piece)
+      octets += piece.length
       before = (chunk.length > 1 ? chunk.at(-2) : last) ?? LF
       last = chunk.at(-1) ?? LF
       if (octets > maxHeader) return 'excessive'

@@ -11,17 +11,6 @@ const gatheredAtOnce = 4 * 1024 * 1024
 export const pieceShare = (messages: number): number =>
   Math.max(leastPiece, Math.min(pieceSize, gatheredAtOnce / messages))
 
-/** Chunks as one buffer of their own, fit to be handed to another thread. */
-export const gathered = (chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => {
-  const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0))
-  let offset = 0
-  for (const chunk of chunks) {
-    all.set(chunk, offset)
-    offset += chunk.byteLength
-  }
-  return all
-}
-
 export type Piece = { readonly bytes: Uint8Array<ArrayBuffer>; readonly done: boolean }
 
 /**

@@ -1,3 +1,4 @@
+import { keepChunk } from '../core/chunks.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Flight } from './flight.ts'
 
@@ -70,7 +71,7 @@ export const openBody = (onRoom: () => void, flight?: Flight): Body => {
   return {
     push(chunk) {
       if (state !== 'open') return true
-      queue.push(chunk)
+      keepChunk(queue, chunk)
       queued += chunk.length
       flight?.enter(chunk.length)
       full = queued >= highWater || flight?.isFull() === true

@@ -49,6 +49,17 @@ test('after the end no room is announced: what comes next is not content', async
   assert.is(rooms, 0)
 })
 
+test('however small what comes is, little waits beside its octets', async () => {
+  const body = openBody(() => {})
+  const sent = Buffer.from(Array.from({ length: 10_000 }, (_, at) => at % 251))
+  for (const octet of sent) body.push(Uint8Array.of(octet))
+  body.end()
+  const read: Uint8Array[] = []
+  for await (const chunk of body) read.push(chunk)
+  assert.ok(read.length <= 128, `${read.length} chunks`)
+  assert.equal(Buffer.concat(read), sent)
+})
+
 test('a consumer that is gone makes room, and what still comes is dropped', async () => {
   let rooms = 0
   const body = openBody(() => (rooms += 1))
