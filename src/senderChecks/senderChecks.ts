@@ -36,6 +36,9 @@ const checkerThread = new URL('./checkerThread.ts', import.meta.url)
 /** Octets of all messages on their way to the checker thread. */
 const underWay = 8 * 1024 * 1024
 
+/** MiB. A thousand everyday messages that come in at once hold fifty; a thousand that are made to be costly would hold all that there is. */
+const mostHeap = 256
+
 type Thread = { readonly worker: Worker; readonly call: Calls<CheckerMethods> }
 
 /** Where nobody can check. */
@@ -53,7 +56,7 @@ export const openSenderChecker = (parts: CheckerParts): SenderChecker => {
     if (thread?.worker === worker) thread = undefined
   }
   const start = (): Thread => {
-    const worker = startThread(program, place)
+    const worker = startThread(program, place, mostHeap)
     worker.on('error', (err) => logger.warn({ err }, 'the sender checks have failed and begin anew'))
     worker.on('exit', () => forget(worker))
     return { worker, call: callsTo<CheckerMethods>(worker) }

@@ -5,6 +5,8 @@ const CR = 0x0d
 
 /** Octets of a header that is looked at; the largest that mail systems let through (Exchange's) have as many. */
 const maxHeader = 128 * 1024
+/** Lines of it: the verifier holds an object for each as long as the message comes in. A header of that size has no more. */
+const maxLines = 2_000
 /** Each signature costs its own digest of the body and a question to the DNS (RFC 6376 §6.1 lets a verifier stop). */
 const maxSignatures = 10
 
@@ -40,7 +42,8 @@ export const signedHeader = (): SignedHeader => {
     const text = Buffer.concat(pieces).toString('latin1')
     const found = text.match(signature)?.length ?? 0
     pieces.length = 0
-    return found === 0 ? 'unsigned' : found > maxSignatures ? 'excessive' : 'signed'
+    if (found === 0) return 'unsigned'
+    return found > maxSignatures || text.split('\n', maxLines + 2).length > maxLines + 1 ? 'excessive' : 'signed'
   }
   return {
     push(chunk) {

@@ -6,6 +6,12 @@ import { Worker } from 'node:worker_threads'
  */
 const maxYoungGenerationSizeMb = 4
 
-/** Starts a thread of the gateway's. `workerData` is cloned. */
-export const startThread = (file: URL, workerData: unknown): Worker =>
-  new Worker(file, { workerData, resourceLimits: { maxYoungGenerationSizeMb } })
+/** Starts a thread of the gateway's. `workerData` is cloned. Above `mostHeap` MiB, by default what the machine has, it dies. */
+export const startThread = (file: URL, workerData: unknown, mostHeap?: number): Worker =>
+  new Worker(file, {
+    workerData,
+    resourceLimits: {
+      maxYoungGenerationSizeMb,
+      ...(mostHeap !== undefined && { maxOldGenerationSizeMb: mostHeap }),
+    },
+  })

@@ -103,6 +103,8 @@ for (const [title, message, dkim] of [
   ['seven signatures', Buffer.concat([five, signed]), [...Array<'neutral'>(5).fill('neutral'), 'pass', 'pass']],
   ['eleven signatures', Buffer.concat([nine, signed]), ['policy']],
   ['an endless header', Buffer.concat([Buffer.from(`X-Long: ${'x'.repeat(140_000)}\r\n`), signed]), ['policy']],
+  ['a header of two thousand lines', Buffer.concat([Buffer.from('X: y\r\n'.repeat(1_900)), signed]), ['pass', 'pass']],
+  ['a header of more lines than that', Buffer.concat([Buffer.from('X: y\r\n'.repeat(2_000)), signed]), ['policy']],
   ['an endless line', Buffer.concat([signed, Buffer.alloc(600_000, 'x')]), ['policy']],
 ] as const)
   test(`DKIM of ${title} is ${dkim.join(' and ') || 'nothing'}`, async () => {
@@ -217,8 +219,9 @@ test('a message that breaks off leaves nothing behind, and the next one is check
 })
 
 const program = (text: string) => new URL(`data:text/javascript,${encodeURIComponent(text)}`)
-for (const [title, said, text] of [
+for (const [title, said, text, patience = 0.2] of [
   ['dies', 'have failed', 'throw new Error("a defect")'],
+  ['fills its memory', 'ERR_WORKER_OUT_OF_MEMORY', 'const all = []; for (;;) all.push(Array(1e4).fill(0.5))', 20],
   [
     'is stuck',
     'are stuck',
@@ -226,7 +229,7 @@ for (const [title, said, text] of [
   ],
 ] as const)
   test(`a thread that ${title} costs results and no mail, and another takes its place`, async () => {
-    const failing = open({ wait: () => 0.2, program: program(text) })
+    const failing = open({ wait: () => patience, program: program(text) })
     for (let tries = 0; tries < 2; tries += 1) {
       logged.length = 0
       assert.equal(await found(signed, {}, 1000, failing), { spf: 'temperror', dkim: ['temperror'] })
