@@ -4,6 +4,7 @@ import type { Proxied, RemoteStatus } from '../../actors/proxied.ts'
 import { work } from '../../actors/session.ts'
 import type { Archive, Delivery } from '../archive.ts'
 import type { Limits, ProxySettings } from '../config.ts'
+import { keepChunk } from '../core/chunks.ts'
 import { GatewayError } from '../core/errors.ts'
 import { multiLineReply } from '../wire/multiLine.ts'
 import { topCutter, wholeMessage } from '../wire/topCutter.ts'
@@ -93,7 +94,7 @@ export const worksOf = ({ shared, remote, words, messages, deliveryOf, passage }
   }
   const capabilities = async () => {
     const pieces: Uint8Array[] = []
-    await readOn(capabilitiesLimit, (content) => void pieces.push(content))
+    await readOn(capabilitiesLimit, (content) => keepChunk(pieces, content))
     return Buffer.concat(pieces).toString('latin1')
   }
 

@@ -81,7 +81,9 @@ const seenOn = (socket: TLSSocket, name: string): Seen => {
   return {
     protocol: socket.getProtocol() ?? 'unknown',
     cipher: socket.getCipher().standardName,
-    names: (x509.subjectAltName ?? '').split(', ').map((one) => one.replace(/^(DNS|IP Address):/, '')),
+    names: visible(x509.subjectAltName ?? '')
+      .split(', ')
+      .map((one) => one.replace(/^(DNS|IP Address):/, '')),
     expires: x509.validToDate.toISOString(),
     chain: chainOf(own),
     // Node's types say Error: it is the code.
@@ -104,4 +106,7 @@ const chainOf = (own: DetailedPeerCertificate): readonly ChainLink[] => {
 const next = ({ issuerCertificate, fingerprint256 }: Partial<DetailedPeerCertificate>) =>
   issuerCertificate?.fingerprint256 === fingerprint256 ? undefined : issuerCertificate
 
-const oneLine = (name: string | undefined) => (name ?? '').split('\n').reverse().join(', ')
+const oneLine = (name: string | undefined) => visible((name ?? '').split('\n').reverse().join(', '))
+
+/** What a server has in its certificate is printed: nothing in it may steer a terminal, or turn the writing round. */
+const visible = (text: string) => text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gv, '?')
