@@ -15,6 +15,19 @@ export type CheckerPlace = {
 /** Questions to the DNS for one message: ten of SPF with ten addresses each (RFC 7208 §4.6.4), and its signatures' keys. */
 const maxQuestions = 120
 
+/** Octets of lines without their ends, of all messages: the verifier holds them once for each signature. */
+const mostUnended = 8 * 1024 * 1024
+/** A line that is no longer than this is let grow whatever the others are. */
+const everydayLine = 4 * 1024
+
+/** A message that comes in, and the octets of its last line as long as that has not ended. */
+type Heard = { readonly signatures: Signatures; unended: number }
+
+const unendedBehind = (before: number, octets: Uint8Array): number => {
+  const end = octets.lastIndexOf(0x0a)
+  return end < 0 ? before + octets.length : octets.length - end - 1
+}
+
 const failure = (code: string) => Object.assign(new Error(code), { code })
 
 /** No more than so many questions, none after `milliseconds`. */
@@ -31,10 +44,19 @@ const bounded = (resolver: Resolver, milliseconds: number): Resolve => {
 export const checkerMethods = ({ servers }: CheckerPlace) => {
   const resolver = new Resolver({ timeout: 2000, tries: 2 })
   if (servers) resolver.setServers(servers)
-  const messages = new Map<number, Signatures>()
-  const drop = (id: number) => {
-    messages.get(id)?.drop()
+  const messages = new Map<number, Heard>()
+  let unended = 0
+  const forget = (id: number): Signatures | undefined => {
+    const heard = messages.get(id)
+    unended -= heard?.unended ?? 0
     messages.delete(id)
+    return heard?.signatures
+  }
+  const grow = (heard: Heard, octets: Uint8Array) => {
+    unended -= heard.unended
+    heard.unended = unendedBehind(heard.unended, octets)
+    unended += heard.unended
+    return unended <= mostUnended || heard.unended <= everydayLine
   }
   return {
     spf: (q: { readonly peer: Peer; readonly milliseconds: number }) =>
@@ -46,14 +68,18 @@ export const checkerMethods = ({ servers }: CheckerPlace) => {
       readonly last: boolean
       readonly milliseconds: number
     }): Promise<readonly DkimResult[] | undefined> => {
-      const message = messages.get(q.id) ?? judgeSignatures(bounded(resolver, q.milliseconds))
-      messages.set(q.id, message)
-      const early = await message.take(q.octets)
+      const heard = messages.get(q.id) ?? { signatures: judgeSignatures(bounded(resolver, q.milliseconds)), unended: 0 }
+      messages.set(q.id, heard)
+      if (!grow(heard, q.octets)) {
+        forget(q.id)?.drop()
+        return ['temperror']
+      }
+      const early = await heard.signatures.take(q.octets)
       if (early === undefined && !q.last) return undefined
-      messages.delete(q.id)
-      return early ?? message.end()
+      forget(q.id)
+      return early ?? heard.signatures.end()
     },
-    drop: (q: { readonly id: number }) => drop(q.id),
+    drop: (q: { readonly id: number }) => forget(q.id)?.drop(),
     alive: () => undefined,
   }
 }

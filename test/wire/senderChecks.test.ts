@@ -4,6 +4,7 @@ import { dkimSign } from 'mailauth/lib/dkim/sign.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { SenderChecks } from '../../src/core/events.ts'
+import { checkerMethods } from '../../src/senderChecks/checkerThread.ts'
 import type { Peer } from '../../src/senderChecks/judge.ts'
 import { type CheckerParts, openSenderChecker } from '../../src/senderChecks/senderChecks.ts'
 import { startDns } from '../support/dnsServer.ts'
@@ -216,6 +217,20 @@ test('a message that breaks off leaves nothing behind, and the next one is check
   )
   assert.equal((await check.found).dkim, ['temperror'])
   assert.equal((await found(signed)).dkim, ['pass', 'pass'])
+})
+
+test('lines without an end are held up to a bound in all; what is sent line by line is verified all the same', async () => {
+  const methods = checkerMethods({ servers: [dns.server] })
+  const hear = (id: number, octets: Uint8Array, last = false) => methods.dkim({ id, octets, last, milliseconds: 5000 })
+  const endless = Buffer.concat([signed, Buffer.alloc(250_000, 'x')])
+  const verdicts = await Promise.all(Array.from({ length: 40 }, (_, id) => hear(id, endless)))
+  const kept = verdicts.filter((verdict) => verdict === undefined).length
+  assert.ok(kept > 30 && kept < 36, `${kept}`)
+  assert.equal(verdicts.at(-1), ['temperror'])
+  assert.equal(await hear(100, signed, true), ['pass', 'pass'])
+  for (let id = 0; id < kept; id += 1) methods.drop({ id })
+  assert.is(await hear(101, endless), undefined)
+  methods.drop({ id: 101 })
 })
 
 const program = (text: string) => new URL(`data:text/javascript,${encodeURIComponent(text)}`)
