@@ -25,6 +25,7 @@ import type { Pop3Proxies } from '../proxy/pop3Proxy.ts'
 import type { RecordedSession, SessionRecorder } from '../sessions.ts'
 import { channelOf } from '../wire/channel.ts'
 import type { ServerTls } from '../wire/serveTls.ts'
+import { turnTime } from '../wire/turn.ts'
 import { eventOf } from './commandEvents.ts'
 import { commandQueue } from './commandQueue.ts'
 import { holdCredentials } from './credentials.ts'
@@ -70,9 +71,6 @@ export type Connection = {
   /** Closes at once. A commit of deletions that has begun is still waited for before the maildrop is given back. */
   destroy(): void
 }
-
-/** Commands that one peer may have handled in a turn of the event loop before the others have theirs. */
-const fairShare = 100
 
 /** Failures that the use case has recorded itself, or that the peer caused by leaving. */
 const expected: readonly ErrorCode[] = [
@@ -161,9 +159,13 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
   /** One command at a time: the next is not looked at until the last one has been answered. */
   const converse = async (session: NonNullable<typeof actor>) => {
     let heard = true
-    for (let commands = 1; await readyOrOver(session); commands++) {
+    let began = performance.now()
+    while (await readyOrOver(session)) {
       if (draining) return leave('shutdown')
-      if (commands % fairShare === 0) await nextTurn()
+      if (performance.now() - began > turnTime) {
+        await nextTurn()
+        began = performance.now()
+      }
       await channel.drained()
       if (heard) channel.yourTurn()
       heard = false
@@ -172,7 +174,10 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
         session.send(event)
         heard = true
       } else if (channel.ended()) return leave('lost')
-      else await channel.arrival()
+      else {
+        await channel.arrival()
+        began = performance.now()
+      }
     }
   }
 

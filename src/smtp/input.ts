@@ -1,5 +1,6 @@
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
 import { type DataParser, dataParser } from '../wire/dataParser.ts'
+import { turnTime } from '../wire/turn.ts'
 import { type LineReader, lineReader } from './lineReader.ts'
 
 /** What a connection does with what its peer sends; called in the order of the wire, never one inside another. */
@@ -22,9 +23,6 @@ export type InputHandlers = {
   finished(): void
 }
 
-/** Command lines handled in one go before other connections get their turn. */
-const maxRun = 100
-
 const nothing = () => {}
 
 /**
@@ -42,6 +40,9 @@ export class SmtpInput extends SMTPStream {
   #heldSince = 0
   #heldBefore = 0
   #running = false
+  /** When this connection's turn began, however often it was held since. */
+  #turnBegan = 0
+  #awaitsTurn = false
   #finished = false
   #rest: Buffer | undefined
   #at = 0
@@ -100,7 +101,7 @@ export class SmtpInput extends SMTPStream {
     this.#rest = chunk
     this.#at = 0
     this.#next = next
-    this.#run()
+    this.#beginTurn()
   }
 
   /** The base class calls this when the stream has finished. */
@@ -109,21 +110,33 @@ export class SmtpInput extends SMTPStream {
     if (!this.#held && !this.isClosed) this.#handlers.finished()
   }
 
+  #beginTurn(): void {
+    this.#turnBegan = performance.now()
+    this.#run()
+  }
+
   #run(): void {
     if (this.#running) return
     this.#running = true
-    let lines = 0
-    while (this.#rest !== undefined && !this.#held && lines < maxRun) {
+    while (this.#rest !== undefined && !this.#held && performance.now() - this.#turnBegan < turnTime) {
       if (this.isClosed) this.#rest = undefined
       else if (this.#data !== undefined) this.#takeData(this.#data, this.#rest.subarray(this.#at))
       else if (this.#chunk > 0) this.#takeChunk(this.#rest)
-      else if (this.#takeLine(this.#rest)) lines += 1
-      else this.#rest = undefined
+      else if (!this.#takeLine(this.#rest)) this.#rest = undefined
     }
     this.#running = false
     this.#handlers.pause()
     if (this.#rest === undefined) this.#done()
-    else if (!this.#held) setImmediate(() => this.#run())
+    else if (!this.#held) this.#awaitTurn()
+  }
+
+  #awaitTurn(): void {
+    if (this.#awaitsTurn) return
+    this.#awaitsTurn = true
+    setImmediate(() => {
+      this.#awaitsTurn = false
+      this.#beginTurn()
+    })
   }
 
   #done(): void {
