@@ -52,9 +52,14 @@ export const openSending = ({ archive, delivery, limit, write, onRoom }: Sending
     if (content.length === 0) return true
     const room = intake.take([content])
     if (abandoned) return room
+    const stuffed = stuffing.encode(content)
+    if (last.length < leastWrite) {
+      last = last.length === 0 ? stuffed : Buffer.concat([last, stuffed])
+      return room
+    }
     const before = last
-    last = stuffing.encode(content)
-    return (before.length === 0 || write(before)) && room
+    last = stuffed
+    return write(before) && room
   }
   const received = archive.receive(delivery, body).then(() => {
     if (body.taken) return
@@ -79,6 +84,9 @@ export const openSending = ({ archive, delivery, limit, write, onRoom }: Sending
     mayBeKept: received.then(() => true, mayBeWritten),
   }
 }
+
+/** Octets below which more is waited for: each write that the server has not taken costs some hundred octets besides. */
+const leastWrite = 1024
 
 const none = Buffer.alloc(0)
 const endOfData = Buffer.from('.\r\n')
