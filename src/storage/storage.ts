@@ -176,6 +176,8 @@ const receive = async (
     over = true
     held.octets -= own
     held.messages -= 1
+    // Who reads the body on its way has to know that nobody wants the rest.
+    void cut.return().catch(() => undefined)
   }
 }
 

@@ -45,6 +45,21 @@ test('a large message that the archive refuses before it reads the body is answe
   assert.is(receipt.size, 5)
 })
 
+test('the body of a message that the archive refuses half-way is told that nobody wants the rest', async () => {
+  let left = false
+  async function* endless() {
+    try {
+      for (;;) yield await Promise.resolve(Buffer.from(large))
+    } finally {
+      left = true
+    }
+  }
+  const refused = { ...parts.delivery(), recipient: 'age1nonsense' }
+  assert.is(await codeOf(storage.archive.receive(refused, endless())), 'internal')
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(left)
+})
+
 test('a password for a mailbox that does not exist opens nothing', async () => {
   const { sessionId } = parts.delivery()
   const identity = await storage.createIdentity({ mailboxId: newMailboxId(), generation: 1 })
