@@ -2,8 +2,8 @@ import { gathered, keepChunk } from '../core/chunks.ts'
 import type { DkimResult } from '../core/events.ts'
 import type { Call } from '../storage/calls.ts'
 import { spent } from '../spent.ts'
+import type { Allowance } from './allowance.ts'
 import type { CheckerMethods } from './checkerThread.ts'
-import type { Patience } from './patience.ts'
 import type { Room } from './room.ts'
 import { signedHeader } from './signedHeader.ts'
 
@@ -15,7 +15,7 @@ export type HearingParts = {
   /** The message's number. */
   readonly id: number
   readonly room: Room
-  readonly patience: Patience
+  readonly allowance: Allowance
   /** Of the questions about its keys. */
   readonly milliseconds: number
 }
@@ -33,7 +33,7 @@ export type Hearing = {
 }
 
 /** An unsigned message, as most are that a journal brings, never leaves this thread. */
-export const hearing = ({ call, id, room, patience, milliseconds }: HearingParts): Hearing => {
+export const hearing = ({ call, id, room, allowance, milliseconds }: HearingParts): Hearing => {
   const header = signedHeader()
   const { promise: results, resolve } = Promise.withResolvers<readonly DkimResult[]>()
   let state: 'header' | 'signed' | 'over' = 'header'
@@ -57,7 +57,7 @@ export const hearing = ({ call, id, room, patience, milliseconds }: HearingParts
     kept = []
     octets = 0
     while (room.full)
-      if ((await patience.within(room.left().then(() => true))) === undefined) {
+      if ((await allowance.within(room.left().then(() => true))) === undefined) {
         giveUp(['temperror'])
         return
       }

@@ -4,10 +4,10 @@ import type { SenderChecks } from '../core/events.ts'
 import type { Logger } from '../core/ports.ts'
 import { type Calls, callsTo } from '../storage/calls.ts'
 import { startThread } from '../storage/thread.ts'
+import { allowance } from './allowance.ts'
 import type { CheckerMethods, CheckerPlace } from './checkerThread.ts'
 import { hearing } from './hearing.ts'
 import type { Peer } from './judge.ts'
-import { patience } from './patience.ts'
 import { room } from './room.ts'
 
 /** What is found out about the sender of one message while it comes in. */
@@ -92,8 +92,8 @@ export const openSenderChecker = (parts: CheckerParts): SenderChecker => {
     if (!begun) return unknown
     const running: Thread = begun
     const { call } = running
-    const left = patience(milliseconds)
-    const signatures = hearing({ call, id: ++last, room: space, patience: left, milliseconds })
+    const left = allowance(milliseconds)
+    const signatures = hearing({ call, id: ++last, room: space, allowance: left, milliseconds })
     const spf = call('spf', { peer, milliseconds }).catch(() => 'temperror' as const)
     const { promise: found, resolve } = Promise.withResolvers<SenderChecks>()
 

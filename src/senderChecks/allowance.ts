@@ -1,10 +1,10 @@
-/** How long something may be waited for in all, however often. */
-export type Patience = {
+/** For how long something may be waited for in all, however often. */
+export type Allowance = {
   /** What `work` gives, or undefined if that takes longer than what is left. */
   within<T>(work: Promise<T>): Promise<T | undefined>
 }
 
-export const patience = (milliseconds: number): Patience => {
+export const allowance = (milliseconds: number): Allowance => {
   let left = milliseconds
   return {
     within: async (work) => {
