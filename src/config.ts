@@ -11,6 +11,7 @@ import type { SenderPolicy } from './core/senderPolicy.ts'
 import { isPath } from './config/kinds.ts'
 import { type Machine, type Row, rows } from './config/settings.ts'
 import { storeUrlProblems } from './config/storeUrl.ts'
+import { portClashes } from './listeners.ts'
 
 /** A TCP port; 0 lets the system choose; `off` turns the listener off. */
 export type Port = number | 'off'
@@ -185,7 +186,7 @@ export const loadConfig = ({ file, cwd, env }: ConfigOrigin, machine: Machine = 
   problems.push(
     ...(problems.length > 0
       ? []
-      : [...clashes(config), ...logProblems(config), ...tlsProblems(config), ...senderProblems(config)]),
+      : [...portClashes(config), ...logProblems(config), ...tlsProblems(config), ...senderProblems(config)]),
   )
   if (problems.length > 0) throw new GatewayError('start-refused', { detail: problems.join('\n') })
   return config
@@ -229,28 +230,6 @@ const assemble = (values: readonly (readonly [Row, Value])[], cwd: string): Conf
 const resolvedFrom = (directory: string, value: unknown) => {
   if (typeof value === 'string') return resolve(directory, value)
   return Array.isArray(value) ? Object.freeze(value.map((one: string) => resolve(directory, one))) : value
-}
-
-/** Two listeners cannot have one port; said here, because the system would name only the second. */
-const clashes = ({ smtp, submission, smtps, pop3, pop3s, admin, proxy, tls, acme, mtaSts }: Config): string[] => {
-  const listeners: readonly (readonly [string, string, Port])[] = [
-    ['smtp.port', smtp.host, smtp.port],
-    ['smtp.tlsPort', smtp.host, smtp.tlsPort],
-    ['submission.port', submission.host, proxy.targets.length > 0 ? submission.port : 'off'],
-    ['smtps.port', submission.host, proxy.targets.length > 0 ? smtps.port : 'off'],
-    ['pop3.port', pop3.host, pop3.port],
-    ['pop3s.port', pop3.host, pop3s.port],
-    ['admin.port', admin.host, admin.port],
-    ['acme.port', acme.host, tls.mode === 'acme' ? acme.port : 'off'],
-    ['mtaSts.port', mtaSts.host, mtaSts.port],
-  ]
-  const fixed = listeners.filter(([, , port]) => port !== 'off' && port !== 0)
-  return fixed.flatMap(([name, host, port], index) =>
-    fixed
-      .slice(index + 1)
-      .filter(([, otherHost, otherPort]) => otherPort === port && overlap(host, otherHost))
-      .map(([other]) => `${name} and ${other} are both ${port}: each listener needs a port of its own`),
-  )
 }
 
 const logProblems = ({ log: { engine, url } }: Config): readonly string[] => {
@@ -308,9 +287,6 @@ const senderProblems = ({ smtp: { requires, certificateNames, clientCaFile } }: 
   (requires.includes('certificate') || certificateNames.length > 0) && clientCaFile === undefined
     ? ['A client certificate is asked for by smtp.requires or smtp.certificateNames: that needs smtp.clientCaFile']
     : []
-
-const everywhere = (host: string) => host === '::' || host === '0.0.0.0'
-const overlap = (a: string, b: string) => a === b || everywhere(a) || everywhere(b)
 
 /**
  * SHA-256, hex, of the effective configuration: the same values give the same digest wherever they were said. What may

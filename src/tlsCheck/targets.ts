@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import { configuredListeners } from '../listeners.ts'
 import type { Dialect } from './startTls.ts'
 
 /** What can be checked, and what is said there before TLS. */
@@ -32,30 +33,10 @@ const wellKnown: ReadonlyMap<number, CheckedProtocol> = new Map([
 ])
 
 /** The listeners for peers that the configuration opens; a port that the system chooses is not known. */
-export const configuredTargets = ({
-  smtp,
-  submission,
-  smtps,
-  pop3,
-  pop3s,
-  proxy,
-  mtaSts,
-}: Config): readonly Target[] => {
-  const listeners: readonly (readonly [CheckedProtocol, string, number | 'off'])[] = [
-    ['smtp', smtp.host, smtp.port],
-    ['smtps', smtp.host, smtp.tlsPort],
-    ['submission', submission.host, proxy.targets.length > 0 ? submission.port : 'off'],
-    ['submissions', submission.host, proxy.targets.length > 0 ? smtps.port : 'off'],
-    ['pop3', pop3.host, pop3.port],
-    ['pop3s', pop3.host, pop3s.port],
-    ['mta-sts', mtaSts.host, mtaSts.port],
-  ]
-  return listeners.flatMap(([protocol, host, port]) =>
-    typeof port === 'number' && port > 0
-      ? [{ protocol, host: reachable(host), port, startTls: dialects[protocol] }]
-      : [],
+export const configuredTargets = (config: Config): readonly Target[] =>
+  configuredListeners(config).flatMap(({ protocol, host, port }) =>
+    isProtocol(protocol) && port > 0 ? [{ protocol, host: reachable(host), port, startTls: dialects[protocol] }] : [],
   )
-}
 
 /**
  * `25`, or `smtp:2600`: a port, and what is spoken there unless the configuration or the world knows. Undefined for what is

@@ -51,7 +51,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   sessions: ['core'],
   refusals: ['core'],
   pressure: ['core'],
-  config: ['core'],
+  config: ['core', 'listeners'],
   logger: ['core'],
   dataDirectory: ['core', 'disk'],
   standIn: ['core', 'wire'],
@@ -97,7 +97,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'tls',
     'tlsCheck',
   ],
-  tlsCheck: ['core', 'config', 'tls'],
+  tlsCheck: ['core', 'config', 'listeners', 'tls'],
   main: ['commands'],
 }
 
