@@ -79,30 +79,42 @@ export type Signatures = {
 /** RFC 6376, 8301 and 8463, to the letter. */
 export const judgeSignatures = (resolve: Resolve): Signatures => {
   const message = new PassThrough()
-  const results = dkimVerify(message, { resolver: resolve, strict: true })
-    .then(({ results }) => results.map(resultOf).filter((result) => result !== undefined))
-    .catch((): readonly DkimResult[] => ['permerror'])
+  // Of what is dropped the verifier never says anything.
+  const dropped = Promise.withResolvers<readonly DkimResult[]>()
+  const results = Promise.race([dropped.promise, verified(message, resolve)])
   let line = 0
-  const drop = () => message.destroy()
+  let drained: Promise<undefined> | undefined
+  const room = () =>
+    (drained ??= new Promise((resolve) => {
+      message.once('drain', () => {
+        drained = undefined
+        resolve(undefined)
+      })
+    }))
+  const drop = (found: readonly DkimResult[]) => {
+    message.destroy()
+    dropped.resolve(found)
+  }
   return {
     take: async (octets) => {
       const lineEnd = octets.lastIndexOf(0x0a)
       line = lineEnd < 0 ? line + octets.length : octets.length - lineEnd - 1
-      if (line > maxLine) {
-        drop()
-        return ['policy']
-      }
-      if (message.write(octets)) return undefined
-      const drained = new Promise<undefined>((resolve) => message.once('drain', () => resolve(undefined)))
-      return Promise.race([drained, results])
+      if (line > maxLine) drop(['policy'])
+      else if (message.write(octets)) return undefined
+      return Promise.race([room(), results])
     },
     end: () => {
       message.end()
       return results
     },
-    drop,
+    drop: () => drop(['temperror']),
   }
 }
+
+const verified = (message: PassThrough, resolver: Resolve): Promise<readonly DkimResult[]> =>
+  dkimVerify(message, { resolver, strict: true })
+    .then(({ results }) => results.map(resultOf).filter((result) => result !== undefined))
+    .catch(() => ['permerror'])
 
 type Verified = Awaited<ReturnType<typeof dkimVerify>>['results'][number]
 
