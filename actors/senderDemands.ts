@@ -5,8 +5,12 @@ import type { Recipient, SmtpContext } from './smtpSetup.ts'
 /** The first thing that was asked for and not shown, and how that is refused. */
 export type Lack = { readonly proof: Proof; readonly known: boolean; readonly refusal: Refusal }
 
+/** What decides of a session, and of a recipient. */
+type Shown = Pick<SmtpContext, 'demand' | 'shown' | 'secure' | 'sender'>
+type AskedBy = Pick<Recipient, 'found' | 'demand' | 'shown'>
+
 /** What the listener asks of everybody and this peer has not shown yet. */
-export const lackOfPeer = ({ demand, shown, secure, sender }: SmtpContext): Lack | undefined => {
+export const lackOfPeer = ({ demand, shown, secure, sender }: Shown): Lack | undefined => {
   const proof = demand?.asks.find((asked) => {
     if (asked === 'tls') return !secure
     return asked === 'token' ? sender === undefined : !shown.includes(asked)
@@ -18,7 +22,7 @@ export const lackOfPeer = ({ demand, shown, secure, sender }: SmtpContext): Lack
  * What a mailbox asks for beyond that. Who has authenticated himself may send to the mailboxes of his token and to no
  * other, whether it was asked for or not.
  */
-export const lackAtMailbox = (context: SmtpContext, { found, demand, shown = [] }: Recipient): Lack | undefined => {
+export const lackAtMailbox = (context: Shown, { found, demand, shown = [] }: AskedBy): Lack | undefined => {
   if (!('mailboxId' in found)) return undefined
   const known = context.sender !== undefined
   const asks: readonly Proof[] = [...(demand?.asks ?? []), ...(known ? (['token'] as const) : [])]

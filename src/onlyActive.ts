@@ -1,5 +1,6 @@
 import type { Archive } from './archive.ts'
 import type { MailboxId } from './core/ids.ts'
+import { atEnd } from './wire/atEnd.ts'
 
 /**
  * The archive, for mailboxes that take mail when the whole message is there, not only when it began: one that is deleted
@@ -9,12 +10,7 @@ export const onlyActive = (archive: Archive, mustTake: (mailboxId: MailboxId) =>
   receive: (delivery, body, checks) =>
     archive.receive(
       delivery,
-      endingWith(body, () => mustTake(delivery.mailboxId)),
+      atEnd(body, () => mustTake(delivery.mailboxId)),
       checks,
     ),
 })
-
-async function* endingWith(body: AsyncIterable<Uint8Array>, check: () => void) {
-  yield* body
-  check()
-}

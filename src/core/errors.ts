@@ -72,6 +72,8 @@ const answers = {
   'administrator-exists': { text: 'There is an administrator of that name already', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 409, retry: false },
   'token-unknown': { text: 'There is no such token', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 404, retry: false },
   'sender-unknown': { text: 'There is no such sender', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 404, retry: false },
+  'sender-later': { text: 'Mail is not taken from you any more: what is asked of senders has changed', smtp: [450, '4.7.1'], pop3: '', http: 403, retry: true },
+  'sender-refused': { text: 'Mail is not taken from you any more: what is asked of senders has changed', smtp: [550, '5.7.1'], pop3: '', http: 403, retry: false },
   'password-expired': { text: 'That password was for once and its time is over: have it reset (sealpost admin reset)', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 403, retry: false },
   'cross-site': { text: 'A browser sent this from another site', smtp: [530, '5.7.0'], pop3: '[AUTH]', http: 403, retry: false },
   'start-refused': { text: 'The gateway cannot start', smtp: [421, '4.3.2'], pop3: '[SYS/TEMP]', http: 503, retry: false },

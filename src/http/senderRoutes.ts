@@ -64,7 +64,8 @@ export const senderRoutes: FastifyPluginAsyncTypebox<AdminApi> = async (app, api
   })
 
   const revoke = {
-    summary: "Revoke a sender's token; a session that has shown it has no further recipient accepted",
+    summary:
+      "Revoke a sender's token; a session that has shown it has no further message accepted, not the one that is coming in either",
     params: Type.Object({ id: Type.String({ maxLength: 40 }) }),
     response: { 204: Type.Null({ description: 'Done' }), ...problems },
   }

@@ -4,6 +4,7 @@ import type { Limits } from '../config.ts'
 import { asGatewayError, type ErrorCode } from '../core/errors.ts'
 import { putOffs } from '../core/putOff.ts'
 import { viewsStates, type ViewsStatus } from '../storage/viewsState.ts'
+import { atEnd } from '../wire/atEnd.ts'
 import type { Check } from './readiness.ts'
 
 /** So that an alert can say how near the gateway is to each. */
@@ -98,7 +99,7 @@ export const createMetrics = (build: { readonly version: string; readonly node: 
         try {
           const receipt = await archive.receive(
             delivery,
-            untilEnd(body, () => (ended = performance.now())),
+            atEnd(body, () => (ended = performance.now())),
             checks,
           )
           received.inc()
@@ -175,10 +176,4 @@ const processGauges = (gauge: MakeGauge, counter: MakeCounter) => {
     cpu.inc((user + system) / 1e6 - counted)
     counted = (user + system) / 1e6
   }
-}
-
-/** The body, and a word at its end. */
-async function* untilEnd(body: AsyncIterable<Uint8Array>, onEnd: () => void) {
-  yield* body
-  onEnd()
 }

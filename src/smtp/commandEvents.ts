@@ -1,8 +1,9 @@
-import type { Recipient, SmtpEvent } from '../../actors/smtpSetup.ts'
+import type { SmtpEvent } from '../../actors/smtpSetup.ts'
 import type { Logger } from '../core/ports.ts'
 import type { PutOff } from '../core/putOff.ts'
 import type { BdatCommand, Command } from './commandLine.ts'
 import { findRecipient, type Mailbox, type RecipientFound, type Recipients } from './recipient.ts'
+import type { Asked } from './sender.ts'
 
 export type CommandContext = {
   readonly recipients: Recipients
@@ -15,8 +16,6 @@ export type CommandContext = {
   /** What a mailbox asks of the peer, and what he has shown. */
   readonly asked: (mailbox: Mailbox) => Asked
 }
-
-export type Asked = Pick<Recipient, 'demand' | 'shown'>
 
 /** All but BDAT, of which the octets come after its line. */
 export type LineCommand = Exclude<Command, BdatCommand>

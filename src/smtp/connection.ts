@@ -8,13 +8,13 @@ import { GatewayError } from '../core/errors.ts'
 import type { MessageId, SenderId } from '../core/ids.ts'
 import { anySender, demandOf } from '../core/senderPolicy.ts'
 import { type Intake, openIntake } from '../wire/intake.ts'
-import { type Asked, type CommandEvent, eventOf, type LineCommand } from './commandEvents.ts'
+import { type CommandEvent, eventOf, type LineCommand } from './commandEvents.ts'
 import { type BdatCommand, type Command, maxCommandLine, parseCommandLine } from './commandLine.ts'
 import { type Accepted, PeerConnection, type SessionStart } from './peerConnection.ts'
 import { receiveMessage } from './receive.ts'
 import type { Mailbox } from './recipient.ts'
 import { keptOf, silence } from './said.ts'
-import { clientCertificate, shownTo } from './sender.ts'
+import { askedBy, clientCertificate, type KnownPeer, lackOf, shownTo } from './sender.ts'
 import type { SmtpShared } from './shared.ts'
 import { submittedLogin } from './submittedLogin.ts'
 
@@ -84,8 +84,13 @@ export class JournalConnection extends PeerConnection {
   }
 
   /** Of what the listener asks for. */
-  #shown(policy = this.#policy) {
-    return shownTo(policy, { remoteAddress: this.remoteAddress, certificate: this.#certificate })
+  #shown() {
+    return shownTo(this.#policy, this.#peer())
+  }
+
+  #peer(): KnownPeer {
+    const { remoteAddress, secure } = this
+    return { remoteAddress, secure, certificate: this.#certificate, sender: this.#sender }
   }
 
   protected override onSecured(): void {
@@ -94,11 +99,19 @@ export class JournalConnection extends PeerConnection {
     this.#session?.send({ type: 'secured', ...(certificate && { certificate }) })
   }
 
-  /** What a mailbox asks for, and what was shown of it. */
-  #asked({ mailboxId, senderPolicy = anySender }: Mailbox): Asked {
-    const holdsToken = this.#sender !== undefined && this.#shared.senders.maySend(this.#sender, mailboxId)
-    const demand = demandOf(senderPolicy)
-    return { demand, shown: [...this.#shown(senderPolicy), ...(holdsToken ? (['token'] as const) : [])] }
+  #asked(mailbox: Mailbox) {
+    return askedBy(mailbox, this.#peer(), this.#shared.senders)
+  }
+
+  /** The whole message is there: what is asked of its sender may be more than it was at RCPT, or his token revoked. */
+  #mustTake(addressed: Mailbox): void {
+    const { resolve, domain, senderPolicy, refused } = this.#shared
+    const { mailboxId } = addressed
+    const mailbox = resolve(`${mailboxId}@${domain}`) ?? addressed
+    const lack = lackOf(this.#peer(), senderPolicy(), { mailboxId, ...this.#asked(mailbox) })
+    if (lack === undefined) return
+    refused(this.remoteAddress, `policy-${lack.proof}`)
+    throw new GatewayError(lack.refusal === 'permanent' ? 'sender-refused' : 'sender-later')
   }
 
   /** The machine's work: whose token was given with AUTH. */
@@ -131,6 +144,7 @@ export class JournalConnection extends PeerConnection {
       envelope: { reversePath, recipients, mailbox, smtpUtf8 },
       sender: { ...this.#said, sessionId, remoteAddress, senderId: this.#sender, tls: this.tlsFacts(), cause },
       body,
+      mustTake: () => this.#mustTake(mailbox),
       checkSender,
     })
   }

@@ -4,6 +4,7 @@ import { GatewayError } from '../core/errors.ts'
 import { type EventId, type MessageId, newMessageId, type SenderId, type SessionId } from '../core/ids.ts'
 import type { CheckSender } from '../senderChecks/senderChecks.ts'
 import { spending } from '../spent.ts'
+import { atEnd } from '../wire/atEnd.ts'
 import type { Body } from '../wire/body.ts'
 import type { Mailbox } from './recipient.ts'
 import { traceHeader } from './trace.ts'
@@ -37,6 +38,8 @@ export type Received = {
   readonly envelope: Envelope
   readonly sender: Sender
   readonly body: Body
+  /** Called when all of it is there; throws what the sender is told when it is not taken from him any more. */
+  readonly mustTake: () => void
   /** Where it is recorded what the DNS says of senders. */
   readonly checkSender: CheckSender | undefined
 }
@@ -46,7 +49,7 @@ export type Received = {
  * end of the data has been read too, or nothing more will come, so that the answer never comes before its time.
  */
 export const receiveMessage = async (received: Received): Promise<{ readonly messageId: MessageId }> => {
-  const { archive, domain, at, envelope, sender, body, checkSender } = received
+  const { archive, domain, at, envelope, sender, body, mustTake, checkSender } = received
   const { mailbox, smtpUtf8, reversePath, recipients } = envelope
   const { mailboxId, recipient, generation } = mailbox
   const { sessionId, remoteAddress, helloName, senderId, tls, cause } = sender
@@ -68,7 +71,8 @@ export const receiveMessage = async (received: Received): Promise<{ readonly mes
   const delivery = { messageId, mailboxId, recipient, generation, source: 'journal', ...peer, trace } as const
   try {
     const check = checkSender?.({ remoteAddress, helloName, reversePath })
-    await archive.receive(delivery, spending(check?.heard(body) ?? body), check?.found)
+    const heard = spending(check?.heard(body) ?? body)
+    await archive.receive(delivery, atEnd(heard, mustTake), check?.found)
     if (!body.taken)
       throw new GatewayError('internal', { cause: new Error('a receipt for a message not read to its end') })
     return { messageId }

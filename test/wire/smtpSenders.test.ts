@@ -25,21 +25,22 @@ const certificates = {
 type Asked = { readonly listener?: Partial<SenderPolicy>; readonly mailbox?: Partial<SenderPolicy> }
 
 /** A server that asks this of everybody, and of who sends to the first mailbox. */
-const startAsking = async ({ listener, mailbox }: Asked) => {
+const startAsking = async (asked: Asked) => {
   const tokens = memorySenders()
-  const policy = { ...anySender, ...mailbox }
+  let { listener, mailbox } = asked
   const server = await startTestSmtp({
     senders: tokens.senders,
     senderPolicy: () => ({ ...anySender, ...listener }),
     clientAuthorities: () => [authority.cert],
     resolve: (wanted) => {
       const found = addressBook.get(wanted)
-      return found?.mailboxId === mailboxId ? { ...found, senderPolicy: policy } : found
+      return found?.mailboxId === mailboxId ? { ...found, senderPolicy: { ...anySender, ...mailbox } } : found
     },
   })
   const { senders, cause } = tokens
   const policyRefusals = () => server.refusals.map((one) => one.split(' ').at(-1))
-  return { server, ...server, senders, cause, tokens, policyRefusals }
+  const ask = (more: Asked) => ({ listener, mailbox } = { listener, mailbox, ...more })
+  return { server, ...server, senders, cause, tokens, policyRefusals, ask }
 }
 type Asking = Awaited<ReturnType<typeof startAsking>>
 
@@ -265,6 +266,54 @@ test(
     assert.is(first(mails).delivery.mailboxId, mailboxId)
   }),
 )
+
+/** What becomes of a message during which something happens; the first half of it has come then. */
+const during = async (client: SmtpClient, way: 'DATA' | 'BDAT', happen: () => unknown) => {
+  await client.command('MAIL FROM:<a@b.example>')
+  assert.match(await client.command(`RCPT TO:<${address}>`), /^250/)
+  const first = way === 'DATA' ? await client.command('DATA') : await client.command(`BDAT 14\r\nSubject: x\r\n`)
+  assert.match(first, way === 'DATA' ? /^354/ : /^250/)
+  await happen()
+  return codes(await client.command(way === 'DATA' ? 'Subject: x\r\n\r\nhello\r\n.' : 'BDAT 7 LAST\r\nhello'))
+}
+
+for (const way of ['DATA', 'BDAT'] as const) {
+  test(
+    `a token that is revoked after RCPT lets no message in, not that one either (${way})`,
+    asking({}, async ({ tlsPort, mails, senders, cause, policyRefusals }) => {
+      const { senderId, token } = await senders.issue({ name: undefined, mailboxes: [mailboxId] }, cause)
+      await using(await smtpClient(tlsPort, { tls: true }), async (client) => {
+        await client.login(senderId, token.reveal())
+        assert.is(await during(client, way, () => undefined), received)
+        assert.is(await during(client, way, () => senders.revoke(senderId, cause)), '450 4.7.1')
+        assert.is(codes(await client.command('NOOP')), '250 2.0.0')
+      })
+      assert.equal([mails.length, policyRefusals()], [1, ['policy-token']])
+    }),
+  )
+
+  for (const asks of ['listener', 'mailbox'] as const)
+    for (const [refusal, answer] of [
+      ['temporary', '450 4.7.1'],
+      ['permanent', '550 5.7.1'],
+    ] as const)
+      test(
+        `a message during which a ${asks} begins to ask for more is refused with a ${refusal} reply (${way})`,
+        asking({}, async ({ port, mails, policyRefusals, ask }) => {
+          await using(await smtpClient(port), async (client) => {
+            for (const [more, kind] of [
+              [{ networks: ['192.0.2.0/24'] }, 'policy-network'],
+              [{ requires: ['certificate'] }, 'policy-tls'],
+            ] as const) {
+              ask({ [asks]: {} })
+              assert.is(await during(client, way, () => ask({ [asks]: { ...more, refusal } })), answer)
+              assert.is(policyRefusals().at(-1), kind)
+            }
+          })
+          assert.is(mails.length, 0)
+        }),
+      )
+}
 
 test(
   'a listener that asks for a token has nobody send without one',
