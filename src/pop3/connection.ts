@@ -89,7 +89,7 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
   let held: HeldMaildrop | undefined
   let transcript: Transcript | undefined
   let recorded: RecordedSession | undefined
-  let [over, closed, draining] = [false, false, false]
+  let [over, closed, draining, upgrading] = [false, false, false, false]
 
   const { pop3Idle, tlsHandshake, slowestRate } = deps.limits
   const channel = channelOf(
@@ -240,7 +240,9 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
     })
   }
   const upgrade = async () => {
+    upgrading = true
     tls = await channel.secure(deps.secured())
+    upgrading = false
   }
   const handshake = () =>
     upgrade().then(begin, (error: unknown) => {
@@ -273,7 +275,8 @@ export const connectionOf = (deps: ConnectionDeps, socket: Socket, protocol: 'po
     start: () => (protocol === 'pop3s' ? void handshake() : begin()),
     drain: () => {
       draining = true
-      if (!actor) channel.destroy()
+      // Within a handshake nothing is under way, and nothing can be said.
+      if (!actor || upgrading) channel.destroy()
       else if (isReady()) leave('shutdown')
     },
     destroy: () => {

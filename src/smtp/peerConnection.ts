@@ -173,6 +173,8 @@ export abstract class PeerConnection extends SMTPConnection {
   shutdown(now: boolean): void {
     this.#session?.send({ type: 'shutdown', now })
     this.flush()
+    // Within a handshake nothing is under way, and nothing can be said.
+    if (this._upgrading) this.destroy()
   }
 
   destroy(): void {

@@ -37,7 +37,8 @@ export const serveTls = (
   seconds = handshakeTime,
 ): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
-    if (plain.destroyed) {
+    if (plain.destroyed || plain.readableEnded) {
+      plain.destroy()
       reject(new GatewayError('connection-lost'))
       return
     }
@@ -51,10 +52,11 @@ export const serveTls = (
     // A TLSSocket that no tls.Server made tells of TLS errors in this way only.
     socket.on('_tlsError', fail)
     socket.on('error', fail)
-    socket.once('close', fail)
+    // Who ends his side takes no part in a handshake any more, though the socket may be half-closed.
+    socket.once('end', fail).once('close', fail)
     socket.once('secure', () => {
       clearTimeout(timer)
-      socket.off('close', fail)
+      socket.off('end', fail).off('close', fail)
       oneHandshake(socket)
       resolve(socket)
     })
