@@ -61,6 +61,6 @@ const fingerprintsOf = (certificates: Certificates) => certificates.map(({ finge
 /** Whether peers would be shown the same. */
 export const isSame = (some: Certificates, others: Certificates) => fingerprintsOf(some) === fingerprintsOf(others)
 
-/** When the first of them expires. */
-export const expiryOf = (certificates: Certificates): Date =>
-  new Date(Math.min(...certificates.map(({ notAfter }) => notAfter.getTime())))
+/** The one of them that expires first. */
+export const firstToExpire = (certificates: Certificates): Certificate =>
+  certificates.reduce((first, next) => (next.notAfter < first.notAfter ? next : first))

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { expiryOf } from '../certificates.ts'
+import { firstToExpire } from '../certificates.ts'
 import type { AccessControl } from '../access/openAccess.ts'
 import { createAudit } from '../audit.ts'
 import { Secret } from '../core/secret.ts'
@@ -86,7 +86,7 @@ const observation = (ground: Ground, mail: MailServers, metrics: Refusing['metri
     sessionsOfOne: mail.connectionsOfOne,
     bytesInFlight: mail.bytesInFlight,
     limits: served.limits,
-    certificateExpires: () => expiryOf(served.certificates),
+    certificate: () => firstToExpire(served.certificates),
     clock,
     diskReserve: () => served.limits.diskReserve,
     data: config.gateway.data,

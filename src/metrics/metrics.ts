@@ -34,7 +34,7 @@ export type Readings = {
   readonly undrainedAge: number | undefined
   readonly stored: Readonly<Record<'log' | 'vault', number | undefined>>
   readonly free: Readonly<Record<'data' | 'vault' | 'keys', number | undefined>>
-  readonly certificateExpires: Date
+  readonly certificate: { readonly notBefore: Date; readonly notAfter: Date }
 }
 
 export type Metrics = {
@@ -146,6 +146,7 @@ const readingGauges = (gauge: MakeGauge) => {
   const stored = gauge('sealpost_stored_bytes', 'Octets of the log and of the vault on this machine.', 'what')
   const free = gauge('sealpost_disk_free_bytes', 'Room where the gateway writes.', 'place')
   const expires = gauge('sealpost_certificate_expiry_timestamp_seconds', 'When the certificate expires.')
+  const lifetime = gauge('sealpost_certificate_lifetime_seconds', 'For how long it is valid in all.')
   return (readings: Readings) => {
     for (const { name, ok } of readings.checks) check.set({ check: name }, ok ? 1 : 0)
     for (const [protocol, open] of Object.entries(readings.sessions)) sessions.set({ protocol }, open)
@@ -160,7 +161,9 @@ const readingGauges = (gauge: MakeGauge) => {
     // What cannot be told just now is no number, and not the one of before.
     lag.set(readings.viewsLag ?? NaN)
     age.set(readings.undrainedAge ?? NaN)
-    expires.set(readings.certificateExpires.getTime() / 1000)
+    const { notBefore, notAfter } = readings.certificate
+    expires.set(notAfter.getTime() / 1000)
+    lifetime.set((notAfter.getTime() - notBefore.getTime()) / 1000)
   }
 }
 

@@ -28,7 +28,8 @@ export type ObservationParts = {
   readonly bytesInFlight: () => number
   /** As they are now. */
   readonly limits: Readings['limits']
-  readonly certificateExpires: () => Date
+  /** Of those that are shown, the one that expires first. */
+  readonly certificate: () => Readings['certificate']
   readonly clock: Clock
   readonly diskReserve: () => number
   readonly data: string
@@ -43,9 +44,10 @@ const mailboxesAtOnce = 200
 const vaultSizeHolds = 15 * 60 * 1000
 
 export const observe = (parts: ObservationParts): Observation => {
-  const { metrics, log, storage, views, clock, data, diskReserve, certificateExpires } = parts
+  const { metrics, log, storage, views, clock, data, diskReserve, certificate } = parts
   const conditions = () => storage.conditions(data)
   const lag = viewsLag({ log, views, clock })
+  const certificateExpires = () => certificate().notAfter
   const checks = readiness({ head: () => log.head(), conditions, views, lag, certificateExpires, clock, diskReserve })
   const vaultSize = vaultSizeOf(parts)
   const read = async (): Promise<Readings> => {
@@ -72,7 +74,7 @@ export const observe = (parts: ObservationParts): Observation => {
         vault: vaultSize(),
       },
       free: { data: found?.data.free, vault: found?.vault.free, keys: found?.keys.free },
-      certificateExpires: certificateExpires(),
+      certificate: certificate(),
     }
   }
   return { checks, metrics: async () => metrics.text(await read()) }

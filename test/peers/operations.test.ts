@@ -33,7 +33,7 @@ const readings: Readings = {
   undrainedAge: 0,
   stored: { log: 0, vault: 0 },
   free: { data: 0, vault: 0, keys: 0 },
-  certificateExpires: new Date(0),
+  certificate: { notBefore: new Date(0), notAfter: new Date(0) },
 }
 
 /** The names of all metrics, as the gateway says them. */

@@ -31,7 +31,7 @@ const readings: Readings = {
   undrainedAge: 3600,
   stored: { log: 4096, vault: undefined },
   free: { data: 1e9, vault: 2e9, keys: undefined },
-  certificateExpires: new Date('2030-01-01T00:00:00.000Z'),
+  certificate: { notBefore: new Date('2029-10-03T00:00:00.000Z'), notAfter: new Date('2030-01-01T00:00:00.000Z') },
 }
 const made = () => createMetrics({ version: '1.2.3', node: '26.0.0' })
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
@@ -93,6 +93,7 @@ test('what is read is shown in seconds and octets, and what is not known is not 
     'sealpost_stored_bytes{what="log"} 4096',
     'sealpost_disk_free_bytes{place="vault"} 2000000000',
     'sealpost_certificate_expiry_timestamp_seconds 1893456000',
+    'sealpost_certificate_lifetime_seconds 7776000',
   ])
     assert.ok(lines.includes(line), line)
   assert.not(lines.some((line) => line.includes('what="vault"') || line.includes('place="keys"')))
