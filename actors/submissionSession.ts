@@ -8,6 +8,7 @@ import { noExtensions } from './proxiedSmtp.ts'
 const reply = (params: ReplyName) => ({ type: 'reply' as const, params })
 const refuse = (params: SubmissionRefusal) => ({ type: 'refuse' as const, params })
 const end = (params: SessionOutcome) => ({ type: 'end' as const, params })
+const turnDown = (params: 'putOff' | 'otherwise') => ({ type: 'turnDown' as const, params })
 const ask = (params: AskedVerb) => ({ type: 'ask' as const, params })
 const found = (params: SubmittedCredentials) => ({ type: 'found' as const, params })
 
@@ -54,12 +55,18 @@ const loggingIn = {
   ],
 } as const
 
+/** A pipelining client sends these before it knows that its MAIL was refused here (RFC 2920 §3.1): they are no part of an earlier one. */
+const onItsHeels = [
+  { guard: 'wasPutOff' as const, actions: 'replyPutOff' as const },
+  { guard: 'wasTurnedDown' as const, ...nonsense('mailFirst') },
+]
+
 /** A transaction may begin, if the remote server wants it too. */
 const beginning = [
-  { guard: 'tooLarge', actions: [refuse('too-large'), reply('tooLarge')] },
-  { guard: 'putOff', actions: ['refusePutOff', 'replyPutOff'] },
-  { guard: 'lacksSmtpUtf8', actions: reply('remoteLacksSmtpUtf8') },
-  { guard: 'lacksEightBit', actions: reply('remoteLacksEightBit') },
+  { guard: 'tooLarge', actions: [turnDown('otherwise'), refuse('too-large'), reply('tooLarge')] },
+  { guard: 'putOff', actions: [turnDown('putOff'), 'refusePutOff', 'replyPutOff'] },
+  { guard: 'lacksSmtpUtf8', actions: [turnDown('otherwise'), reply('remoteLacksSmtpUtf8')] },
+  { guard: 'lacksEightBit', actions: [turnDown('otherwise'), reply('remoteLacksEightBit')] },
   { target: '#submissionSession.asking.mail', actions: ['begin' as const, ask('mail')] },
 ] as const
 
@@ -83,7 +90,7 @@ const asking = (accepted: readonly ('mailed' | 'keepMail' | 'addRecipient' | 'ke
 export const submissionSession = submission.createMachine({
   id: 'submissionSession',
   // As that of `smtpSession`.
-  version: '2',
+  version: '3',
   context: ({ input }) => ({
     ...input,
     ...noTransaction,
@@ -179,8 +186,8 @@ export const submissionSession = submission.createMachine({
             rset: { target: '#submissionSession.asking.rset', actions: ask('rset') },
             noop: { target: '#submissionSession.asking.noop', actions: ask('noop') },
             mail: beginning,
-            rcpt: nonsense('mailFirst'),
-            data: nonsense('mailFirst'),
+            rcpt: [...onItsHeels, nonsense('mailFirst')],
+            data: [...onItsHeels, nonsense('mailFirst')],
           },
         },
         transaction: {
@@ -193,6 +200,7 @@ export const submissionSession = submission.createMachine({
             noop: { target: '#submissionSession.asking.noop', actions: ask('noop') },
             hello: { target: '#submissionSession.asking.hello', actions: ask('rset') },
             rcpt: [
+              ...onItsHeels,
               { guard: 'needsSmtpUtf8', actions: reply('needsSmtpUtf8') },
               { guard: 'tooManyRecipients', actions: reply('tooManyRecipients') },
               { target: '#submissionSession.asking.rcpt', actions: ask('rcpt') },
@@ -202,11 +210,11 @@ export const submissionSession = submission.createMachine({
             mailed: {
               description: 'The server has taken the reverse-path, and no recipient yet.',
               // A pipelining client sends DATA before it knows that its recipients were refused (RFC 2920 §3.1).
-              on: { data: { actions: reply('recipientFirst') } },
+              on: { data: [...onItsHeels, { actions: reply('recipientFirst') }] },
             },
             addressed: {
               description: 'The server has taken a recipient.',
-              on: { data: { target: '#submissionSession.asking.data', actions: ask('data') } },
+              on: { data: [...onItsHeels, { target: '#submissionSession.asking.data', actions: ask('data') }] },
             },
           },
         },

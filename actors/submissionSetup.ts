@@ -90,6 +90,8 @@ export type SubmissionContext = SubmissionInput & {
   /** Of the MAIL that the remote server is asked. */
   readonly wantsSmtpUtf8: boolean
   readonly recipients: number
+  /** Why the last MAIL was not passed on. */
+  readonly turnedDown: PutOff | 'otherwise' | undefined
   /** The remote server has refused DATA: whether it still has the transaction, its next replies say. */
   readonly doubtful: boolean
   readonly badCommands: number
@@ -97,7 +99,13 @@ export type SubmissionContext = SubmissionInput & {
   readonly draining: boolean
 }
 
-export const noTransaction = { mailed: false, smtpUtf8: false, recipients: 0, doubtful: false } as const
+export const noTransaction = {
+  mailed: false,
+  smtpUtf8: false,
+  recipients: 0,
+  turnedDown: undefined,
+  doubtful: false,
+} as const
 
 /** Refused logins of one connection, after which it is closed. */
 const loginAttempts = 3
@@ -130,7 +138,8 @@ const failure = (error: unknown): SubmissionEffect => {
   return replyOf(smtp[0], smtp[1], message)
 }
 
-const putOffOf = (event: SubmissionEvent): PutOff => (event.type === 'mail' ? event.putOff : undefined) ?? 'log-lag'
+const putOffOf = ({ turnedDown }: SubmissionContext): PutOff =>
+  turnedDown === undefined || turnedDown === 'otherwise' ? 'log-lag' : turnedDown
 
 export const submission = setup({
   types: {
@@ -156,6 +165,8 @@ export const submission = setup({
     lastAttempt: ({ context }) => context.refusedLogins + 1 >= loginAttempts,
     tooLarge: ({ context, event }) => event.type === 'mail' && event.size > sizeOf(context),
     putOff: ({ event }) => event.type === 'mail' && event.putOff !== undefined,
+    wasPutOff: ({ context: { turnedDown } }) => turnedDown !== undefined && turnedDown !== 'otherwise',
+    wasTurnedDown: ({ context }) => context.turnedDown !== undefined,
     lacksEightBit: ({ context, event }) => event.type === 'mail' && event.eightBit && !context.extensions.eightBit,
     lacksSmtpUtf8: ({ context, event }) => event.type === 'mail' && event.smtpUtf8 && !context.extensions.smtpUtf8,
     needsSmtpUtf8: ({ context, event }) => event.type === 'rcpt' && !event.ascii && !context.smtpUtf8,
@@ -179,10 +190,10 @@ export const submission = setup({
       ...smtpReply(event.type === 'malformed' ? event.problem : 'internal'),
     })),
     refuse: emit((_, kind: SubmissionRefusal): SubmissionEffect => ({ type: 'refused', kind })),
-    refusePutOff: emit(({ event }): SubmissionEffect => ({ type: 'refused', kind: putOffOf(event) })),
-    replyPutOff: emit(({ event }): SubmissionEffect => ({
+    refusePutOff: emit(({ context }): SubmissionEffect => ({ type: 'refused', kind: putOffOf(context) })),
+    replyPutOff: emit(({ context }): SubmissionEffect => ({
       type: 'reply',
-      ...smtpReply(putOffReplies[putOffOf(event)]),
+      ...smtpReply(putOffReplies[putOffOf(context)]),
     })),
     pass: emit(({ event }): SubmissionEffect => ({ type: 'pass', code: 'code' in event ? event.code : 0 })),
     answerFailure: emit(({ event }) => failure('error' in event ? event.error : undefined)),
@@ -198,12 +209,17 @@ export const submission = setup({
     keepHello: emit({ type: 'helloAccepted' } satisfies SubmissionEffect as SubmissionEffect),
     keepMail: emit({ type: 'mailAccepted' } satisfies SubmissionEffect as SubmissionEffect),
     keepRecipient: emit({ type: 'recipientAccepted' } satisfies SubmissionEffect as SubmissionEffect),
-    hear: assign({ helloed: true }),
+    hear: assign({ helloed: true, turnedDown: undefined }),
     secured: assign({ secure: true, helloed: false }),
     logIn: assign(({ event }) =>
       event.type === 'welcomed' ? { loggedIn: true, extensions: event.extensions, badCommands: 0 } : {},
     ),
-    begin: assign(({ event }) => (event.type === 'mail' ? { wantsSmtpUtf8: event.smtpUtf8 } : {})),
+    begin: assign(({ event }) =>
+      event.type === 'mail' ? { wantsSmtpUtf8: event.smtpUtf8, turnedDown: undefined } : {},
+    ),
+    turnDown: assign(({ event }, as: 'putOff' | 'otherwise') => ({
+      turnedDown: as === 'putOff' && event.type === 'mail' ? event.putOff : 'otherwise',
+    })),
     mailed: assign({ ...noTransaction, mailed: true, smtpUtf8: ({ context }) => context.wantsSmtpUtf8 }),
     doubt: assign({ doubtful: true }),
     addRecipient: assign({ recipients: ({ context }) => context.recipients + 1 }),
