@@ -148,7 +148,7 @@ export type Limits = {
   readonly slowestRate: number
   /** Octets of messages, of all connections, that have come in and are not in the vault yet. */
   readonly bytesInFlight: number
-  /** Seconds that the storage may owe its oldest answer before no further message is begun. */
+  /** Seconds that the storage may owe its oldest answer, and the mailboxes may lack an event, before no further message is begun. */
   readonly logLag: number
   /** Questions about the past at once. */
   readonly historyQuestions: number

@@ -18,7 +18,7 @@ export type PressureParts = {
   /** Octets of room where there is least; undefined where that cannot be told: then the write says. */
   readonly free: () => Promise<number | undefined>
   readonly isFull: () => boolean
-  /** Seconds for which the storage has owed its oldest answer. */
+  /** Seconds for which the storage has owed its oldest answer, or the mailboxes what the log says of them. */
   readonly lag: () => number
   readonly clock: Clock
 }

@@ -38,5 +38,8 @@ const factsOf = ({ version, views: { state, position, reason, event, progress, m
       : []),
     ...(event ? [['Stopped at', `position ${event.position}: ${event.type} of ${event.stream}`] as const] : []),
     ...(reason === null ? [] : [['Reason', reason] as const]),
-    ['Mail is received', mailboxesKnown ? 'for every mailbox' : 'only for mailboxes that were known before'],
+    [
+      'Mail is received',
+      mailboxesKnown ? 'for every mailbox' : 'for known mailboxes, until the views are behind for limits.logLag',
+    ],
   ])

@@ -413,7 +413,7 @@ export const settings: Settings = {
     logLag: live(
       duration(1, 600),
       30,
-      'Time for which the storage may owe an answer before no further message is begun; senders wait ten minutes for their 250 (RFC 5321 §4.5.3.2.6), so those that wait already can.',
+      'Time for which the storage may owe an answer, and what is known of mailboxes and senders may be behind the log, before no further message is begun; senders wait ten minutes for their 250 (RFC 5321 §4.5.3.2.6), so those that wait already can.',
     ),
     historyQuestions: setting(
       wholeNumber(1, 100),

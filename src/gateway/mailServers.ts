@@ -18,6 +18,7 @@ import { startProxies } from '../proxy/start.ts'
 import { recordRelays } from '../relays.ts'
 import { openSenderChecker } from '../senderChecks/senderChecks.ts'
 import { recordSessions } from '../sessions.ts'
+import { watchMailboxes } from '../storage/mailboxesLag.ts'
 import { startSmtp } from '../smtp/smtpServer.ts'
 import { startSubmission } from '../smtp/submissionServer.ts'
 import { caughtUp, snapshotOf } from '../snapshot.ts'
@@ -75,11 +76,14 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
   })
   const sessions = recordSessions(log, stamp, logger)
   const flight = octetsInFlight(() => served.limits.bytesInFlight, storage.octets)
+  // Whoever was locked out, or is gone, would go on for as long as nothing is heard of it.
+  const mailboxes = watchMailboxes({ log, position: () => views.status().mailboxesPosition })
+  cleanup.add(() => mailboxes.close())
   const { putOff, close } = watchPressure({
     limits: served.limits,
     free: () => leastFree([config.gateway.data, paths.vault, paths.keys]),
     isFull: flight.isFull,
-    lag: storage.lag,
+    lag: () => Math.max(storage.lag(), mailboxes.seconds()),
     clock,
   })
   cleanup.add(close)

@@ -79,7 +79,7 @@ const viewsChecked = (
   lag: number | undefined,
 ) => {
   if (state !== 'live') {
-    const mail = mailboxesKnown ? 'mail is received' : 'mail is received for mailboxes that were known before'
+    const mail = mailboxesKnown ? 'mail is received' : 'mail is put off once they are behind for limits.logLag'
     return checked('views', `they are ${state}; ${mail}`, '')
   }
   if (lag === undefined) return checked('views', 'the log does not say how far they are', '')

@@ -21,6 +21,8 @@ export type ViewsStatus = {
   readonly event: EventPlace | undefined
   /** While they are `behind`. */
   readonly progress: Progress | undefined
+  /** Up to here those of the mailboxes and the senders are. */
+  readonly mailboxesPosition: Position
   /** Whether the mailboxes are up to date all the same: a mailbox that they do not know does not exist. */
   readonly mailboxesKnown: boolean
 }
@@ -113,6 +115,7 @@ export const viewsState = (logger: Logger): ViewsState => {
       reason,
       event,
       progress: state === 'behind' ? progress.current() : undefined,
+      mailboxesPosition: mailboxes.position(),
       mailboxesKnown,
     }),
     on: (report) => {

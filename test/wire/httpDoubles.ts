@@ -43,6 +43,7 @@ export const doubles = () => {
     reason: undefined,
     event: undefined,
     progress: undefined,
+    mailboxesPosition: origin,
     mailboxesKnown: true,
   }
   let status = live
