@@ -128,7 +128,7 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
   cleanup.add(() => smtp.close(grace))
   const relays = recordRelays({ log, stamp, logger })
   cleanup.add(() => relays.close())
-  const forwarding = { proxies, archive, settings: served.proxy }
+  const forwarding = { proxies, archive, flight, settings: served.proxy }
   const submission = await startSubmission({
     ...shared,
     listeners: submissionListeners(config),

@@ -1,10 +1,10 @@
 import type { Hmac } from 'node:crypto'
-import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Taken } from '../../actors/pop3ProxySetup.ts'
 import type { Archive, Delivery, Receipt } from '../archive.ts'
 import { asGatewayError, GatewayError } from '../core/errors.ts'
 import { openBody } from '../wire/body.ts'
+import type { Flight } from '../wire/flight.ts'
 import { multiLineReply } from '../wire/multiLine.ts'
 import type { Cutter } from '../wire/topCutter.ts'
 import type { Passage } from './pop3Passage.ts'
@@ -26,6 +26,7 @@ export type CopyParts = {
   readonly least: number
   /** Octets up to which a message is held in memory until it is known whether it is to be sealed. */
   readonly mostHeld: number
+  readonly flight: Flight
   /** Octets of one message. */
   readonly messageSize: number
   /** Seconds for the copy to become durable once the message has come to its end. */
@@ -47,63 +48,64 @@ export type Copy = {
 const unneeded = new GatewayError('connection-lost')
 
 export const openCopy = (parts: CopyParts): Copy => {
-  const { archive, delivery, known, passage, mostHeld } = parts
+  const { archive, delivery, known, passage, mostHeld, flight } = parts
   const reply = contentOf(parts)
   let sealing: Promise<Receipt> = Promise.reject(new GatewayError('internal'))
   sealing.catch(() => undefined)
-  const seal = (body: AsyncIterable<Uint8Array>) => {
+  let wake = () => {}
+  const body = openBody(() => wake(), flight)
+  const seal = () => {
     sealing = archive.receive(delivery, body)
-    return sealing
+    sealing.catch(() => body.discard())
   }
   const verdict = (): Taken => {
     if (reply.wasCut()) return 'partial'
     if (known && known.coming.digest('hex') === known.content) return 'same'
     return reply.octets() < parts.least ? 'partial' : 'whole'
   }
+  const end = (): Taken => {
+    const taken = verdict()
+    if (taken === 'whole') body.end()
+    else body.refuse(unneeded)
+    return taken
+  }
 
   /** As it comes, ahead of the sealing. A message whose sealing has failed may turn out to be recorded already. */
-  const takeOn = (head: readonly Uint8Array[]): Promise<Taken> => {
-    let wake = () => {}
-    const body = openBody(() => wake())
-    const feed = async (piece: Uint8Array) => {
-      if (!body.push(piece)) await new Promise<void>((resolve) => (wake = resolve))
-    }
+  const takeOn = (): Promise<Taken> => {
     const feedAll = async () => {
-      try {
-        for (const piece of head) await feed(piece)
-        for (let next = await reply.next(); next; next = await reply.next()) await feed(next)
-        const taken = verdict()
-        if (taken === 'whole') body.end()
-        else body.refuse(unneeded)
-        return taken
-      } catch (error) {
-        body.refuse(asGatewayError(error))
-        throw error
-      }
+      for (let next = await reply.next(); next; next = await reply.next())
+        if (!body.push(next)) await new Promise<void>((resolve) => (wake = resolve))
+      return end()
     }
     const unrecorded = Promise.withResolvers<never>()
     unrecorded.promise.catch(() => undefined)
-    seal(body).catch((error: unknown) => {
-      body.discard()
+    seal()
+    sealing.catch((error: unknown) => {
       if (passage && !known) unrecorded.reject(error)
     })
     return Promise.race([feedAll(), unrecorded.promise])
   }
+  const take = async (): Promise<Taken> => {
+    // What is held may turn out to be recorded already. There is no room for that while the memory is full.
+    for (let octets = 0; octets <= mostHeld && !flight.isFull();) {
+      const next = await reply.next()
+      if (!next) {
+        const taken = end()
+        if (taken === 'whole') seal()
+        return taken
+      }
+      octets += next.length
+      body.push(next)
+    }
+    return takeOn()
+  }
 
   return {
-    take: async () => {
-      const head: Uint8Array[] = []
-      for (let octets = 0; octets <= mostHeld; octets += head.at(-1)?.length ?? 0) {
-        const next = await reply.next()
-        if (next) head.push(next)
-        else {
-          const taken = verdict()
-          if (taken === 'whole') seal(Readable.from(head)).catch(() => undefined)
-          return taken
-        }
-      }
-      return takeOn(head)
-    },
+    take: () =>
+      take().catch((error: unknown) => {
+        body.refuse(asGatewayError(error))
+        throw error
+      }),
     hold: async () => {
       const enough = new AbortController()
       const late = delay(parts.holdTimeout * 1000, undefined, { signal: enough.signal }).then((): never => {

@@ -13,6 +13,7 @@ import { type EventId, type MailboxId, newMessageId, newSessionId, type SessionI
 import type { Clock, Logger } from '../core/ports.ts'
 import { formatTarget } from '../core/target.ts'
 import type { RecordedSession, SessionRecorder } from '../sessions.ts'
+import type { Flight } from '../wire/flight.ts'
 import type { Admitted, Proxies } from './connect.ts'
 import type { Dialled } from './dial.ts'
 import type { Fingerprints } from './fingerprint.ts'
@@ -28,6 +29,7 @@ import type { ProxyCredentials } from './sasl.ts'
 export type Pop3ProxyParts = {
   readonly proxies: Proxies
   readonly archive: Archive
+  readonly flight: Flight
   readonly sessions: SessionRecorder
   readonly fingerprints: Fingerprints
   readonly caughtUp: () => Promise<void>

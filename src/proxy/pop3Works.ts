@@ -6,6 +6,7 @@ import type { Archive, Delivery } from '../archive.ts'
 import type { Limits, ProxySettings } from '../config.ts'
 import { keepChunk } from '../core/chunks.ts'
 import { GatewayError } from '../core/errors.ts'
+import type { Flight } from '../wire/flight.ts'
 import { multiLineReply } from '../wire/multiLine.ts'
 import { topCutter, wholeMessage } from '../wire/topCutter.ts'
 import { capableOf, passedCapabilities, silentCapable } from './pop3Capabilities.ts'
@@ -58,6 +59,7 @@ export const wired = (running: ReadonlyMap<string, Works>): typeof pop3Proxy => 
 export type WorksParts = {
   readonly shared: {
     readonly archive: Archive
+    readonly flight: Flight
     readonly settings: Pick<ProxySettings, 'holdTimeout' | 'bytesInFlight'>
     readonly limits: Pick<Limits, 'messageSize'>
   }
@@ -69,7 +71,7 @@ export type WorksParts = {
 }
 
 export const worksOf = ({ shared, remote, words, messages, deliveryOf, passage }: WorksParts): Works => {
-  const { archive, settings, limits } = shared
+  const { archive, flight, settings, limits } = shared
   let message: Identified | undefined
   let copy: Copy | undefined
   let listed: Proxied['verb'] = 'list'
@@ -140,6 +142,7 @@ export const worksOf = ({ shared, remote, words, messages, deliveryOf, passage }
         known: message.known,
         least,
         mostHeld: settings.bytesInFlight,
+        flight,
         messageSize: limits.messageSize,
         holdTimeout: settings.holdTimeout,
       })

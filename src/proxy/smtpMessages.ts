@@ -8,7 +8,7 @@ import type { Shared, SmtpClient } from './smtpProxy.ts'
 import { openSending, type Sending } from './smtpSending.ts'
 
 export type MessagesParts = {
-  readonly shared: Pick<Shared, 'archive' | 'relays' | 'limits' | 'work'>
+  readonly shared: Pick<Shared, 'archive' | 'flight' | 'relays' | 'limits' | 'work'>
   readonly client: SmtpClient
   readonly mailbox: ProxiedMailbox
   /** `name:port`. */
@@ -60,6 +60,7 @@ export const clientsMessages = (parts: MessagesParts): ClientsMessages => {
       const messageId = newMessageId()
       sending = openSending({
         archive: shared.archive,
+        flight: shared.flight,
         delivery: deliveryOf(messageId, connected),
         limit: mostOf(shared.limits.messageSize, extensions),
         write,

@@ -12,6 +12,7 @@ import type { Clock, Logger } from '../core/ports.ts'
 import { formatTarget } from '../core/target.ts'
 import type { Relays } from '../relays.ts'
 import type { RecordedSession, SessionRecorder } from '../sessions.ts'
+import type { Flight } from '../wire/flight.ts'
 import type { Admitted, Proxies } from './connect.ts'
 import type { Dialled } from './dial.ts'
 import type { ProxyCredentials } from './sasl.ts'
@@ -27,6 +28,7 @@ export type SmtpProxyParts = {
   readonly domain: string
   readonly proxies: Proxies
   readonly archive: Archive
+  readonly flight: Flight
   readonly sessions: SessionRecorder
   readonly relays: Pick<Relays, 'record'>
   readonly settings: Pick<

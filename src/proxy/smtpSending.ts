@@ -3,10 +3,12 @@ import { GatewayError, mayBeWritten } from '../core/errors.ts'
 import type { MessageId } from '../core/ids.ts'
 import { crlfLines } from '../wire/crlfLines.ts'
 import { wireEncoder } from '../wire/dots.ts'
+import type { Flight } from '../wire/flight.ts'
 import { openIntake } from '../wire/intake.ts'
 
 export type SendingParts = {
   readonly archive: Archive
+  readonly flight: Flight
   readonly delivery: Delivery
   /** Octets of a message. */
   readonly limit: number
@@ -39,10 +41,10 @@ export type Sending = {
  * What is sealed is what is sent: content whose line ends are CRLF. Only the dots are stuffed on the wire. The last piece goes
  * with the end: so a small message is one write, and none of it leaves before its copy is durable.
  */
-export const openSending = ({ archive, delivery, limit, write, onRoom }: SendingParts): Sending => {
+export const openSending = ({ archive, flight, delivery, limit, write, onRoom }: SendingParts): Sending => {
   const lines = crlfLines()
   const stuffing = wireEncoder(true)
-  const intake = openIntake(limit, onRoom)
+  const intake = openIntake(limit, onRoom, flight)
   const { body } = intake
   let abandoned = false
   let last: Uint8Array = none

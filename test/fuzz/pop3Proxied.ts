@@ -9,6 +9,7 @@ import { systemClock } from '../../src/core/ports.ts'
 import { startPop3 } from '../../src/pop3/pop3Server.ts'
 import { openFingerprints } from '../../src/proxy/fingerprint.ts'
 import { openPop3Proxies, type Pop3Proxies } from '../../src/proxy/pop3Proxy.ts'
+import { octetsInFlight } from '../../src/wire/flight.ts'
 import { memoryKeys } from '../support/memoryKeys.ts'
 import { replayingSessions } from '../support/replayingSessions.ts'
 import { silence } from '../support/smtpProvider.ts'
@@ -114,6 +115,7 @@ export const pop3Proxied = target<Session>(async (corpus) => {
   /** Everything that a session was, but for its ids. */
   const lived = async ({ opening, octets, cuts, answers, disk = 'quick' }: Session) => {
     const { archive, kept } = keepingArchive(disk)
+    const flight = octetsInFlight(() => limits.bytesInFlight)
     const provider = hostilePop3([...(answersTo[opening] ?? []), ...answers], () => kept.length)
     const { proxies: admitting, mustBeFree } = admission(({ server: name }) => {
       const options = servers[name]
@@ -123,6 +125,7 @@ export const pop3Proxied = target<Session>(async (corpus) => {
     proxies = openPop3Proxies({
       proxies: admitting,
       archive,
+      flight,
       sessions,
       fingerprints,
       caughtUp: () => Promise.resolve(),
@@ -137,6 +140,7 @@ export const pop3Proxied = target<Session>(async (corpus) => {
     for (let turn = 0; server.connections() > 0 && turn < 2000; turn++) await delay(1)
     assert.is(server.connections(), 0)
     await mustBeFree()
+    assert.is(flight.octets(), 0)
     replayed.verify()
     log.mustBeClean()
     provider.mustBeContent()

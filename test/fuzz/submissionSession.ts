@@ -7,6 +7,7 @@ import { systemClock } from '../../src/core/ports.ts'
 import { openSmtpProxies } from '../../src/proxy/smtpProxy.ts'
 import type { Relayed } from '../../src/relays.ts'
 import { SubmissionConnection, type SubmissionShared } from '../../src/smtp/submissionConnection.ts'
+import { octetsInFlight } from '../../src/wire/flight.ts'
 import { replayingSessions } from '../support/replayingSessions.ts'
 import { silence } from '../support/smtpProvider.ts'
 import { limits } from '../wire/smtpTestServer.ts'
@@ -59,6 +60,7 @@ const nothing = () => undefined
 /** Everything that a session was, but for its ids. */
 const lived = async ({ opening, octets, cuts, answers, disk = 'quick' }: Session, reached: Set<string>) => {
   const { archive, kept } = keepingArchive(disk)
+  const flight = octetsInFlight(() => limits.bytesInFlight)
   const log = watchedLog()
   const relayed: Relayed[] = []
   const replayed = replayingSessions()
@@ -92,6 +94,7 @@ const lived = async ({ opening, octets, cuts, answers, disk = 'quick' }: Session
       domain: 'gateway.example',
       proxies,
       archive,
+      flight,
       sessions,
       relays: { record: (one) => Promise.resolve(void relayed.push(one)) },
       settings: { ...waiting(answers.every(isWhole)), bytesInFlight: 64 * 1024 },
@@ -111,6 +114,7 @@ const lived = async ({ opening, octets, cuts, answers, disk = 'quick' }: Session
   log.mustBeClean()
   provider.mustBeContent()
   await mustBeFree()
+  assert.is(flight.octets(), 0)
   assert.is(shared.running.size + shared.open.size, 0)
   // Invariant 3's other half: what is kept has one outcome.
   assert.equal(
