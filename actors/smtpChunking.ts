@@ -29,7 +29,11 @@ export const chunkingStates = {
         description: 'The next chunk may follow. Whoever goes over to something else gives the message up.',
         tags: ['ready', 'chunks'],
         always: tooManyBad,
-        on: { ...anytime, rset: { target: '#smtpSession.open.helloed', actions: reply('ok') }, bdat: chunk },
+        on: {
+          ...anytime,
+          rset: { target: '#smtpSession.open.helloed', actions: ['countIdle', reply('ok')] },
+          bdat: chunk,
+        },
       },
       last: { description: 'Octets of the last chunk come in.', on: { chunkRead: 'whole' } },
       whole: { description: 'All chunks have come.' },

@@ -20,11 +20,12 @@ export const writeSmtpInput = ({
   maxSize,
   maxRecipients,
   maxBadCommands,
+  maxIdleCommands,
   offersAuth,
   demand,
   shown,
 }: Omit<SmtpInput, 'sessionId'>): string =>
-  `${secure ? 'tls' : 'plain'} ${crowded ? 'crowded' : 'room'} size=${maxSize} recipients=${maxRecipients} bad=${maxBadCommands}${offersAuth ? ' auth' : ''}${writeDemand(demand, shown)}`
+  `${secure ? 'tls' : 'plain'} ${crowded ? 'crowded' : 'room'} size=${maxSize} recipients=${maxRecipients} bad=${maxBadCommands}${maxIdleCommands === undefined ? '' : ` idle=${maxIdleCommands}`}${offersAuth ? ' auth' : ''}${writeDemand(demand, shown)}`
 
 const inputForm = /^(tls|plain) (crowded|room) size=(\d+) recipients=(\d+) bad=(\d+)(?= |$)/
 
@@ -32,6 +33,7 @@ export const readSmtpInput = (text: string): SmtpInput | undefined => {
   const [form = '', tls, room, size, recipients, bad] = inputForm.exec(text) ?? []
   if (bad === undefined) return undefined
   const words = text.slice(form.length).split(' ')
+  const idle = words.find((word) => /^idle=\d+$/.test(word))?.slice('idle='.length)
   return {
     sessionId: '' as SessionId,
     domain: '',
@@ -40,6 +42,7 @@ export const readSmtpInput = (text: string): SmtpInput | undefined => {
     maxSize: Number(size),
     maxRecipients: Number(recipients),
     maxBadCommands: Number(bad),
+    ...(idle !== undefined && { maxIdleCommands: Number(idle) }),
     offersAuth: words.includes('auth'),
     ...readDemand(words),
   }

@@ -46,6 +46,7 @@ export const smtpSession = smtp.createMachine({
     announced: 0,
     putOff: undefined,
     badCommands: 0,
+    idleCommands: 0,
     draining: false,
   }),
   initial: 'arriving',
@@ -85,7 +86,7 @@ export const smtpSession = smtp.createMachine({
         greeted: {
           always: { guard: 'draining', ...ending('shuttingDown', 'shutdown') },
           on: {
-            rset: { actions: reply('ok') },
+            rset: { actions: ['countIdle', reply('ok')] },
             starttls: [
               { guard: 'secure', ...nonsense('tlsActive') },
               { target: '#smtpSession.securing', actions: reply('readyForTls') },
@@ -102,7 +103,7 @@ export const smtpSession = smtp.createMachine({
           entry: 'reset',
           always: { guard: 'draining', ...ending('shuttingDown', 'shutdown') },
           on: {
-            rset: { actions: ['reset', reply('ok')] },
+            rset: { actions: ['countIdle', 'reset', reply('ok')] },
             starttls: [
               { guard: 'secure', ...nonsense('tlsActive') },
               { target: '#smtpSession.securing', actions: reply('readyForTls') },
@@ -131,7 +132,7 @@ export const smtpSession = smtp.createMachine({
         transaction: {
           initial: 'mailed',
           on: {
-            rset: { target: 'helloed', actions: reply('ok') },
+            rset: { target: 'helloed', actions: ['countIdle', reply('ok')] },
             rcpt: [
               {
                 guard: { type: 'needsSmtpUtf8', params: ({ event }) => event.ascii },

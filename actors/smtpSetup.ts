@@ -1,4 +1,4 @@
-import { assign, emit, setup } from 'xstate'
+import { assign, emit, enqueueActions, setup } from 'xstate'
 import type { SessionOutcome } from '../src/core/events.ts'
 import { answerTo, asGatewayError } from '../src/core/errors.ts'
 import type { MailboxId, MessageId, SenderId, SessionId } from '../src/core/ids.ts'
@@ -20,6 +20,8 @@ export type SmtpInput = {
   readonly maxSize: number
   readonly maxRecipients: number
   readonly maxBadCommands: number
+  /** Commands for their own sake before a message has come; further ones count as such that make no sense. */
+  readonly maxIdleCommands?: number | undefined
   /** Somebody could authenticate himself. */
   readonly offersAuth?: boolean
   /** What the listener asks of every sender, and what this one has shown of it so far. */
@@ -116,6 +118,7 @@ export type SmtpContext = SmtpInput & {
   /** Why the last MAIL was put off; what was sent on its heels (RFC 2920) is put off with it. */
   readonly putOff: PutOff | undefined
   readonly badCommands: number
+  readonly idleCommands: number
   readonly draining: boolean
 }
 
@@ -137,6 +140,12 @@ const extensions = ({ secure, maxSize, offersAuth, sender }: SmtpContext) => [
   'CHUNKING',
   'ENHANCEDSTATUSCODES',
 ]
+
+/** One more command that is about no message is one too many: whoever goes on with them only holds a place. */
+export const idlesOn = ({
+  idleCommands,
+  maxIdleCommands = Infinity,
+}: Pick<SmtpContext, 'idleCommands' | 'maxIdleCommands'>) => idleCommands >= maxIdleCommands
 
 /** Logins that may be refused to one session. */
 const loginAttempts = 3
@@ -234,8 +243,14 @@ export const smtp = setup({
     })),
     know: assign((_, sender: SenderId) => ({ sender, badCommands: 0 })),
     countAttempt: assign({ refusedLogins: ({ context }) => context.refusedLogins + 1 }),
+    countIdle: enqueueActions(({ context, enqueue }) => {
+      enqueue.assign({ idleCommands: context.idleCommands + 1 })
+      if (!idlesOn(context)) return
+      enqueue.assign({ badCommands: context.badCommands + 1 })
+      enqueue.emit({ type: 'refused', kind: 'bad-command' })
+    }),
     countBad: assign({ badCommands: ({ context }) => context.badCommands + 1 }),
-    forgive: assign({ badCommands: 0 }),
+    forgive: assign({ badCommands: 0, idleCommands: 0 }),
     drain: assign({ draining: true }),
     end: emit((_, outcome: SessionOutcome): SmtpEffect => ({ type: 'ended', outcome })),
   },

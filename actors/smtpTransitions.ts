@@ -55,13 +55,13 @@ export const authOnly = (otherwise: ReplyName) =>
 
 /** What a peer may say whenever the gateway listens to commands. */
 export const anytime = {
-  noop: { actions: reply('ok') },
-  help: { actions: reply('help') },
-  vrfy: { actions: reply('notVerified') },
+  noop: { actions: ['countIdle', reply('ok')] },
+  help: { actions: ['countIdle', reply('help')] },
+  vrfy: { actions: ['countIdle', reply('notVerified')] },
   quit: ending('bye', 'quit'),
   hello: {
     target: '#smtpSession.open.helloed',
-    actions: ['keepHello', { type: 'welcome', params: ({ event }: Told<'hello'>) => event.extended }],
+    actions: ['countIdle', 'keepHello', { type: 'welcome', params: ({ event }: Told<'hello'>) => event.extended }],
   },
   auth: authOnly('authInTransaction'),
   unimplemented: nonsense('notImplemented'),

@@ -99,6 +99,7 @@ export const submissionSession = submission.createMachine({
     loggedIn: false,
     extensions: noExtensions,
     badCommands: 0,
+    idleCommands: 0,
     refusedLogins: 0,
     draining: false,
   }),
@@ -128,11 +129,11 @@ export const submissionSession = submission.createMachine({
       initial: 'choosing',
       always: { guard: 'tooManyBad', ...ending('tooManyBad', 'refused') },
       on: {
-        noop: { actions: reply('ok') },
-        help: { actions: reply('help') },
-        vrfy: { actions: reply('notVerified') },
+        noop: { actions: ['countIdle', reply('ok')] },
+        help: { actions: ['countIdle', reply('help')] },
+        vrfy: { actions: ['countIdle', reply('notVerified')] },
         quit: ending('bye', 'quit'),
-        hello: { actions: ['hear', 'keepHello', 'welcome'] },
+        hello: { actions: ['countIdle', 'hear', 'keepHello', 'welcome'] },
         starttls: nonsense('tlsActive'),
         unimplemented: nonsense('notImplemented'),
         http: ending('notHttp', 'refused'),
@@ -154,7 +155,7 @@ export const submissionSession = submission.createMachine({
         anonymous: {
           always: { guard: 'draining', ...ending('shuttingDown', 'shutdown') },
           on: {
-            rset: { actions: reply('ok') },
+            rset: { actions: ['countIdle', reply('ok')] },
             starttls: [
               { guard: 'plain', target: '#submissionSession.securing', actions: reply('readyForTls') },
               nonsense('tlsActive'),
@@ -183,8 +184,8 @@ export const submissionSession = submission.createMachine({
           always: { guard: 'draining', ...ending('shuttingDown', 'shutdown') },
           on: {
             auth: nonsense('authDone', 'auth'),
-            rset: { target: '#submissionSession.asking.rset', actions: ask('rset') },
-            noop: { target: '#submissionSession.asking.noop', actions: ask('noop') },
+            rset: { target: '#submissionSession.asking.rset', actions: ['countIdle', ask('rset')] },
+            noop: { target: '#submissionSession.asking.noop', actions: ['countIdle', ask('noop')] },
             mail: beginning,
             rcpt: [...onItsHeels, nonsense('mailFirst')],
             data: [...onItsHeels, nonsense('mailFirst')],
@@ -196,9 +197,9 @@ export const submissionSession = submission.createMachine({
             auth: nonsense('authInTransaction', 'auth'),
             // After a refused DATA some servers have the transaction still, and some have not.
             mail: [{ guard: 'certain', ...nonsense('badSequence') }, ...beginning],
-            rset: { target: '#submissionSession.asking.rset', actions: ask('rset') },
-            noop: { target: '#submissionSession.asking.noop', actions: ask('noop') },
-            hello: { target: '#submissionSession.asking.hello', actions: ask('rset') },
+            rset: { target: '#submissionSession.asking.rset', actions: ['countIdle', ask('rset')] },
+            noop: { target: '#submissionSession.asking.noop', actions: ['countIdle', ask('noop')] },
+            hello: { target: '#submissionSession.asking.hello', actions: ['countIdle', ask('rset')] },
             rcpt: [
               ...onItsHeels,
               { guard: 'needsSmtpUtf8', actions: reply('needsSmtpUtf8') },

@@ -1,9 +1,10 @@
-import { assign, emit, setup } from 'xstate'
+import { assign, emit, enqueueActions, setup } from 'xstate'
 import { answerTo, asGatewayError } from '../src/core/errors.ts'
 import type { SessionOutcome } from '../src/core/events.ts'
 import { type AskedVerb, type Extensions, noExtensions } from './proxiedSmtp.ts'
 import type { PutOff } from '../src/core/putOff.ts'
 import { putOffReplies, replyOf, type ReplyName, type SmtpReply, smtpReply } from './smtpReplies.ts'
+import { idlesOn } from './smtpSetup.ts'
 import type { SubmittedCredentials } from './submittedCredentials.ts'
 
 export type SubmissionInput = {
@@ -16,6 +17,8 @@ export type SubmissionInput = {
   readonly maxSize: number
   readonly maxRecipients: number
   readonly maxBadCommands: number
+  /** As in `SmtpInput`. */
+  readonly maxIdleCommands?: number | undefined
 }
 
 export type Submitted = {
@@ -95,6 +98,7 @@ export type SubmissionContext = SubmissionInput & {
   /** The remote server has refused DATA: whether it still has the transaction, its next replies say. */
   readonly doubtful: boolean
   readonly badCommands: number
+  readonly idleCommands: number
   readonly refusedLogins: number
   readonly draining: boolean
 }
@@ -224,9 +228,15 @@ export const submission = setup({
     doubt: assign({ doubtful: true }),
     addRecipient: assign({ recipients: ({ context }) => context.recipients + 1 }),
     reset: assign(noTransaction),
+    countIdle: enqueueActions(({ context, enqueue }) => {
+      enqueue.assign({ idleCommands: context.idleCommands + 1 })
+      if (!idlesOn(context)) return
+      enqueue.assign({ badCommands: context.badCommands + 1 })
+      enqueue.emit({ type: 'refused', kind: 'bad-command' })
+    }),
     countBad: assign({ badCommands: ({ context }) => context.badCommands + 1 }),
     countAttempt: assign({ refusedLogins: ({ context }) => context.refusedLogins + 1 }),
-    forgive: assign({ badCommands: 0 }),
+    forgive: assign({ badCommands: 0, idleCommands: 0 }),
     drain: assign({ draining: true }),
     end: emit((_, outcome: SessionOutcome): SubmissionEffect => ({ type: 'ended', outcome })),
   },

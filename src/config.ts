@@ -154,6 +154,8 @@ export type Limits = {
   readonly historyQuestions: number
   /** Commands that make no sense, after which an SMTP or POP3 connection is closed. */
   readonly badCommands: number
+  /** Commands that are not about a message (NOOP, RSET, EHLO, VRFY, HELP), after which each counts as one that makes no sense. */
+  readonly idleCommands: number
   /** Seconds for which a POP3 session's hold on its maildrop stands unrenewed, where several gateways share the log. */
   readonly maildropLease: number
   /** Octets of one session's transcript. */

@@ -425,6 +425,11 @@ export const settings: Settings = {
       20,
       'Commands that make no sense, after which an SMTP or POP3 connection is closed.',
     ),
+    idleCommands: live(
+      wholeNumber(1, 1_000_000),
+      100,
+      'Commands that are about no message (NOOP, RSET, EHLO, VRFY, HELP) from one message to the next, after which each counts in limits.badCommands: who does nothing else only holds a place. Postfix has as many (smtpd_junk_command_limit).',
+    ),
     maildropLease: setting(
       duration(5, 3600),
       60,

@@ -25,6 +25,7 @@ export type SmtpLimits = Pick<
   | 'tlsHandshake'
   | 'slowestRate'
   | 'badCommands'
+  | 'idleCommands'
   | 'transcript'
 >
 
@@ -76,6 +77,7 @@ export type SessionStart = {
     readonly crowded: boolean
     readonly maxSize: number
     readonly maxBadCommands: number
+    readonly maxIdleCommands: number
   }
   readonly limit: number
   readonly now: () => number
@@ -160,6 +162,7 @@ export abstract class PeerConnection extends SMTPConnection {
         crowded: this.#leave === undefined,
         maxSize: limits.messageSize,
         maxBadCommands: limits.badCommands,
+        maxIdleCommands: limits.idleCommands,
       },
       limit: limits.transcript,
       now: () => clock.now().getTime(),

@@ -10,7 +10,9 @@ import { smtpClient } from '../support/smtpClient.ts'
 import { openWire } from '../support/wire.ts'
 import { startTestGateway } from '../support/testGateway.ts'
 
-const gateway = await startTestGateway({ env: { SEALPOST_LIMITS_MESSAGE_SIZE: '1MiB' } })
+const gateway = await startTestGateway({
+  env: { SEALPOST_LIMITS_MESSAGE_SIZE: '1MiB', SEALPOST_LIMITS_IDLE_COMMANDS: '1000000' },
+})
 const { smtp, pop3, pop3s } = gateway.ports
 
 test.after(async () => {

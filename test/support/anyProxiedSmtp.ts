@@ -93,6 +93,7 @@ export const anySubmissionInput: fc.Arbitrary<SubmissionInput> = fc.record({
   maxSize: fc.constant(1000),
   maxRecipients: fc.integer({ min: 1, max: 3 }),
   maxBadCommands: fc.integer({ min: 1, max: 6 }),
+  maxIdleCommands: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
 })
 
 const found = fc.constantFrom('given', 'given', ...submittedCredentials)

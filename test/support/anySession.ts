@@ -93,6 +93,7 @@ const smtpInput = fc.record({
   maxSize: fc.constant(1000),
   maxRecipients: fc.integer({ min: 1, max: 3 }),
   maxBadCommands: fc.integer({ min: 1, max: 6 }),
+  maxIdleCommands: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
   offersAuth: flag,
   demand: fc.oneof({ arbitrary: fc.constant(undefined), weight: 3 }, { arbitrary: demand, weight: 1 }),
   shown,

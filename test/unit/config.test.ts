@@ -121,6 +121,7 @@ test('without file and variables every key has its default', () => {
       logLag: 30,
       historyQuestions: 4,
       badCommands: 20,
+      idleCommands: 100,
       maildropLease: 60,
       transcript: 65_536,
       diskReserve: 536_870_912,
@@ -235,6 +236,7 @@ test('every key can be said in the file', () => {
     logLag = "1m"
     historyQuestions = 1
     badCommands = 5
+    idleCommands = 50
     maildropLease = "2m"
     diskReserve = "2GiB"`
   assert.equal(load({ toml }), {
@@ -306,6 +308,7 @@ test('every key can be said in the file', () => {
       logLag: 60,
       historyQuestions: 1,
       badCommands: 5,
+      idleCommands: 50,
       maildropLease: 120,
       transcript: 65_536,
       diskReserve: 2_147_483_648,
@@ -509,6 +512,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   'limits.logLag': ['0', '"11m"'],
   'limits.historyQuestions': ['0', '101', '"4"'],
   'limits.badCommands': ['0', 'inf'],
+  'limits.idleCommands': ['0', '"many"'],
   'limits.maildropLease': ['4', '"2h"'],
   'limits.transcript': ['0', '1023', '"1MiB"', '"64"'],
   'limits.diskReserve': ['-1', '"2TiB"', '"5%"'],

@@ -21,6 +21,7 @@ const limits = {
   tlsHandshake: 60,
   slowestRate: 100,
   badCommands: 10,
+  idleCommands: 1_000_000,
   transcript: 64 * 1024,
 }
 

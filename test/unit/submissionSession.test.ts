@@ -300,6 +300,18 @@ test('whatever happens in a submission session, its transcript drives the machin
     { numRuns: 500 },
   ))
 
+test('commands that are about no message are answered, and beyond their number end the session as those without sense do', () => {
+  const few = { maxIdleCommands: 3, maxBadCommands: 1 }
+  const after = (...events: readonly Event[]) => stateName(given([...loggedIn, ...events], few).value)
+  const [noop, rset] = [plain('noop'), plain('rset')]
+  const idle = [noop, remote(250), rset, remote(250)]
+  assert.is(after(...idle, plain('vrfy')), 'open.loggedIn')
+  assert.is(after(...idle, plain('vrfy'), plain('help')), 'ended')
+  assert.is(after(...idle, hello, noop, remote(250)), 'ended')
+  const message = [mail(), remote(250), rcpt, remote(250), plain('data'), remote(354), remote(250)]
+  assert.is(after(...idle, ...message, ...idle, plain('vrfy')), 'open.loggedIn')
+})
+
 test('BDAT, which is not offered, is not implemented, and what follows it is not taken for commands', () => {
   for (const events of [[hello], loggedIn, addressed]) {
     const [state, effects] = step(given(events), plain('bdat'))

@@ -387,6 +387,22 @@ test(
 )
 
 test(
+  'commands that are about no message, in a row without end, end the session; with messages in between they do not',
+  withSmtp({ limits: { idleCommands: 4, badCommands: 1 } }, async ({ mails, refusals }, wire) => {
+    const idle = 'C: NOOP\nC: RSET\nC: VRFY x\nS: 250 *\nS: 250 *\nS: 252 *'
+    await talk(wire, greeting)
+    for (let count = 0; count < 5; count++) await talk(wire, `${idle}${transaction}\nC: x\nC: .\nS: 250 2.6.0 *`)
+    await talk(
+      wire,
+      `${idle}\nC: EHLO x\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250-*\nS: 250 *`,
+    )
+    await talk(wire, 'C: HELP\nC: NOOP\nC: NOOP\nS: 214 *\nS: 250 *\nS: 421 4.7.0 *')
+    await wire.closed()
+    assert.equal([mails.length, refusals], [5, ['127.0.0.1 bad-command', '127.0.0.1 bad-command']])
+  }),
+)
+
+test(
   'an HTTP request is turned away at once, its body is no command',
   withSmtp({}, async ({ mails }, wire) => {
     wire.send(

@@ -62,6 +62,7 @@ export const limits: Limits = {
   logLag: 30,
   historyQuestions: 4,
   badCommands: 10,
+  idleCommands: 1_000_000,
   maildropLease: 60,
   transcript: 64 * 1024,
   diskReserve: 0,
