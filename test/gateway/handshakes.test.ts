@@ -57,7 +57,7 @@ const windows2012R2 = [
 const itsSignatures = 'RSA+SHA256:RSA+SHA384:RSA+SHA1:ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA1'
 const agreed = {
   ECDSA: /Server Temp Key: ECDH, prime256v1[^]*Cipher is ECDHE-ECDSA-AES256-GCM-SHA384/,
-  RSA: /Cipher is \(NONE\)/,
+  RSA: /alert handshake failure/,
 }
 
 const offered = (port: number) =>
@@ -73,7 +73,7 @@ const offered = (port: number) =>
     ]
     const args = ['s_client', '-connect', `127.0.0.1:${port}`, '-starttls', 'smtp', ...offer]
     // It fails where nothing is agreed on: what it says tells.
-    execFile('openssl', args, { timeout: 20_000 }, (_, stdout) => resolve(stdout)).stdin?.end()
+    execFile('openssl', args, { timeout: 20_000 }, (_, stdout, stderr) => resolve(stdout + stderr)).stdin?.end()
   })
 
 for (const kind of keyKinds) {
