@@ -55,6 +55,8 @@ const findingsIn = (file: string): readonly Finding[] | undefined => {
 const notOurs: Readonly<Record<string, string>> = {
   engine_problem: 'its own OpenSSL has no GOST',
   cert_revocation: 'the test authority revokes nothing',
+  // `gateway/handshakes` asks itself.
+  sessionresumption_ticket: 'now and then its client leaves before it has a session to come again with',
 }
 
 const good: ReadonlySet<string> = new Set(['OK', 'INFO', 'DEBUG'])
