@@ -9,7 +9,7 @@ import { makeTemplate } from '../torture/world.ts'
 const test = suite('faults, a round each')
 
 // Those that need no right to mount, and of each kind what is quickest: `npm run torture` inflicts them all.
-const chosen = ['kill between log and reply', 'power loss, torn writes', 'failed flush of the log']
+const chosen = ['kill between log and reply', 'power loss, torn writes (proxy)', 'failed flush of the log']
 const seed = Math.floor(Math.random() * 2 ** 32)
 const making = makeTemplate()
 test.after(async () => rmSync((await making).data, { recursive: true }))
