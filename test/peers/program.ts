@@ -12,7 +12,7 @@ export type ProgramOptions = {
   readonly env?: Readonly<Record<string, string>>
 }
 
-const patience = 30_000 // milliseconds that a program may take
+const patience = 120_000 // milliseconds that a program may take, on a busy machine too
 
 /** Runs a program to its end and gives its stdout; rejects with all that it said when it fails or takes too long. */
 export const outputOf = async (
