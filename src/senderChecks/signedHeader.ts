@@ -7,6 +7,8 @@ const CR = 0x0d
 const maxHeader = 128 * 1024
 /** Lines of it: the verifier holds an object for each as long as the message comes in. A header of that size has no more. */
 const maxLines = 2_000
+/** White space in a row: the verifier goes through a run of it as often as it is long. */
+const maxSpace = 256
 /** Each signature costs its own digest of the body and a question to the DNS (RFC 6376 §6.1 lets a verifier stop). */
 const maxSignatures = 10
 
@@ -43,7 +45,8 @@ export const signedHeader = (): SignedHeader => {
     const found = text.match(signature)?.length ?? 0
     pieces.length = 0
     if (found === 0) return 'unsigned'
-    return found > maxSignatures || text.split('\n', maxLines + 2).length > maxLines + 1 ? 'excessive' : 'signed'
+    const lines = text.split('\n', maxLines + 2).length - 1
+    return found > maxSignatures || lines > maxLines || longestSpace(text) > maxSpace ? 'excessive' : 'signed'
   }
   return {
     push(chunk) {
@@ -59,4 +62,13 @@ export const signedHeader = (): SignedHeader => {
     },
     end: judge,
   }
+}
+
+const longestSpace = (text: string): number => {
+  let [longest, run] = [0, 0]
+  for (const letter of text) {
+    run = letter === ' ' || letter === '\t' || letter === '\r' || letter === '\n' ? run + 1 : 0
+    if (run > longest) longest = run
+  }
+  return longest
 }

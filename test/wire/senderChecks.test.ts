@@ -106,6 +106,11 @@ for (const [title, message, dkim] of [
   ['an endless header', Buffer.concat([Buffer.from(`X-Long: ${'x'.repeat(140_000)}\r\n`), signed]), ['policy']],
   ['a header of two thousand lines', Buffer.concat([Buffer.from('X: y\r\n'.repeat(1_900)), signed]), ['pass', 'pass']],
   ['a header of more lines than that', Buffer.concat([Buffer.from('X: y\r\n'.repeat(2_000)), signed]), ['policy']],
+  [
+    'a header with white space without end',
+    Buffer.concat([Buffer.from(`X: ${' '.repeat(300)}y\r\n`), signed]),
+    ['policy'],
+  ],
   ['an endless line', Buffer.concat([signed, Buffer.alloc(600_000, 'x')]), ['policy']],
 ] as const)
   test(`DKIM of ${title} is ${dkim.join(' and ') || 'nothing'}`, async () => {
