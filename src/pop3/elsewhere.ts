@@ -4,7 +4,7 @@ import type { Proxied, RemoteStatus } from '../../actors/proxied.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { SessionOutcome } from '../core/events.ts'
 import type { Pop3Proxies, Pop3Proxy, ProxyClient } from '../proxy/pop3Proxy.ts'
-import type { ProxyCredentials } from '../proxy/sasl.ts'
+import { type ProxyCredentials, responseOf } from '../proxy/sasl.ts'
 import type { CommandQueue } from './commandQueue.ts'
 import { proxiedEventOf } from './proxiedEvents.ts'
 
@@ -42,7 +42,7 @@ export const openElsewhere = (proxies: Pop3Proxies | undefined, client: ProxyCli
       const heard = isResponse ? queue.response() : queue.line()
       if (heard === 'too-long') return { type: 'oversized' }
       if (heard === undefined) return undefined
-      line = heard
+      line = isResponse ? Buffer.from(responseOf(heard)) : heard
       return isResponse ? { type: 'response', found: 'given' } : proxiedEventOf(heard)
     },
     answer: () => proxy().answer(line),

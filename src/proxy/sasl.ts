@@ -93,3 +93,12 @@ const readers = { PLAIN: readPlain, XOAUTH2: readXoauth2, OAUTHBEARER: readOauth
 
 const latin1 = (octets: Uint8Array) => Buffer.from(octets).toString('latin1')
 const encoded = (message: string) => new Secret(Buffer.from(message, 'latin1').toString('base64'))
+
+/**
+ * The client's line upon a challenge, as it goes to the server. What is no response (RFC 4422 §4, base64) cancels: nothing else of
+ * the client may become a line there, which a server that is done with the login would take for a command.
+ */
+export const responseOf = (line: Buffer): string => {
+  const text = line.toString('latin1')
+  return /^[A-Za-z0-9+\/=]*$/v.test(text) ? text : '*'
+}

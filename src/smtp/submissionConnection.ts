@@ -7,7 +7,7 @@ import { submissionSession } from '../../actors/submissionSession.ts'
 import type { SubmissionEffect, SubmissionEvent } from '../../actors/submissionSetup.ts'
 import { asGatewayError } from '../core/errors.ts'
 import type { MessageId } from '../core/ids.ts'
-import { octetsOf } from '../proxy/sasl.ts'
+import { octetsOf, responseOf } from '../proxy/sasl.ts'
 import type { SmtpClient, SmtpProxies, SmtpProxy } from '../proxy/smtpProxy.ts'
 import type { RemoteReply } from '../proxy/smtpReply.ts'
 import { type Accepted, PeerConnection, type PeerShared, type SessionStart } from './peerConnection.ts'
@@ -91,9 +91,7 @@ export class SubmissionConnection extends PeerConnection {
       this.#tell({ type: 'response', found: this.#login.response(line) })
       return
     }
-    const text = line.toString('latin1')
-    // What is no response at all cancels: nothing else of the client may become a line for the server.
-    this.#response = /^[A-Za-z0-9+\/=]*$/v.test(text) ? text : '*'
+    this.#response = responseOf(line)
     this.#tell({ type: 'response', found: this.#response === '*' ? 'cancelled' : 'given' })
   }
 

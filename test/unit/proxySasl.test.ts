@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { messageCredentials, octetsOf, passwordCredentials } from '../../src/proxy/sasl.ts'
+import { messageCredentials, octetsOf, passwordCredentials, responseOf } from '../../src/proxy/sasl.ts'
 
 const test = suite('logins of mail clients')
 const base64 = (text: string | Uint8Array) => Buffer.from(text).toString('base64')
@@ -114,6 +114,12 @@ test('whatever the secret is, only the user name is replaced', () => {
       }
     }),
   )
+})
+
+test('what is no response to a challenge cancels, and is no line for the server', () => {
+  const passed = (line: string) => responseOf(Buffer.from(line, 'latin1'))
+  for (const response of ['', 'AQ==', base64('user=anna\x01'), '+/==']) assert.is(passed(response), response)
+  for (const other of ['*', 'DELE 1', 'QUIT ', 'AQ==\rDELE 1', '=\n', 'ä', '\0', ' ']) assert.is(passed(other), '*')
 })
 
 test('no credential is printed', () => {
