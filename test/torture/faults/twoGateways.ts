@@ -109,7 +109,8 @@ const oneSleeps: Fault = {
     const mailbox = random.one(world.mailboxes)
     const client = await patiently(() => loggedIn(other, mailbox))
     // Nothing is told to the ledger: what is deleted here must not be gone.
-    await client.command('DELE 1')
+    const marked = await client.command('DELE 1')
+    if (!marked.startsWith('+OK')) throw new Error(`nothing could be deleted: ${marked}`)
     gateway.process.kill('SIGSTOP')
     const overtaking = await patiently(() => loggedIn(world, mailbox))
     await overtaking.quit()
