@@ -1,4 +1,11 @@
-import { type ScratchGateway, type ScratchOptions, startScratchGateway } from '../../ops/scratchGateway.ts'
+import { existsSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  type RunCommand,
+  type ScratchGateway,
+  type ScratchOptions,
+  startScratchGateway,
+} from '../../ops/scratchGateway.ts'
 import { allEvents } from '../../src/allEvents.ts'
 import type { Recorded } from '../../src/core/events.ts'
 import type { SessionId } from '../../src/core/ids.ts'
@@ -15,13 +22,47 @@ import { everythingSaid, wordsIn } from './said.ts'
  * Its commands run in this process: to start another for each takes longer than most tests.
  */
 export const startTestGateway = async (options: ScratchOptions = {}): Promise<ScratchGateway> => {
-  const gateway = await startScratchGateway({ runCommand: runHere, ...options })
+  const runCommand: RunCommand = async (words, where) => {
+    await viewsCaughtUp(placeOf(gateway.data, options), where)
+    return runHere(words, where)
+  }
+  const gateway: ScratchGateway = await startScratchGateway({ runCommand, ...options })
   const examined = async <T>(ended: Promise<T>): Promise<T> => {
     const result = await ended
     examine(await eventsAt(placeOf(gateway.data, options)))
     return result
   }
   return { ...gateway, stop: () => examined(gateway.stop()), kill: () => examined(gateway.kill()) }
+}
+
+/** Milliseconds. */
+const [lookEvery, longest] = [10, 10_000]
+
+/**
+ * What was acknowledged is in the views a moment later, and a program takes longer than that to start. Waits until they have
+ * all that the log has now; not where that is in a store elsewhere, nor where the views cannot be asked or do not go on.
+ */
+const viewsCaughtUp = async (place: LogPlace, where: Parameters<RunCommand>[1]) => {
+  const head = await headOf(place).catch(() => undefined)
+  if (head === undefined) return
+  for (const until = performance.now() + longest; performance.now() < until;) {
+    const shown = await runHere(['status', '--json'], where).catch(() => undefined)
+    if (shown === undefined) return
+    const { state, position } = (JSON.parse(shown.toString()) as Status).views
+    if (state !== 'live' || (position ?? '') >= head) return
+    await delay(lookEvery)
+  }
+}
+type Status = { readonly views: { readonly state: string; readonly position: string | null } }
+
+const headOf = async (place: LogPlace) => {
+  if (place.engine !== 'sqlite' || !existsSync(place.file)) return undefined
+  const log = await readLog(place)
+  try {
+    return await log.head()
+  } finally {
+    await log.close()
+  }
 }
 
 const placeOf = (data: string, { env = {} }: ScratchOptions): LogPlace =>
