@@ -307,7 +307,11 @@ export abstract class PeerConnection extends SMTPConnection {
         return
       case 'startTls':
         this.flush()
-        // Or a peer that leaves in the middle of the handshake would go unnoticed.
+        // Who has ended his side takes no part in a handshake, and one that leaves in the middle of it would go unnoticed.
+        if (this._socket.readableEnded) {
+          this.destroy()
+          return
+        }
         this._socket.allowHalfOpen = false
         this.upgrade(nothing, () => {
           if (this._socket instanceof TLSSocket) oneHandshake(this._socket)

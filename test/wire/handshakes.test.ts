@@ -34,6 +34,7 @@ const answered = async (socket: Socket, command: string) => {
 
 const leaving: Readonly<Record<string, (socket: Socket, command: string) => Promise<unknown>>> = {
   'with the command': (socket, command) => Promise.resolve(socket.end(command)),
+  'with the command, behind others': (socket, command) => Promise.resolve(socket.end('NOOP\r\n'.repeat(9) + command)),
   'before the handshake': async (socket, command) => {
     await answered(socket, command)
     socket.end()
