@@ -6,7 +6,7 @@ const MiB = 1024 * 1024
 /** Octets that pass between two looks, and that are to be swept at the least. */
 const sweepAfter = 2 * MiB
 /** Octets in this thread's heap and beside it, above the fewest since it was last swept whole, for which it is swept whole again. */
-const growth = 16 * MiB
+const growth = 10 * MiB
 
 setFlagsFromString('--expose-gc')
 // The flag gives the function to contexts made from now on.

@@ -22,7 +22,7 @@ export const collecting = (gateway: ScratchGateway, files: ScratchFiles): Collec
           `  nokeep no rewrite mda "cat > $(mktemp ${dir}/XXXXXX)"\n`,
       )
       const env = { FETCHMAILHOME: files.makeDir(`fetchmail-home-${way}`) }
-      await outputOf('fetchmail', ['--nodetach', '--fetchmailrc', config], { env })
+      await outputOf('fetchmail', ['--nodetach', '--pidfile', `${config}.pid`, '--fetchmailrc', config], { env })
       return files.contents(`fetchmail-${way}`)
     },
     mpop: async ({ mailboxId, password }, starttls, port) => {

@@ -79,7 +79,7 @@ const programs: Readonly<Record<string, (reader: Reader) => Promise<readonly Buf
         `  nokeep no rewrite mda "cat > $(mktemp ${dir}/XXXXXX)"\n`,
     )
     const env = { FETCHMAILHOME: files.makeDir(`${name}-home`) }
-    await outputOf('fetchmail', ['--nodetach', '--fetchmailrc', config], { env })
+    await outputOf('fetchmail', ['--nodetach', '--pidfile', `${config}.pid`, '--fetchmailrc', config], { env })
     return files.contents(name).map(inCrlfLines)
   },
   mpop: async ({ user, password, name }) => {

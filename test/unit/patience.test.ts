@@ -22,10 +22,9 @@ const waiting = ({ rate = 1000, ours = false, held = nothing } = {}) => {
 
 test('who is fast enough on the average of each window is waited for, also where it stands still in between', async () => {
   const { state, patience } = waiting()
-  for (let windows = 0; windows < 4; windows++) {
-    await delay(60)
+  for (let halves = 0; halves < 8; halves++) {
+    await delay(40)
     state.moved += 100
-    await delay(20)
   }
   assert.is(state.lost, 0)
   await delay(200)
