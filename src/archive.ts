@@ -54,8 +54,8 @@ export type Archive = {
   /**
    * Seals trace and body under the mailbox's recipient, and resolves when the object and then its events are durable.
    * If `body` throws, or anything fails before the append, no object is left and the failure is thrown on.
-   * A chunk of the body is used up when the next is asked for. When the append may have been written (`outcome-unknown`, or a defect), the object stays. `checks`, which must not
-   * reject, is waited for before the append.
+   * When the append may have been written (`outcome-unknown`, or a defect), the object stays. `checks`, which must not
+   * reject, is waited for before the append. No chunk of the body is kept once the next is asked for: the caller may use its memory again.
    */
   receive(
     delivery: Delivery,

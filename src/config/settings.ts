@@ -408,7 +408,7 @@ export const settings: Settings = {
     bytesInFlight: live(
       size(MiB, 64 * 1024 * MiB),
       64 * MiB,
-      'Octets of messages, of all connections, that are in memory on their way to the vault; beyond it nobody is read from for a while, and no message begun. Each message gathers at most its share of 4 MiB, and at least 48 KiB, before it is stored: a thousand that stand still are below it.',
+      'Octets of messages, of all connections, that are in memory on their way to the vault; beyond it nobody is read from for a while, and no message begun. Each message gathers at most its share of 4 MiB, and at least 48 KiB, before it is stored: a thousand that stand still are below it. What mail clients collect is held until it is known whether it is recorded already, while it is below the half.',
     ),
     logLag: live(
       duration(1, 600),

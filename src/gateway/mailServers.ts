@@ -48,7 +48,11 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
     if (!mailbox && !views.status().mailboxesKnown) throw new GatewayError('storage-failed')
     return mailbox?.state === 'deleted' || mailbox?.state === 'destroyed' ? undefined : mailbox
   }
+  // Whoever was locked out, or is gone, would go on for as long as nothing is heard of it.
+  const mailboxes = watchMailboxes({ log, position: () => views.status().mailboxesPosition })
+  cleanup.add(() => mailboxes.close())
   const active = onlyActive(storage.archive, (mailboxId) => {
+    if (mailboxes.seconds() > served.limits.logLag) throw new GatewayError('storage-failed')
     if (named(mailboxId)?.state !== 'active') throw new GatewayError('mailbox-suspended')
   })
   const archive = metrics.counted(active)
@@ -76,9 +80,6 @@ export const startMailServers = async (ground: Ground, { metrics, refused, login
   })
   const sessions = recordSessions(log, stamp, logger)
   const flight = octetsInFlight(() => served.limits.bytesInFlight, storage.octets)
-  // Whoever was locked out, or is gone, would go on for as long as nothing is heard of it.
-  const mailboxes = watchMailboxes({ log, position: () => views.status().mailboxesPosition })
-  cleanup.add(() => mailboxes.close())
   const { putOff, close } = watchPressure({
     limits: served.limits,
     free: () => leastFree([config.gateway.data, paths.vault, paths.keys]),

@@ -86,8 +86,8 @@ export const openCopy = (parts: CopyParts): Copy => {
     return Promise.race([feedAll(), unrecorded.promise])
   }
   const take = async (): Promise<Taken> => {
-    // What is held may turn out to be recorded already. There is no room for that while the memory is full.
-    for (let octets = 0; octets <= mostHeld && !flight.isFull();) {
+    // What is held may turn out to be recorded already. Clients that read no further make it stay: so half of the memory is left to others.
+    for (let octets = 0; octets <= mostHeld && !flight.isHalfFull();) {
       const next = await reply.next()
       if (!next) {
         const taken = end()

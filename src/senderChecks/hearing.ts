@@ -41,6 +41,7 @@ export const hearing = ({ call, id, room, allowance, milliseconds }: HearingPart
   let octets = 0
   let sent = false
 
+  const isOver = () => state === 'over'
   const over = (found: readonly DkimResult[]) => {
     state = 'over'
     kept = []
@@ -61,6 +62,8 @@ export const hearing = ({ call, id, room, allowance, milliseconds }: HearingPart
         giveUp(['temperror'])
         return
       }
+    // Dropped while it waited: the thread is not to hear of it again.
+    if (isOver()) return
     room.enter(size)
     sent = true
     void call('dkim', { id, octets: piece, last, milliseconds }, [piece.buffer])

@@ -15,7 +15,7 @@ export type Piece = { readonly bytes: Uint8Array<ArrayBuffer>; readonly done: bo
 
 /**
  * Cuts chunks into pieces of their own, fit to be handed to another thread: few large pieces cross a thread better than many small. Each is as
- * large as `enough` says when it is begun; the last, which may be empty, is `done`. A chunk is used up when the next is asked for.
+ * large as `enough` says when it is begun; the last, which may be empty, is `done`. No chunk is kept once the next is asked for.
  */
 export async function* cutPieces(
   chunks: AsyncIterable<Uint8Array>,

@@ -5,6 +5,8 @@ export type Flight = {
   octets(): number
   /** There are as many as there may be: each connection is then read from only when its last octets were taken. */
   isFull(): boolean
+  /** There are half as many: who could do without memory has to. */
+  isHalfFull(): boolean
 }
 
 /** `further`: those that another counts. */
@@ -16,5 +18,6 @@ export const octetsInFlight = (limit: () => number, further: () => number = () =
     leave: (count) => (own -= count),
     octets,
     isFull: () => octets() >= limit(),
+    isHalfFull: () => octets() >= limit() / 2,
   }
 }

@@ -27,6 +27,10 @@ test('while the views stand still a policy made stricter lets nobody in for long
     }
   }
   assert.is(await sent(), '250 2.6.0')
+  const begun = await smtpClient(gateway.ports.smtp)
+  for (const command of ['MAIL FROM:<a@example.com>', `RCPT TO:<${address}>`, 'DATA'])
+    assert.match(await begun.command(command), /^[23]/)
+  begun.wire.send(mail)
 
   // Whoever else writes the file is in the way as a full disk is.
   const views = new DatabaseSync(join(gateway.data, 'views.db'))
@@ -36,6 +40,8 @@ test('while the views stand still a policy made stricter lets nobody in for long
   await becomes('450 4.3.2', 10_000)
   await delay(300)
   assert.is(await sent(), '450 4.3.2')
+  assert.match(await begun.command('.'), /^45[01] /, 'a message that began before is not taken either')
+  await begun.quit()
 
   views.exec('rollback')
   views.close()
