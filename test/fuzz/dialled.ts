@@ -13,6 +13,9 @@ const asSocket = (stream: Duplex): Socket => {
       if (milliseconds > 0 && !stream.destroyed) timer = setTimeout(() => stream.emit('timeout'), milliseconds)
     },
   }
+  const write = stream._write.bind(stream)
+  // No socket brings the answer to what is written before the call that writes it has returned.
+  stream._write = (...written) => void setImmediate(() => write(...written))
   stream.on('close', () => clearTimeout(timer)).on('error', () => stream.destroy())
   return Object.assign(stream, idleTime) as unknown as Socket
 }

@@ -85,6 +85,8 @@ export const pop3Session = target<Session>(async (corpus) => {
     costs: 300,
     states: { known: statesKnown('pop3Session'), reached },
     check: async ({ opening, octets, cuts }) => {
+      const { facts, ends, refused, logged } = fixture.seen
+      for (const noted of [facts, ends, refused, logged]) noted.length = 0
       const all = (openings[opening] ?? '') + octets
       const inPieces = await say(piecesOf({ octets: all, cuts }).slice(0, 500))
       mustBePop3(inPieces.heard)
