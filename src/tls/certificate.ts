@@ -17,10 +17,12 @@ export type Certificate = Pair & {
 /** At least one; the first is shown to whoever asks for no name. */
 export type Certificates = readonly [Certificate, ...Certificate[]]
 
-/** What the first certificate of a pair says. Throws what the crypto library throws at what is none. */
+/** What the first certificate of a pair says. Throws what the crypto library throws at what is none, and at one without a time. */
 export const certificateOf = ({ key, cert }: Pair): Certificate => {
   const x509 = new X509Certificate(cert)
   const { fingerprint256: fingerprint, validFromDate: notBefore, validToDate: notAfter } = x509
+  // The library takes any text for a time; nobody would notice when it is over.
+  if (Number.isNaN(notAfter.getTime() - notBefore.getTime())) throw new Error('it does not say when it is valid')
   return { key, cert, fingerprint, names: namesOf(x509), notBefore, notAfter }
 }
 
