@@ -1,6 +1,9 @@
 /** Which message numbers are marked as deleted: one bit each, never changed in place, so that a machine can hold it. */
 export type Deletions = Uint32Array
 
+/** More than a maildrop holds: a forged transcript that says so is not believed, and costs no memory. */
+export const mostMessages = 2 ** 24
+
 export const noDeletions = (count: number): Deletions => new Uint32Array(Math.ceil(count / 32))
 
 export const isDeleted = (deletions: Deletions, number: number): boolean =>

@@ -1,3 +1,4 @@
+import { mostMessages } from './deletions.ts'
 import { asGatewayError, GatewayError, isErrorCode } from '../src/core/errors.ts'
 import { isSessionOutcome, type SessionOutcome } from '../src/core/events.ts'
 import { isMessageId } from '../src/core/ids.ts'
@@ -163,7 +164,10 @@ const readWork = (type: string, [first = '', second = '']: readonly string[]): P
     return work && isErrorCode(first) ? { type: `${failed}${work}`, error: new GatewayError(first) } : undefined
   }
   if (name === 'fetch') return { type: `${done}fetch`, output: { whole: first === 'whole' } }
-  if (name === 'unlock') return { type: `${done}unlock`, output: { count: valueOf(first), octets: valueOf(second) } }
+  if (name === 'unlock') {
+    const [count, octets] = [valueOf(first), valueOf(second)]
+    return count <= mostMessages ? { type: `${done}unlock`, output: { count, octets } } : undefined
+  }
   const status = oneOf(remoteStatuses, first)
   if (name === 'relay') return status && { type: `${done}relay`, output: { status, rest: second === 'rest' } }
   const login = oneOf(logins, name)

@@ -25,6 +25,7 @@ export const api = target<Asked>(async () => {
     check: async ({ operation, request }) => {
       const asked = operations.get(operation)
       assert.ok(asked, operation)
+      for (const noted of [world.calls, world.said, world.audited]) noted.length = 0
       await mustAnswer(app, asked, { request, token })
     },
     close: async () => {
