@@ -1,5 +1,5 @@
 // Runs the whole suite, or the files that match the regular expression given, several at once, and prints last which files
-// took longest and how many tests passed, failed and were skipped.
+// took longest, once more what failed, and how many tests passed, failed and were skipped.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -7,7 +7,7 @@ import { join, sep } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 
 const root = join(import.meta.dirname, '..')
-const pattern = new RegExp(process.argv[2] ?? String.raw`\.test\.ts$`, 'i')
+const pattern = new RegExp(process.argv[2] ?? '', 'i')
 
 /** Folders whose files last about as long as a process takes to start: so many of them share one. */
 const short: Readonly<Record<string, number>> = { wire: 6, unit: 12 }
@@ -20,8 +20,8 @@ const longest = 600_000
 /** So many of the slowest files are told. */
 const told = 10
 
-const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).filter((file) =>
-  pattern.test(file),
+const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.test.ts') && pattern.test(file),
 )
 const folderOf = (file: string) => file.split(sep)[0] ?? ''
 
@@ -32,6 +32,8 @@ type Outcome = {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
+  /** What was printed of each test that failed. */
+  readonly failures: readonly string[]
   /** Milliseconds that each file took, the first one with the start of the process. */
   readonly times: readonly (readonly [file: string, milliseconds: number])[]
 }
@@ -70,8 +72,9 @@ const run = (files: readonly string[]) =>
       process.stdout.write(output)
       const outcome = { ...outcomeIn(output), times: clock.times() }
       const ended = code === 0 || outcome.failed > 0
-      if (!ended) console.log(`  ended before its tests did (${signal ?? code}): ${files.join(', ')}`)
-      resolve(ended ? outcome : { ...outcome, failed: 1 })
+      const early = `  ended before its tests did (${signal ?? code}): ${files.join(', ')}`
+      if (!ended) console.log(early)
+      resolve(ended ? outcome : { ...outcome, failed: 1, failures: [early] })
     })
   })
 
@@ -93,7 +96,8 @@ const outcomeIn = (output: string) => {
   const text = stripVTControlCharacters(output)
   const figure = (label: string) => Number(new RegExp(`^\\s*${label}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0)
   const [total, passed, skipped] = [figure('Total'), figure('Passed'), figure('Skipped')]
-  return { passed, failed: total - passed, skipped }
+  const failures = text.match(/^ +FAIL  .*(?:\n(?!\n\n).*)*/gm) ?? []
+  return { passed, failed: total - passed, skipped, failures }
 }
 
 const groups = [...Map.groupBy(files.toSorted(), folderOf)].flatMap(([folder, of]) => inGroups(of, short[folder] ?? 1))
@@ -113,6 +117,8 @@ if (slowest.length > told) {
   console.log(`The slowest of ${slowest.length} files, in seconds:`)
   for (const [file, time] of slowest.slice(0, told)) console.log(`${(time / 1000).toFixed(1).padStart(7)}  ${file}`)
 }
+const failures = outcomes.flatMap(({ failures }) => failures)
+if (failures.length > 0) console.log(`What failed:\n${failures.join('\n\n')}\n`)
 const sum = (of: 'passed' | 'failed' | 'skipped') => outcomes.reduce((total, outcome) => total + outcome[of], 0)
 console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`)
 process.exitCode = sum('failed') === 0 && sum('passed') > 0 ? 0 : 1
