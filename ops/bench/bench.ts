@@ -210,8 +210,15 @@ const measure = async (start: () => Promise<Subject>): Promise<readonly Figure[]
   }
   return figures
 }
-const peersAreThere = process.getuid?.() === 0 && ['postfix', 'dovecot', 'doveadm', 'openssl'].every(has)
-if (!peersAreThere) console.error('Postfix + Dovecot are not measured: they need root, postfix, dovecot and openssl.')
+const servers = ['/usr/lib/dovecot/lmtp', '/usr/lib/dovecot/pop3']
+const lacking = ['postfix', 'dovecot', 'doveadm', 'openssl', ...servers].filter((program) => !has(program))
+const peersAreThere = process.getuid?.() === 0 && lacking.length === 0
+if (!peersAreThere) {
+  console.error(
+    `Postfix + Dovecot are not measured: they need root and programs, of which ${lacking.join(', ') || 'none'} lack.`,
+  )
+  console.error('Debian: apt-get install postfix dovecot-core dovecot-lmtpd dovecot-pop3d openssl')
+}
 const theirs = peersAreThere ? await measure(postfixDovecot) : undefined
 const ours = await measure(sealpost)
 table(ours, theirs)

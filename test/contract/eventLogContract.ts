@@ -7,6 +7,7 @@ import { type NewEvent, type Recorded, stamper } from '../../src/core/events.ts'
 import { type CommandId, eventId, newCommandId, origin, type Position } from '../../src/core/ids.ts'
 import type { Append, Appended, EventLog, Expected } from '../../src/core/ports.ts'
 import type { StreamName } from '../../src/core/streams.ts'
+import { until } from '../support/until.ts'
 
 /** A fresh, empty log. `reopen` closes it and opens what it left behind; `close` also removes that. */
 export type LogUnderTest = {
@@ -52,13 +53,6 @@ export const everything = async (
     const page = await log.readAll(events.at(-1)?.position ?? after, limit)
     if (page.length === 0) return events
     events.push(...page)
-  }
-}
-
-const until = async (condition: () => boolean) => {
-  for (let left = 2_000; !condition(); left--) {
-    if (left === 0) throw new Error('it did not happen')
-    await setTimeout(1)
   }
 }
 
@@ -396,17 +390,19 @@ const following = (given: Given) => {
 
   given('closing a subscription waits for the running delivery and allows no other', async (log) => {
     const happened: string[] = []
+    const begun = Promise.withResolvers<undefined>()
     const subscription = log.subscribe(
       origin,
       async () => {
         happened.push('begun')
+        begun.resolve(undefined)
         await setTimeout(10)
         happened.push('done')
       },
       failed,
     )
     await log.append(appendOf('gateway-a', 'any', [1]))
-    await until(() => happened.length > 0)
+    await begun.promise
     await subscription.close()
     await log.append(appendOf('gateway-a', 'any', [2]))
     await setTimeout(5)
@@ -415,18 +411,18 @@ const following = (given: Given) => {
 
   given('closing the log ends its subscriptions, and what a running delivery appends is still written', async (log) => {
     const outcomes: string[] = []
-    let begun = false
+    const begun = Promise.withResolvers<undefined>()
     log.subscribe(
       origin,
       async () => {
-        begun = true
+        begun.resolve(undefined)
         await setTimeout(5)
         outcomes.push(await failure(log.append(appendOf('gateway-b', 'any', [2]))))
       },
       failed,
     )
     await log.append(appendOf('gateway-a', 'any', [1]))
-    await until(() => begun)
+    await begun.promise
     await log.close()
     assert.equal(outcomes, ['none'])
   })

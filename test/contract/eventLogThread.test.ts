@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type EventLog, systemClock } from '../../src/core/ports.ts'
 import { sqliteLog } from '../../src/log/sqlite.ts'
+import { until } from '../support/until.ts'
 import { appendOf } from './eventLogContract.ts'
 
 type Seen = { readonly numbers: readonly number[]; readonly at: number }
@@ -34,13 +34,6 @@ const withFollower = async (work: (log: EventLog, follower: Follower) => Promise
   }
 }
 
-const until = async (condition: () => boolean) => {
-  for (let left = 2_000; !condition(); left--) {
-    if (left === 0) throw new Error('it did not happen')
-    await setTimeout(1)
-  }
-}
-
 test('every event arrives there once and in order while appends go on here', () =>
   withFollower(async (log, { seen, count }) => {
     for (let n = 1; n <= 200; n += 4)
@@ -64,7 +57,7 @@ test('a commit here wakes the follower there at once', () =>
     const median = latencies.toSorted((a, b) => a - b)[10] ?? Infinity
     if (process.env['SEALPOST_TEST_NUMBERS'] !== undefined) console.log(`wake-up: median ${median.toFixed(2)} ms`)
     // The poll alone would take half a second in the mean.
-    assert.ok(median < 100, `${median} ms`)
+    assert.ok(median < 250, `${median} ms`)
   }))
 
 test.run()

@@ -11,6 +11,7 @@ import type { VaultKey } from '../../src/core/ids.ts'
 import type { Vault } from '../../src/core/ports.ts'
 import { packs } from '../../src/vault/packs.ts'
 import { smallDiskTest } from '../support/peers.ts'
+import { until } from '../support/until.ts'
 import { failure, get, keyAt, listed, put, someKey, vaultContract } from './vaultContract.ts'
 
 const scratch = () => mkdtempSync(join(tmpdir(), 'sealpost-vault-'))
@@ -56,13 +57,6 @@ const filesIn = (dir: string): readonly string[] =>
 
 const octetsIn = (dir: string) => filesIn(dir).reduce((sum, file) => sum + statSync(file).blocks * 512, 0)
 
-const eventually = async (what: string, condition: () => boolean) => {
-  for (let left = 2000; !condition(); left--) {
-    if (left === 0) throw new Error(`never: ${what}`)
-    await setTimeout(10)
-  }
-}
-
 const fill = async (vault: Vault, day: string, count: number, size: number): Promise<readonly VaultKey[]> => {
   const keys = Array.from({ length: count }, () => keyAt(day))
   await Promise.all(keys.map((key) => put(vault, key, randomBytes(size))))
@@ -85,7 +79,7 @@ test('after 99 % was purged the directory has shrunk accordingly, and what was k
       vault,
       [...keys, ...files].filter((key) => !kept.includes(key)),
     )
-    await eventually('the directory shrinks', () => octetsIn(dir) < full * 0.02)
+    await until(() => octetsIn(dir) < full * 0.02, 'the directory shrinks')
     assert.equal(Object.keys(await listed(vault)).toSorted(), kept.toSorted())
     for (const [index, key] of kept.entries())
       assert.ok((await get(vault, key)).equals(contents[index] ?? Buffer.alloc(0)))
@@ -95,7 +89,7 @@ test('the pack of a past day goes when it is empty, that of today stays', () =>
   inScratch(async (dir, open) => {
     const vault = open()
     await purge(vault, await fill(vault, '2025-05-30', 20, 5000))
-    await eventually('the pack goes', () => !filesIn(dir).some((file) => file.includes('2025-05-30')))
+    await until(() => !filesIn(dir).some((file) => file.includes('2025-05-30')), 'the pack goes')
     const today = await fill(vault, '2025-06-01', 20, 5000)
     await purge(vault, today)
     await setTimeout(50)
@@ -113,8 +107,8 @@ test('space that a run did not come to return is returned by the next', () =>
     await purge(first, [...emptied, ...others])
     await first.close()
     const second = open('2025-05-31')
-    await eventually('the empty pack goes', () => !existsSync(join(dir, 'packs/2025-05-30.db')))
-    await eventually('the other shrinks', () => octetsIn(dir) < full * 0.1)
+    await until(() => !existsSync(join(dir, 'packs/2025-05-30.db')), 'the empty pack goes')
+    await until(() => octetsIn(dir) < full * 0.1, 'the other shrinks')
     assert.equal(Object.keys(await listed(second)), [kept])
   }))
 

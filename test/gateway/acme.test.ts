@@ -3,7 +3,6 @@ import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -13,6 +12,7 @@ import { peerTest } from '../support/peers.ts'
 import { pebble } from '../support/pebble.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { logIn, startTestGateway } from '../support/testGateway.ts'
+import { until } from '../support/until.ts'
 
 const test = suite('a gateway that orders its certificate')
 const authority = await pebble({ validity: 7 })
@@ -37,14 +37,14 @@ const installed = async () =>
   (await logIn(data)).flatMap((event) => (event.type === 'CertificateInstalled' ? [event.data] : []))
 
 /** How many certificates of the authority have been shown, once there are so many. */
-const ordered = async (count: number, said: () => string) => {
-  for (let tries = 0; tries < 300; tries++) {
-    const found = (await installed()).filter(({ names }) => names.includes('mta-sts.gateway.test'))
-    if (found.length >= count) return found
-    await delay(100)
-  }
-  throw new Error(`fewer than ${count} certificates were ordered:\n${said()}`)
-}
+const ordered = (count: number, said: () => string) =>
+  until(
+    async () => {
+      const found = (await installed()).filter(({ names }) => names.includes('mta-sts.gateway.test'))
+      return found.length >= count && found
+    },
+    () => `${count} certificates are ordered:\n${said()}`,
+  )
 
 const fetched = async (host: string, path: string) => {
   const root = join(data, 'root.pem')

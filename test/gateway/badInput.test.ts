@@ -9,6 +9,7 @@ import { eventsOf, messagesOf } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { openWire } from '../support/wire.ts'
 import { startTestGateway } from '../support/testGateway.ts'
+import { until } from '../support/until.ts'
 
 const gateway = await startTestGateway({
   env: { SEALPOST_LIMITS_MESSAGE_SIZE: '1MiB', SEALPOST_LIMITS_IDLE_COMMANDS: '1000000' },
@@ -100,10 +101,7 @@ test('a connection lost inside DATA leaves no trace but the events of its sessio
   client.wire.destroy()
   const lost = () =>
     eventsOf(gateway, '--type', 'SessionClosed').then((all) => all.some(({ data }) => data['outcome'] === 'lost'))
-  for (let tries = 0; !(await lost()); tries++) {
-    assert.ok(tries < 200, 'the session is closed as lost')
-    await delay(20)
-  }
+  await until(lost, 'the session is closed as lost')
   assert.is(objectCount(), before)
   assert.equal(await messagesOf(gateway, mailboxId), [])
 })
@@ -148,7 +146,7 @@ test('a deletion takes effect at QUIT, and one that is not followed by QUIT does
   await careless.command('DELE 1')
   careless.wire.destroy()
   const archive = await pop3Client(pop3s)
-  for (let tries = 0; !(await archive.login(mailboxId, password)).startsWith('+OK'); tries++) assert.ok(tries < 20)
+  await until(async () => (await archive.login(mailboxId, password)).startsWith('+OK'))
   assert.ok((await archive.command('STAT')).startsWith('+OK 3 '))
   await archive.command('DELE 2')
   assert.ok((await archive.quit()).startsWith('+OK'))

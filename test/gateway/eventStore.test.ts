@@ -16,18 +16,12 @@ import { smtpClient } from '../support/smtpClient.ts'
 import { type StoreDoubleProcess, storeDoubleProcess } from '../support/storeDoubleProcess.ts'
 import { startTestGateway } from '../support/testGateway.ts'
 import { openWire } from '../support/wire.ts'
+import { until } from '../support/until.ts'
 
 // A gateway whose log is in EventStoreDB, or rather in a double of its protocol, in a process that is killed.
 
 const main = join(import.meta.dirname, '../../src/main.ts')
 const over = (url: string) => ({ SEALPOST_LOG_ENGINE: 'eventstoredb', SEALPOST_LOG_URL: url })
-
-const until = async (condition: () => boolean | Promise<boolean>, what: string) => {
-  for (let left = 300; !(await condition()); left--) {
-    if (left === 0) throw new Error(`it did not happen: ${what}`)
-    await delay(50)
-  }
-}
 
 /** A port that nobody listens on yet. */
 const portOfStore = async () => (await freePorts()).smtp

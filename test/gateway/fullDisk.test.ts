@@ -10,6 +10,7 @@ import { pop3Client } from '../support/pop3Client.ts'
 import { withoutTrace } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { startTestGateway } from '../support/testGateway.ts'
+import { until } from '../support/until.ts'
 
 const small = Buffer.alloc(20_000, 'Subject: small\r\n')
 const large = Buffer.alloc(600_000, 'Subject: large\r\n')
@@ -73,14 +74,15 @@ smallDiskTest(
     assert.match(await gateway.command('events', '--type', 'MailboxCreated'), mailboxId)
     await sender.quit()
 
-    const archive = await pop3Client(gateway.ports.pop3s)
     // The views are on the same disk, and look for room once a second.
-    let login = await archive.login(mailboxId, password)
-    for (let tries = 0; login.startsWith('-ERR [SYS/TEMP]') && tries < 10; tries++) {
-      await delay(500)
-      login = await archive.login(mailboxId, password)
-    }
-    assert.match(login, /^\+OK/)
+    const archive = await until(async () => {
+      const client = await pop3Client(gateway.ports.pop3s)
+      const login = await client.login(mailboxId, password)
+      if (login.startsWith('+OK')) return client
+      assert.match(login, /^-ERR \[SYS\/TEMP\]/)
+      await client.quit()
+      return undefined
+    })
     const expected = [...acknowledged, again]
     assert.match(await archive.command('STAT'), new RegExp(`^\\+OK ${expected.length} `), gateway.output())
     for (const [index, mail] of expected.entries())
@@ -124,18 +126,14 @@ smallDiskTest(
     const sender = await smtpClient(gateway.ports.smtp)
     assert.match(await sender.deliver(address, small), /^250 /)
     const ballast = fillUp(disk, 6 << 20)
-    const comesToBe = async (wanted: RegExp) => {
-      for (let tries = 0; ; tries++) {
-        const reply = await sender.command('MAIL FROM:<a@example.com>')
-        await sender.command('RSET')
-        if (wanted.test(reply)) return
-        assert.ok(tries < 50, reply)
-        await delay(100)
-      }
+    const answers = (wanted: RegExp) => async () => {
+      const reply = await sender.command('MAIL FROM:<a@example.com>')
+      await sender.command('RSET')
+      return wanted.test(reply)
     }
-    await comesToBe(/^452 4\.3\.1 /)
+    await until(answers(/^452 4\.3\.1 /))
     rmSync(ballast)
-    await comesToBe(/^250 /)
+    await until(answers(/^250 /))
     assert.match(await sender.deliver(address, small), /^250 /)
     assert.match(await sender.command(`MAIL FROM:<a@example.com> SIZE=${16 << 20}`), /^452 4\.3\.1 /)
     await sender.quit()

@@ -1,6 +1,5 @@
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { freePorts } from '../../ops/scratchGateway.ts'
@@ -10,6 +9,7 @@ import { startProvider } from '../support/pop3Provider.ts'
 import { startProxyGateway } from '../support/proxyGateway.ts'
 import { storeDoubleProcess } from '../support/storeDoubleProcess.ts'
 import { testAuthority } from '../support/testAuthority.ts'
+import { until } from '../support/until.ts'
 
 // What a mail client cannot have recorded it does not get to its end, and cannot delete.
 
@@ -34,17 +34,15 @@ const loginAt = async (port: number, mailboxId: string) => {
 }
 
 /** While the log comes back, a login may be put off too. */
-const loginSoon = async (port: number, mailboxId: string) => {
-  for (let tries = 0; tries < 80; tries++) {
+const loginSoon = (port: number, mailboxId: string) =>
+  until(async () => {
     const client = await pop3Client(port)
     const answer = await client.login(`anna%localhost:${provider.port}%${mailboxId}`, password)
     if (answer.startsWith('+OK')) return client
     assert.match(answer, /^-ERR \[SYS\/TEMP\] /)
     client.wire.destroy()
-    await delay(250)
-  }
-  throw new Error('the log does not come back')
-}
+    return undefined
+  })
 
 /** The first message is recorded, the second is not, the third is large. */
 const isPutOff = async (client: Pop3Client) => {
@@ -75,13 +73,12 @@ test('with the log away RETR and DELE are put off, what was recorded is still pa
   await store.kill()
   await isPutOff(client)
   await store.start()
-  let again = await loginSoon(gateway.ports.pop3s, mailboxId)
-  for (let tries = 0; !(await again.command('DELE 2')).startsWith('+OK'); tries++) {
-    assert.ok(tries < 80)
-    again.wire.destroy()
-    await delay(250)
-    again = await loginSoon(gateway.ports.pop3s, mailboxId)
-  }
+  const again = await until(async () => {
+    const loggedIn = await loginSoon(gateway.ports.pop3s, mailboxId)
+    if ((await loggedIn.command('DELE 2')).startsWith('+OK')) return loggedIn
+    loggedIn.wire.destroy()
+    return undefined
+  })
   await again.retrieve(3)
   assert.match(await again.quit(), /^\+OK/)
   assert.equal(provider.deleted, ['second'])

@@ -18,6 +18,7 @@ import { messagesOf } from '../support/roundTrip.ts'
 import { namesOf } from '../support/scratchParts.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { logIn, startTestGateway } from '../support/testGateway.ts'
+import { until } from '../support/until.ts'
 
 const test = suite('retention of a running gateway')
 const gateways: ScratchGateway[] = []
@@ -65,14 +66,6 @@ const objectsIn = async (data: string) => {
   return keys
 }
 
-const eventually = async (what: string, holds: () => Promise<boolean>) => {
-  const until = Date.now() + 20_000
-  while (!(await holds())) {
-    assert.ok(Date.now() < until, `${what} within 20 s`)
-    await delay(200)
-  }
-}
-
 test('a deleted message is restored, deleted again, kept by a hold, and destroyed after its release', async () => {
   const gateway = await start({ env: { SEALPOST_RETENTION_SWEEP: '1' } })
   const { data, ports } = gateway
@@ -95,7 +88,7 @@ test('a deleted message is restored, deleted again, kept by a hold, and destroye
   await delay(2500)
   assert.is(await state(), 'deleted')
   await gateway.command('mailbox', 'release', mailboxId, '--reason', 'settled')
-  await eventually('the message is destroyed', async () => (await state()) === 'purged')
+  await until(async () => (await state()) === 'purged', 'the message is destroyed')
   const late = await gateway.command('message', 'restore', messageId).catch(String)
   assert.match(late, 'cannot be restored')
   await gateway.stop()
@@ -152,7 +145,7 @@ test('a mailbox is deleted for good: its addresses are unknown, nobody logs in, 
   await archive.quit()
   const shown = async () =>
     JSON.parse(await gateway.command('mailbox', 'show', mailboxId, '--json')) as { state: string }
-  await eventually('it is destroyed', async () => (await shown()).state === 'destroyed')
+  await until(async () => (await shown()).state === 'destroyed', 'it is destroyed')
   assert.not.match(await gateway.command('mailbox', 'list'), mailboxId)
   await gateway.command('mailbox', 'alias', other.mailboxId, '--add', 'gone@example.org')
   await gateway.stop()
@@ -198,8 +191,9 @@ test('what was decided before the gateway died is done by its next start', async
   assert.equal((await check({ data, ports })).problems, [])
 
   const again = await start({ data, ports, env: { SEALPOST_RETENTION_GRACE: '1d' } })
-  await eventually('all are destroyed', async () =>
-    (await messagesOf(again, mailboxId)).every((message) => message.state === 'purged'),
+  await until(
+    async () => (await messagesOf(again, mailboxId)).every((message) => message.state === 'purged'),
+    'all are destroyed',
   )
   await again.stop()
   assert.equal(await objectsIn(data), [])
@@ -223,8 +217,9 @@ test('a gateway that is killed while it destroys leaves nothing half done', asyn
     assert.equal((await check({ data, ports })).problems, [])
   }
   const last = await start({ data, ports, env })
-  await eventually('all are destroyed', async () =>
-    (await messagesOf(last, mailboxId)).slice(0, 300).every(({ state }) => state === 'purged'),
+  await until(
+    async () => (await messagesOf(last, mailboxId)).slice(0, 300).every(({ state }) => state === 'purged'),
+    'all are destroyed',
   )
   await last.stop()
   assert.is((await objectsIn(data)).length, 1)

@@ -1,6 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { freePorts } from '../../ops/scratchGateway.ts'
@@ -10,6 +9,7 @@ import { commandOn } from '../support/commandOn.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { logIn, startTestGateway } from '../support/testGateway.ts'
+import { until } from '../support/until.ts'
 
 const ports = await freePorts()
 const gateway = await startTestGateway({ ports })
@@ -36,13 +36,6 @@ const eventOf = <T extends Recorded['type']>(events: readonly Recorded[], type: 
 const chainFrom = (events: readonly Recorded[], last: Recorded): readonly Recorded[] => {
   const before = events.find(({ id }) => id === last.metadata.$causationId)
   return before ? [last, ...chainFrom(events, before)] : [last]
-}
-
-const until = async (so: () => Promise<boolean>) => {
-  for (let tries = 0; !(await so()); tries++) {
-    assert.ok(tries < 200, 'it never came to be')
-    await delay(20)
-  }
 }
 
 let replayed = ''

@@ -1,7 +1,6 @@
 import { mkdtempSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { shownToOpenssl } from '../support/openssl.ts'
@@ -9,6 +8,7 @@ import { peerTest } from '../support/peers.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { testAuthority } from '../support/testAuthority.ts'
 import { logIn, startTestGateway } from '../support/testGateway.ts'
+import { until } from '../support/until.ts'
 
 const test = suite('certificates by name')
 const data = mkdtempSync(join(tmpdir(), 'sealpost-'))
@@ -82,10 +82,7 @@ peerTest(
     put(renewed, 1)
     const now = [...pairs.slice(0, 1), renewed]
     const shown = async () => indexOf(await shownToOpenssl({ port: ports.pop3s, name: 'other.test' }), now)
-    for (let tries = 0; (await shown()) !== 1; tries++) {
-      assert.ok(tries < 100, gateway.output())
-      await delay(100)
-    }
+    await until(async () => (await shown()) === 1, gateway.output)
     for (const listener of listeners)
       assert.is(indexOf(await shownToOpenssl({ ...listener, name: 'other.test' }), now), 1)
     assert.match(await sender.command('NOOP'), /^250/)

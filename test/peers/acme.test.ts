@@ -9,6 +9,7 @@ import { acmeStore } from '../../src/tls/acme/store.ts'
 import { memoryKeys } from '../support/memoryKeys.ts'
 import { peerTest } from '../support/peers.ts'
 import { type Pebble, pebble } from '../support/pebble.ts'
+import { until } from '../support/until.ts'
 
 const test = suite('ACME')
 const peers = ['pebble', 'pebble-challtestsrv']
@@ -56,13 +57,6 @@ const gatewayAt = async (authority: Pebble, options: Options): Promise<Gateway> 
   return { ...acme, shown, outcomes, said }
 }
 
-const until = async (what: string, is: () => boolean) => {
-  for (let tries = 0; !is(); tries++) {
-    if (tries > 1500) throw new Error(`never: ${what}`)
-    await delay(10)
-  }
-}
-
 /** A moment in which what would be done at once has been done. */
 const aMoment = () => delay(150)
 
@@ -80,7 +74,7 @@ peerTest(
   async () => {
     const { keys, values } = memoryKeys()
     const gateway = await gatewayAt(authority, { keys })
-    await until('a certificate', () => gateway.shown.length > 0)
+    await until(() => gateway.shown.length > 0, 'a certificate')
     await gateway.close()
     const { certificate } = await acmeStore(keys, authority.directory).newest()
     assert.equal(certificate?.names.toSorted(), names)
@@ -108,7 +102,7 @@ peerTest(
     let now = Date.now()
     const clock = { now: () => new Date(now) }
     const first = await gatewayAt(authority, { keys, clock, names: names.slice(0, 1) })
-    await until('a certificate', () => first.shown.length > 0)
+    await until(() => first.shown.length > 0, 'a certificate')
     await first.close()
     const again = await gatewayAt(authority, { keys, clock, names: names.slice(0, 1) })
     await aMoment()
@@ -116,7 +110,7 @@ peerTest(
     await again.close()
     now += 11 * minute
     const more = await gatewayAt(authority, { keys, clock })
-    await until('a certificate of both names', () => more.outcomes.length > 0)
+    await until(() => more.outcomes.length > 0, 'a certificate of both names')
     await more.close()
     now += 57 * 1440 * minute
     const early = await gatewayAt(authority, { keys, clock })
@@ -125,7 +119,7 @@ peerTest(
     await early.close()
     now += 3 * 1440 * minute + 30 * minute
     const late = await gatewayAt(authority, { keys, clock, email: 'postmaster@gateway.test' })
-    await until('its renewal', () => late.outcomes.length > 0)
+    await until(() => late.outcomes.length > 0, 'its renewal')
     await late.close()
     assert.is(new Set([...first.shown, ...more.shown, ...late.shown]).size, 3)
     assert.is([...values.keys()].filter((name) => name.endsWith('account.pem')).length, 1)
@@ -144,11 +138,11 @@ peerTest(
       gatewayAt(authority, { keys, node: 'one' }),
       gatewayAt(authority, { keys, node: 'two', port: 0 }),
     ])
-    await until('a certificate', () => gateways.some(({ shown }) => shown.length > 0))
+    await until(() => gateways.some(({ shown }) => shown.length > 0), 'a certificate')
     await Promise.all(gateways.map(({ close }) => close()))
     assert.equal(gateways.flatMap(({ outcomes }) => outcomes), ['issued']) // prettier-ignore
     const second = await gatewayAt(authority, { keys, node: 'three', port: 0 })
-    await until('the same certificate', () => second.shown.length > 0)
+    await until(() => second.shown.length > 0, 'the same certificate')
     assert.equal(second.outcomes, [])
     await second.close()
   },
@@ -162,9 +156,12 @@ peerTest(
     const impostor = createServer((_, response) => response.end('nothing.that-fits'))
     await new Promise<void>((resolve) => impostor.listen(authority.httpPort, '127.0.0.1', resolve))
     const gateway = await gatewayAt(authority, { keys: memoryKeys().keys, port: 0 })
-    await until('a failure', () => gateway.outcomes.length > 0)
+    await until(() => gateway.outcomes.length > 0, 'a failure')
     assert.equal([gateway.outcomes, gateway.shown], [['failed'], []])
-    await until('what was wrong', () => gateway.said.some(({ reason }) => /gateway\.test was not proven: .*key authorization/i.test(reason ?? ''))) // prettier-ignore
+    await until(
+      () => gateway.said.some(({ reason }) => /gateway\.test was not proven: .*key authorization/i.test(reason ?? '')),
+      'what was wrong',
+    )
     await gateway.close()
     await new Promise((resolve) => impostor.close(resolve))
   },
@@ -180,7 +177,7 @@ peerTest(
     const clock = { now: () => new Date(now) }
     const away = await pebble()
     const first = await gatewayAt(away, { keys, clock })
-    await until('a failure', () => first.said.some(({ reason }) => /ECONNREFUSED/.test(reason ?? '')))
+    await until(() => first.said.some(({ reason }) => /ECONNREFUSED/.test(reason ?? '')), 'a failure')
     await first.close()
     await away.start()
     now += 2 * minute
@@ -190,7 +187,7 @@ peerTest(
     await soon.close()
     now += 2 * minute
     const later = await gatewayAt(away, { keys, clock })
-    await until('a certificate', () => later.shown.length > 0)
+    await until(() => later.shown.length > 0, 'a certificate')
     assert.equal(later.outcomes, ['issued'])
     await later.close()
     await away.remove()
@@ -200,8 +197,8 @@ peerTest(
 peerTest(test, peers, 'an authority whose own certificate nobody vouches for is not asked', async () => {
   const other = await pebble()
   const gateway = await gatewayAt(authority, { keys: memoryKeys().keys, caFile: other.caFile })
-  await until('a failure', () => gateway.outcomes.length > 0)
-  await until('the reason', () => gateway.said.some(({ reason }) => /certificate/.test(reason ?? '')))
+  await until(() => gateway.outcomes.length > 0, 'a failure')
+  await until(() => gateway.said.some(({ reason }) => /certificate/.test(reason ?? '')), 'the reason')
   assert.equal(gateway.outcomes, ['failed'])
   await gateway.close()
   await other.remove()

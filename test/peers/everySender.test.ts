@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { freePorts } from '../../ops/scratchGateway.ts'
@@ -15,6 +14,7 @@ import { asSent, dotStuffed, smtpClient } from '../support/smtpClient.ts'
 import { startSmtpTap } from '../support/smtpTap.ts'
 import { startTestGateway } from '../support/testGateway.ts'
 import { vaultContents } from '../support/vaultContents.ts'
+import { until } from '../support/until.ts'
 import { eximConfiguration } from './exim.ts'
 import { inUnixLines, ordinaryMails } from './ordinaryMails.ts'
 import { outputOf, scratchFiles } from './program.ts'
@@ -64,7 +64,7 @@ const delivers = (
     const mailbox = await gateway.createMailbox('--name', name)
     const tap = await startSmtpTap(gateway.ports.smtp)
     const arrived = async (count: number) => {
-      for (let tries = 0; tap.contents().length < count && tries < 200; tries += 1) await delay(200)
+      await until(() => tap.contents().length >= count)
     }
     try {
       const count = await deliver({ port: tap.port, address: mailbox.address, arrived })

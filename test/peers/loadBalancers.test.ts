@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { setTimeout as delay } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { freePorts } from '../../ops/scratchGateway.ts'
@@ -9,6 +8,7 @@ import { smtpClient } from '../support/smtpClient.ts'
 import { logIn, startTestGateway } from '../support/testGateway.ts'
 import { openWire } from '../support/wire.ts'
 import { outputOf, scratchFiles } from './program.ts'
+import { listening } from '../support/dovecot.ts'
 
 const test = suite('load balancers by HAProxy and curl')
 const balancer = '127.0.0.9'
@@ -36,13 +36,7 @@ const startHaproxy = async (send: 'send-proxy' | 'send-proxy-v2') => {
   const file = files.write('haproxy.cfg', [defaults, ...parts, ''].join('\n'))
   const child = spawn(programPath('haproxy') ?? 'haproxy', ['-db', '-f', file], { stdio: 'ignore' })
   const gone = new Promise((resolve) => child.once('exit', resolve))
-  for (let tries = 0; ; tries += 1) {
-    const wire = await openWire(ports.pop3s).catch(() => undefined)
-    wire?.destroy()
-    if (wire) break
-    if (tries > 200 || child.exitCode !== null) throw new Error('HAProxy did not begin to listen')
-    await delay(25)
-  }
+  await listening(ports.pop3s, child)
   return {
     ports,
     stop: async () => {

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { Resolver } from 'node:dns/promises'
-import { setTimeout as delay } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { freePorts } from '../../ops/scratchGateway.ts'
 import { openSenderChecker } from '../../src/senderChecks/senderChecks.ts'
 import { awkwardMails } from '../support/mails.ts'
 import { peerTest, programPath } from '../support/peers.ts'
+import { until } from '../support/until.ts'
 import { outputOf, scratchFiles } from './program.ts'
 
 // dkimpy signs and dnsmasq publishes.
@@ -44,11 +44,8 @@ const dnsmasq = async (records: Readonly<Record<string, string>>) => {
   const resolver = new Resolver({ timeout: 200, tries: 1 })
   resolver.setServers([server])
   const [first = ''] = Object.keys(records)
-  for (let tries = 0; tries < 50; tries += 1) {
-    if (await resolver.resolveTxt(first).then(() => true, () => false)) return server // prettier-ignore
-    await delay(50)
-  }
-  throw new Error('dnsmasq does not answer')
+  await until(() => resolver.resolveTxt(first).catch(() => undefined), 'dnsmasq answers') // prettier-ignore
+  return server
 }
 
 const ways = [

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import nodemailer from 'nodemailer'
 import { suite } from 'uvu'
@@ -9,6 +8,7 @@ import { pop3Client } from '../support/pop3Client.ts'
 import { postfixPrograms, type PostfixProvider, startPostfixProvider } from '../support/postfixProvider.ts'
 import { startProxyGateway } from '../support/proxyGateway.ts'
 import { testAuthority } from '../support/testAuthority.ts'
+import { until } from '../support/until.ts'
 import { outputOf, scratchFiles } from './program.ts'
 
 const test = suite('SMTP providers')
@@ -126,7 +126,7 @@ if (isRoot)
             const copy = await newest(gateway.ports.pop3s, mailbox.mailboxId, mailbox.password)
             assert.match(copy, new RegExp(`^X-Sealpost-Envelope-To: <${bcc}>\r$`, 'm'))
             const isIt = (one: Buffer) => one.includes(`Subject: ${subject}`)
-            for (let tries = 0; provider.delivered().filter(isIt).length < 2 && tries < 250; tries++) await delay(20)
+            await until(() => provider.delivered().filter(isIt).length >= 2, subject) // prettier-ignore
             const arrived = provider
               .delivered()
               .filter(isIt)

@@ -3,10 +3,10 @@ import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { freePorts } from '../../ops/scratchGateway.ts'
 import { programPath } from './peers.ts'
 import type { TestAuthority } from './testAuthority.ts'
+import { until } from './until.ts'
 
 /** A provider's POP3 server, with a certificate for `localhost`. Every user has the same password. */
 export type MailProvider = {
@@ -134,15 +134,12 @@ service anvil {
 
 /** Resolves when somebody listens; rejects when the program has ended before. */
 export const listening = async (port: number, child: ChildProcess) => {
-  for (let tries = 0; tries < 300; tries++) {
-    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`)
-    const reached = await new Promise<boolean>((resolve) => {
+  const reached = () =>
+    new Promise<boolean>((resolve) => {
+      if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`)
       const socket = connect({ port, host: '127.0.0.1' })
       socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
       socket.once('connect', () => socket.destroy())
     })
-    if (reached) return
-    await delay(20)
-  }
-  throw new Error('it does not listen')
+  await until(reached, 'it listens')
 }

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
-import { setTimeout as delay } from 'node:timers/promises'
-import * as assert from 'uvu/assert'
+import { until } from './until.ts'
 
 export type Heard = {
   readonly id: string | undefined
@@ -36,22 +35,19 @@ export const listenLive = async ({ port, ca, query = '', headers }: Listening) =
         event: field(block, 'event'),
         data: JSON.parse(field(block, 'data') ?? '') as Record<string, unknown>,
       }))
-  const until = async (is: () => boolean) => {
-    for (let tries = 0; !is(); tries++) {
-      assert.ok(tries < 100, `not within two seconds: ${text}`)
-      await delay(20)
-    }
+  const untilHeard = async (is: () => boolean) => {
+    await until(is, () => text)
   }
   return {
     response,
     text: () => text,
-    until,
+    until: untilHeard,
     count: async (count: number) => {
-      await until(() => heard().length >= count)
+      await untilHeard(() => heard().length >= count)
       return heard()
     },
-    begun: () => until(() => /^id: /m.test(text)),
-    ended: () => until(() => response.readableEnded),
+    begun: () => untilHeard(() => /^id: /m.test(text)),
+    ended: () => untilHeard(() => response.readableEnded),
     leave: () => asked.destroy(),
   }
 }

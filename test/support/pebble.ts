@@ -4,9 +4,9 @@ import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { setTimeout as delay } from 'node:timers/promises'
 import { freePorts } from '../../ops/scratchGateway.ts'
 import { testAuthority } from './testAuthority.ts'
+import { until } from './until.ts'
 
 /** An ACME server that takes every name for 127.0.0.1. */
 export type Pebble = {
@@ -81,12 +81,7 @@ export const pebble = async ({ validity = 90 * 86_400 }: PebbleOptions = {}): Pr
     start: async () => {
       run('pebble-challtestsrv', '-defaultIPv6', '', '-dns01', `127.0.0.1:${dns}`, '-management', `127.0.0.1:${dnsManagement}`, '-http01', '', '-https01', '', '-tlsalpn01', '') // prettier-ignore
       run('pebble', '-config', config, '-dnsserver', `127.0.0.1:${dns}`)
-      for (let tries = 0; ; tries++) {
-        const there = await ask(acme, '/dir').catch(() => undefined)
-        if (there !== undefined) return
-        if (tries > 400) throw new Error('pebble does not answer')
-        await delay(25)
-      }
+      await until(() => ask(acme, '/dir').catch(() => undefined), 'pebble answers') // prettier-ignore
     },
     stop,
     root: () => ask(management, '/roots/0'),

@@ -2,9 +2,9 @@ import { execFile, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { programPath } from './peers.ts'
+import { until } from './until.ts'
 
 const run = promisify(execFile)
 
@@ -49,8 +49,7 @@ export const startPostfixSender = async (options: PostfixSenderOptions): Promise
   return {
     log,
     attempts: async (count) => {
-      for (let tries = 0; tries < 500 && attempts().length < count; tries++) await delay(20)
-      if (attempts().length < count) throw new Error(`Postfix did not send:\n${log()}`)
+      await until(() => attempts().length >= count, () => `Postfix sends:\n${log()}`) // prettier-ignore
       return attempts()
     },
     stop: async () => {

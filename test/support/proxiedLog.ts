@@ -1,22 +1,19 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import type { EventData, Recorded } from '../../src/core/events.ts'
 import { logIn } from './testGateway.ts'
+import { until } from './until.ts'
 
 /** The log of a gateway whose mail clients use it as a proxy. */
 export const proxiedLog = (data: string) => ({
   position: async () => (await logIn(data)).length,
   /** What it holds that it did not at that position; waits for the sessions' ends unless they are still to go on. */
-  since: async (from: number, ended = true): Promise<readonly Recorded[]> => {
-    for (let tries = 0; tries < 400; tries++) {
+  since: (from: number, ended = true): Promise<readonly Recorded[]> =>
+    until(async () => {
       const events = (await logIn(data)).slice(from)
       const streams = (...types: readonly string[]) =>
         new Set(events.filter(({ type }) => types.includes(type)).map(({ stream }) => stream))
-      if (!ended || streams('SessionOpened', 'ProxyConnected').isSubsetOf(streams('SessionClosed'))) return events
-      await delay(20)
-    }
-    throw new Error('the sessions do not end')
-  },
+      return (!ended || streams('SessionOpened', 'ProxyConnected').isSubsetOf(streams('SessionClosed'))) && events
+    }, 'the sessions end'),
 })
 
 export const ofType = <T extends Recorded['type']>(events: readonly Recorded[], type: T) =>

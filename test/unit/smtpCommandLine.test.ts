@@ -122,7 +122,8 @@ test('a hostile line takes no more time than an honest one', () => {
   for (const unit of ['"\\', '@a,', '<', '"', 'a.', '@', '-a', '\\"', ' ', '\t '])
     for (const verb of ['MAIL FROM:<', 'RCPT TO:<', 'EHLO ', 'NOOP '])
       for (const end of ['', 'x']) parse(verb + unit.repeat(12_000 / unit.length) + end)
-  assert.ok(performance.now() - began < 500)
+  // Quadratic, it would be ten seconds.
+  assert.ok(performance.now() - began < 3000)
 })
 
 test.run()

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { watchFiles } from '../../src/tls/watchFiles.ts'
+import { until } from '../support/until.ts'
 
 const test = suite('watched files')
 const directory = mkdtempSync(join(tmpdir(), 'sealpost-'))
@@ -15,21 +16,16 @@ test('every change is told once, a replacement of the same size and time too, an
   writeFileSync(cert, 'a')
   let told = 0
   const watch = await watchFiles(() => [cert, key], 5)
-  const until = async (count: number) => {
-    for (let tries = 0; told < count; tries++) {
-      assert.ok(tries < 400, `only ${told} changes were told`)
-      await delay(5)
-    }
-  }
+  const changed = (count: number) => until(() => told >= count, () => `${count} changes are told, but ${told}`) // prettier-ignore
   // Before it is started: told all the same.
   writeFileSync(key, 'a')
   watch.start(() => Promise.resolve(told++))
-  await until(1)
+  await changed(1)
   writeFileSync(`${cert}.new`, 'b')
   renameSync(`${cert}.new`, cert)
-  await until(2)
+  await changed(2)
   rmSync(key)
-  await until(3)
+  await changed(3)
   await delay(30)
   assert.is(told, 3)
   watch.close()

@@ -127,19 +127,29 @@ test('guessing a name’s password is slowed down, and each guess is counted', a
 })
 
 test('a name that nobody has costs a guess as much time as one that somebody has', async () => {
-  await loggedIn('gina')
-  const time = async (name: string, remoteAddress: string) => {
+  const known = ['gina', 'hans', 'ines']
+  for (const name of known) await loggedIn(name)
+  let address = 10
+  const time = async (name: string) => {
     const begun = performance.now()
     const payload = { name, password: 'guess' }
+    const remoteAddress = `192.0.2.${address++}`
     const answer = await app.inject({ method: 'POST', url: '/v1/session', remoteAddress, payload })
     assert.is(codeOf(answer), 'password-wrong')
     return performance.now() - begun
   }
-  const known = await time('gina', '192.0.2.11')
-  const unknown = await time('nobody-of-that-name', '192.0.2.12')
-  const impossible = await time('no such/name', '192.0.2.13')
+  /** The best, which a busy machine disturbs least. */
+  const fastest = async (names: readonly string[]) => {
+    const times = []
+    for (const name of names) times.push(await time(name))
+    return Math.min(...times)
+  }
+  const usual = await fastest(known)
   // argon2 is nearly all of it; without it an answer comes in a millisecond.
-  for (const guess of [unknown, impossible]) assert.ok(guess > known / 3 && guess < known * 3, `${known} ${guess}`)
+  for (const names of [['nobody', 'none', 'no-one'], ['no such/name']]) {
+    const guess = await fastest(names)
+    assert.ok(guess > usual / 3 && guess < usual * 3, `${names.join()}: ${guess} ms, not ${usual} ms`)
+  }
 })
 
 test('a token is shown once, works until it is revoked, and tells when it was used', async () => {

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { startAdmin } from '../../src/http/admin.ts'
 import { certificate } from '../../src/tls/selfSigned.ts'
 import { memoryKeys } from '../support/memoryKeys.ts'
+import { until } from '../support/until.ts'
 import { doubles } from './httpDoubles.ts'
 
 const test = suite('http gone')
@@ -40,7 +41,7 @@ test('who leaves before a made-up token is looked up is counted by the address, 
   // Until the gateway's end of the connection has gone too.
   await delay(100)
   answered.resolve(undefined)
-  for (let tries = 0; world.calls.length === 0 && tries < 100; tries++) await delay(10)
+  await until(() => world.calls.length > 0)
   assert.equal(world.calls, [['refused', '127.0.0.1', 'api-token']])
   assert.equal(world.said, [])
 })

@@ -148,7 +148,7 @@ test('as many may listen as are allowed, and the gateway stops without waiting f
   await listener.begun()
   const started = performance.now()
   await admin.close()
-  assert.ok(performance.now() - started < 2000)
+  assert.ok(performance.now() - started < 5000)
 })
 
 test.run()

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
 import { createServer } from 'node:tls'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -15,6 +14,7 @@ import { certificate } from '../../src/tls/selfSigned.ts'
 import { commandHere } from '../support/commandHere.ts'
 import { memoryKeys } from '../support/memoryKeys.ts'
 import { testAuthority } from '../support/testAuthority.ts'
+import { until } from '../support/until.ts'
 import { doubles, mailboxId } from './httpDoubles.ts'
 
 const test = suite('http remote commandLine')
@@ -162,23 +162,18 @@ test('events --follow goes on over a restart, misses nothing and tells nothing t
   const before = world.messageExists()
   const ended = commandLine(words, { stdout, stderr, cwd: directory, env })
   const told = () => out.map((line) => (JSON.parse(line) as { data: { messageId: string } }).data.messageId)
-  const wait = async (is: () => boolean) => {
-    for (let tries = 0; !is(); tries++) {
-      assert.ok(tries < 400, `${out.join('')}${err.join('')}`)
-      await delay(25)
-    }
-  }
-  const until = (count: number) => wait(() => told().length >= count)
-  await until(1)
+  const wait = (is: () => boolean) => until(is, () => `${out.join('')}${err.join('')}`)
+  const heard = (count: number) => wait(() => told().length >= count)
+  await heard(1)
   const live = world.messageExists()
-  await until(2)
+  await heard(2)
   await first.close(0)
   const away = [world.messageExists(), world.messageExists()]
   await wait(() => err.join('').endsWith('Trying again.\n'))
   const second = await start(port)
-  await until(4)
+  await heard(4)
   const after = world.messageExists()
-  await until(5)
+  await heard(5)
   assert.equal(told(), [before, live, ...away, after])
 
   await tokens.revoke(id, cause)

@@ -6,8 +6,9 @@ import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
 import { startPop3 } from '../../src/pop3/pop3Server.ts'
 import { openWire } from '../support/wire.ts'
+import { until } from '../support/until.ts'
 import { stored, type StoredMessage } from './memoryMaildrops.ts'
-import { login, noBalancers, password, play, playTo, type Pop3Fixture, pop3With, until } from './pop3Transcript.ts'
+import { login, noBalancers, password, play, playTo, type Pop3Fixture, pop3With } from './pop3Transcript.ts'
 
 const test = suite('pop3')
 const running: Pop3Fixture[] = []

@@ -108,11 +108,3 @@ export const login = (size: string) => `
   C: PASS ${password}
   S: +OK ${size}
 `
-
-/** Resolves when the condition holds; rejects after two seconds. */
-export const until = async (condition: () => boolean) => {
-  for (let tries = 0; !condition(); tries++) {
-    if (tries > 400) throw new Error('it never came to that')
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}

@@ -4,9 +4,10 @@ import { connect as connectTls } from 'node:tls'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openWire } from '../support/wire.ts'
+import { until } from '../support/until.ts'
 import { stored } from './memoryMaildrops.ts'
 import { password, pop3With } from './pop3Transcript.ts'
-import { first, greeting, startTestSmtp, type TestSmtp, talk, transaction, until } from './smtpTestServer.ts'
+import { first, greeting, startTestSmtp, type TestSmtp, talk, transaction } from './smtpTestServer.ts'
 
 const test = suite('slow peers')
 

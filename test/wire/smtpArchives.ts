@@ -2,7 +2,8 @@ import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
-import { drain, type OnMail, type TestSmtp, until } from './smtpTestServer.ts'
+import { until } from '../support/until.ts'
+import { drain, type OnMail, type TestSmtp } from './smtpTestServer.ts'
 
 /** Keeps how the reading of each body ended: how many octets it had, or with which error. */
 export const witness = () => {

@@ -2,8 +2,9 @@ import { connect } from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
+import { until } from '../support/until.ts'
 import { isSlowedDown, slowArchive, unconfirmed, witness } from './smtpArchives.ts'
-import { address, drain, first, greeting, talk, transaction, until, withSmtp } from './smtpTestServer.ts'
+import { address, drain, first, greeting, talk, transaction, withSmtp } from './smtpTestServer.ts'
 
 const tooLarge = witness()
 test(

@@ -4,8 +4,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
 import { openWire, type Wire } from '../support/wire.ts'
+import { until } from '../support/until.ts'
 import { isSlowedDown, slowArchive, unconfirmed, witness } from './smtpArchives.ts'
-import { address, drain, first, greeting, startTestSmtp, talk, until, withSmtp } from './smtpTestServer.ts'
+import { address, drain, first, greeting, startTestSmtp, talk, withSmtp } from './smtpTestServer.ts'
 
 const envelope = `
   C: MAIL FROM:<sender@example.com>

@@ -2,7 +2,8 @@ import { connect } from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openWire } from '../support/wire.ts'
-import { address, drain, first, greeting, startTestSmtp, talk, transaction, until, withSmtp } from './smtpTestServer.ts'
+import { until } from '../support/until.ts'
+import { address, drain, first, greeting, startTestSmtp, talk, transaction, withSmtp } from './smtpTestServer.ts'
 
 // What `smtp-server` would do otherwise, one test for each.
 

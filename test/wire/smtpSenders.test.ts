@@ -7,7 +7,8 @@ import { memorySenders } from '../support/memorySenders.ts'
 import { smtpClient, type SmtpClient } from '../support/smtpClient.ts'
 import { testAuthority } from '../support/testAuthority.ts'
 import { openWire } from '../support/wire.ts'
-import { address, addressBook, first, mailboxId, otherAddress, startTestSmtp, until } from './smtpTestServer.ts'
+import { until } from '../support/until.ts'
+import { address, addressBook, first, mailboxId, otherAddress, startTestSmtp } from './smtpTestServer.ts'
 
 const test = suite('smtp senders')
 const mail = Buffer.from('Subject: x\r\n\r\nhello\r\n')

@@ -2,7 +2,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { smuggling } from '../support/smuggling.ts'
 import { openWire } from '../support/wire.ts'
-import { address, first, startTestSmtp, until } from './smtpTestServer.ts'
+import { until } from '../support/until.ts'
+import { address, first, startTestSmtp } from './smtpTestServer.ts'
 
 const server = await startTestSmtp()
 test.after(() => server.close())

@@ -234,11 +234,3 @@ export const drain = async (body: AsyncIterable<Uint8Array>): Promise<number> =>
   for await (const { length } of body) octets += length
   return octets
 }
-
-/** Waits until something is so, for a moment. */
-export const until = async (so: () => boolean) => {
-  for (let tries = 0; !so(); tries += 1) {
-    if (tries > 400) throw new Error('it never came to be')
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}

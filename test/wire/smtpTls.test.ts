@@ -3,7 +3,8 @@ import { createTransport } from 'nodemailer'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openWire } from '../support/wire.ts'
-import { address, first, greeting, startTestSmtp, talk, until, withSmtp } from './smtpTestServer.ts'
+import { until } from '../support/until.ts'
+import { address, first, greeting, startTestSmtp, talk, withSmtp } from './smtpTestServer.ts'
 
 const tls = { rejectUnauthorized: false }
 
