@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmdirSync, rmSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 
@@ -74,16 +74,33 @@ export const makeDirectoryBelow = (root: string, directory: string): void => {
     .filter((name) => name !== '')) {
     const parent = at
     at = join(parent, part)
-    makeOne(at)
-    syncDirectoryNow(parent)
+    const isNew = makeOne(at)
+    try {
+      syncDirectoryNow(parent)
+    } catch (error) {
+      // No later flush makes up for one that has failed: the next one who comes is to make it anew.
+      if (isNew) removeEmpty(at)
+      throw error
+    }
   }
 }
 
-const makeOne = (path: string) => {
+const removeEmpty = (path: string) => {
+  try {
+    rmdirSync(path)
+  } catch {
+    // Another gateway has put something there.
+  }
+}
+
+/** Whether there was none. */
+const makeOne = (path: string): boolean => {
   try {
     mkdirSync(path, { mode: 0o700 })
+    return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return false
   }
 }
 

@@ -1,7 +1,6 @@
-import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { GatewayError } from '../core/errors.ts'
+import { prepareDatabase } from '../disk/walDatabase.ts'
 import { isFull } from './sqliteErrors.ts'
 
 /** "SpLg": what `file` and `pragma application_id` show of a log. */
@@ -40,12 +39,12 @@ pragma user_version = ${schemaVersion};`
  */
 export const openForWriting = (file: string): DatabaseSync =>
   opened(file, () => {
-    createFile(file)
+    prepareDatabase(file)
     const db = new DatabaseSync(file, { timeout: lockTimeout })
     return prepared(db, () => {
       const isNew = checkIdentity(db, file)
       // Checkpoints are the writer's: SQLite's automatic ones keep a failed fsync to themselves.
-      db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint = 0')
+      db.exec('pragma synchronous = full; pragma wal_autocheckpoint = 0')
       db.exec('pragma cache_size = -8000; pragma fullfsync = on; pragma checkpoint_fullfsync = on')
       if (isNew) db.exec(`begin immediate; ${schema}; commit`)
       // A killed process may have left commits that no fsync has followed: nobody may build on them before one has.
@@ -83,17 +82,6 @@ const checkIdentity = (db: DatabaseSync, file: string): boolean => {
 }
 
 const pragma = (db: DatabaseSync, name: string): number => Number(db.prepare(`pragma ${name}`).get()?.[name])
-
-/** Only its owner may read the log, whatever the umask; SQLite gives its companion files the same mode. */
-const createFile = (file: string) => {
-  if (existsSync(file)) return
-  closeSync(openSync(file, 'a', 0o600))
-  // Windows has no way to open a directory, and needs none.
-  if (process.platform === 'win32') return
-  const directory = openSync(dirname(file), 'r')
-  fsyncSync(directory)
-  closeSync(directory)
-}
 
 const prepared = (db: DatabaseSync, prepare: () => void): DatabaseSync => {
   try {

@@ -1,7 +1,8 @@
-import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { syncDirectoryNow } from '../disk/durable.ts'
+import { prepareDatabase } from '../disk/walDatabase.ts'
 import { GatewayError } from '../core/errors.ts'
 import { asStorageError } from './storageError.ts'
 
@@ -39,12 +40,8 @@ const cacheSize = 1 << 20
 /** Octets in the log that call for a checkpoint. Measured per 10 KiB mail: 0.03 ms at 4 MiB, 0.012 ms at 16 MiB. */
 const checkpointAfter = 16 << 20
 
-// `page_size` and `auto_vacuum` count only before the first page is written. Checkpoints are called for by hand, so
-// that they happen after the acknowledgement and a failed flush in one is seen.
+// Checkpoints are called for by hand, so that they happen after the acknowledgement and a failed flush in one is seen.
 const setUp = `
-  pragma page_size = ${pageSize};
-  pragma auto_vacuum = incremental;
-  pragma journal_mode = wal;
   pragma synchronous = full;
   pragma secure_delete = on;
   pragma wal_autocheckpoint = 0;
@@ -57,12 +54,11 @@ const leftInLog =
 /** Opens the pack, and makes it when there is none. Of others' locks (an auditor's), it waits a second for one. */
 export const openPack = (path: string): Pack => {
   const wasCutOff = existsSync(`${path}-wal`)
-  // SQLite would make it readable by all; its -wal and -shm follow the file's mode.
-  closeSync(openSync(path, 'a', 0o600))
+  prepareDatabase(path, `pragma page_size = ${pageSize}; pragma auto_vacuum = incremental`)
   const db = new DatabaseSync(path, { timeout: 1000 })
   try {
     db.exec(setUp)
-    return packOf(db, dirname(path), wasCutOff && !tookIn(db))
+    return packOf(db, wasCutOff && !tookIn(db))
   } catch (error) {
     db.close()
     throw error
@@ -84,17 +80,16 @@ const tookIn = (db: DatabaseSync): boolean => {
 }
 
 /** A pack that exists, for reading only. Beside one that was closed well and copied, nothing is made. */
-export const readPack = (path: string): Pack => packOf(new DatabaseSync(path, { readOnly: true }), dirname(path))
+export const readPack = (path: string): Pack => packOf(new DatabaseSync(path, { readOnly: true }))
 
 /** `owed`: what a dead process has left in the log has to be taken in first. */
-const packOf = (db: DatabaseSync, directory: string, owed = false): Pack => {
+const packOf = (db: DatabaseSync, owed = false): Pack => {
   const insert = db.prepare('insert into object (id, sealed) values (?, ?) on conflict do nothing')
   const remove = db.prepare('delete from object where id = ? returning length(sealed) as size')
   const read = db.prepare('select sealed from object where id = ?')
   const list = db.prepare('select id, length(sealed) as size from object where id > ? order by id limit ?')
   const any = db.prepare('select 1 from object limit 1')
   const free = db.prepare('pragma freelist_count')
-  let nameIsDurable = false
   let written = 0
 
   const rollback = () => {
@@ -108,8 +103,6 @@ const packOf = (db: DatabaseSync, directory: string, owed = false): Pack => {
     transact: (change) => {
       owed &&= !tookIn(db)
       if (owed) throw new GatewayError('storage-failed', { detail: leftInLog })
-      if (!nameIsDurable) syncDirectoryNow(directory)
-      nameIsDurable = true
       db.exec('begin immediate')
       try {
         change()

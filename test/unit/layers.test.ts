@@ -27,7 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   wire: ['core'],
   actors: ['core'],
   projections: ['core'],
-  log: ['core', 'seal'],
+  log: ['core', 'seal', 'disk'],
   disk: ['core'],
   vault: ['core', 'seal', 'disk', 'spent'],
   keys: ['core', 'seal', 'disk'],
