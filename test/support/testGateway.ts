@@ -36,7 +36,7 @@ export const startTestGateway = async (options: ScratchOptions = {}): Promise<Sc
 }
 
 /** Milliseconds. */
-const [lookEvery, longest] = [10, 10_000]
+const [lookEvery, longest] = [10, 60_000]
 
 /**
  * What was acknowledged is in the views a moment later, and a program takes longer than that to start. Waits until they have
@@ -70,8 +70,9 @@ const placeOf = (data: string, { env = {} }: ScratchOptions): LogPlace =>
     ? { engine: 'eventstoredb', url: env['SEALPOST_LOG_URL'] ?? '' }
     : { engine: 'sqlite', file: pathsIn(data).log }
 
-/** The log of a data directory without its gateway, up to an event that cannot be read. */
-export const logIn = (data: string): Promise<readonly Recorded[]> => eventsAt(placeOf(data, {}))
+/** The log of a data directory, or where its configuration says, without its gateway, up to an event that cannot be read. */
+export const logIn = (data: string, env: ScratchOptions['env'] = {}): Promise<readonly Recorded[]> =>
+  eventsAt(placeOf(data, { env }))
 
 const eventsAt = async (place: LogPlace): Promise<readonly Recorded[]> => {
   const log = await readLog(place)

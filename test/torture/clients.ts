@@ -45,8 +45,10 @@ export const collectSome = async (client: Pop3Client, { ledger, mailboxes, rando
   const leaving: Mail[] = []
   for (let tries = 0; count > 0 && tries < 4; tries++) {
     const number = random.whole(1, count)
+    const [, , messageId = ''] = (await client.command(`UIDL ${number}`)).split(' ')
     const retrieved = await client.retrieve(number).catch(unlessClosed)
     if (!retrieved) continue
+    ledger.retrieved(messageId)
     const mail = recognised(ledger, index, retrieved)
     if (tries > 1 && (await client.command(`DELE ${number}`)).startsWith('+OK')) leaving.push(mail)
   }

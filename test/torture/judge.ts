@@ -1,11 +1,14 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { scratchEnv } from '../../ops/scratchGateway.ts'
 import { loadConfig } from '../../src/config.ts'
 import { fsck } from '../../src/fsck.ts'
 import { pop3Client } from '../support/pop3Client.ts'
 import { smtpClient } from '../support/smtpClient.ts'
+import { logIn } from '../support/testGateway.ts'
 import { deliverOne, type Mailbox, recognised } from './clients.ts'
-import { type Expected, expectedAt, type Mail, Violation } from './ledger.ts'
+import { content, type Expected, expectedAt, type Mail, Violation } from './ledger.ts'
 import type { Providers } from './providers.ts'
 import { fetchSome, submitSome } from './proxiedClients.ts'
 import { within } from './within.ts'
@@ -145,12 +148,28 @@ const everythingIn = async (world: World): Promise<ReadonlySet<Mail>> => {
   return new Set(found.keys())
 }
 
-/** Throws unless the data directory of a gateway that has ended is what its log says. */
+/** Throws unless the log tells of every message that had been handed out before the world ended at `at`. */
+export const verifyRetrievals = async ({ data, env, ledger }: World, at = Infinity): Promise<void> => {
+  const told = new Set<string>()
+  for (const { type, data: about } of await logIn(data, env)) if (type === 'MessageRetrieved') told.add(about.messageId)
+  for (const [messageId, moment] of ledger.retrievals)
+    if (moment <= at && !told.has(messageId))
+      throw new Violation(`${messageId} was handed out, and nothing is recorded`)
+}
+
+/** Throws unless the data directory of a gateway that has ended is what its log says, and tells of no mail. */
 export const verifyDirectory = async ({ data, ports, env }: World): Promise<void> => {
+  const telling = filesIn(data).find((file) => readFileSync(file).includes(content))
+  if (telling !== undefined) throw new Violation(`${telling} has a mail's words`)
   const config = loadConfig({ cwd: data, env: { ...scratchEnv(data, ports), ...env } })
   const { problems } = await fsck({ config, repair: false })
   if (problems.length > 0) throw new Violation(`fsck: ${problems.slice(0, 5).join(' ')}`)
 }
+
+const filesIn = (directory: string): readonly string[] =>
+  readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
 
 /** Throws unless a gateway that runs ends well. */
 export const stopWell = async (world: World): Promise<void> => {

@@ -25,6 +25,8 @@ export type Mail = {
 /** What the clients of a gateway remember of what they were told. */
 export type Ledger = {
   readonly mails: ReadonlyMap<string, Mail>
+  /** Messages whose end a collector has read, by their ids, and when the first one had. */
+  readonly retrievals: ReadonlyMap<string, number>
   /** Replies that no fault excuses: those after which a sender gives a mail up. */
   readonly refusals: readonly string[]
   begin(mailbox: number, source: Source, bytesOf: (name: string) => Buffer): Mail
@@ -34,6 +36,7 @@ export type Ledger = {
   heard(reply: string): void
   /** Somebody was given the end of it, or may delete it, who may only be when it is recorded. */
   recorded(mail: Mail): void
+  retrieved(messageId: string): void
   quitting(mails: readonly Mail[]): void
   deleted(mails: readonly Mail[]): void
   acknowledgements(): number
@@ -41,6 +44,7 @@ export type Ledger = {
 
 export const newLedger = (): Ledger => {
   const mails = new Map<string, Mail>()
+  const retrievals = new Map<string, number>()
   const refusals: string[] = []
   let acknowledged = 0
   const heard = (reply: string) => {
@@ -52,6 +56,7 @@ export const newLedger = (): Ledger => {
   }
   return {
     mails,
+    retrievals,
     refusals,
     begin: (mailbox, source, bytesOf) => {
       const name = `${mailbox}-${mails.size}`
@@ -65,6 +70,9 @@ export const newLedger = (): Ledger => {
     replied: (mail, reply) => {
       heard(reply)
       if (reply.startsWith('250 ')) recorded(mail)
+    },
+    retrieved: (messageId) => {
+      if (!retrievals.has(messageId)) retrievals.set(messageId, Date.now() + 1)
     },
     quitting: (some) => {
       for (const mail of some) mail.quitting ??= Date.now()
@@ -94,9 +102,12 @@ const namePattern = /^X-Mail: (\S+)\r$/m
 /** The name that a mail says it has, behind its trace or without one. */
 export const nameIn = (bytes: Buffer): string | undefined => namePattern.exec(bytes.toString('latin1', 0, 4_000))?.[1]
 
+/** What is in every mail, and in the clear nowhere else. */
+export const content = 'one line of many, which is long enough to fill what it has to fill'
+
 /** A mail that says which it is, of about so many octets. */
 export const mailOf = (name: string, octets: number): Buffer => {
-  const line = 'one line of many, which is long enough to fill what it has to fill\r\n'
+  const line = `${content}\r\n`
   const lines = Math.max(1, Math.floor(octets / line.length))
   return Buffer.from(`X-Mail: ${name}\r\nSubject: torture\r\n\r\n${line.repeat(lines)}`)
 }

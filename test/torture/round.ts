@@ -1,6 +1,8 @@
+import { rmSync } from 'node:fs'
+import { pathsIn } from '../../src/dataDirectory.ts'
 import { forgetSaid } from '../support/said.ts'
 import type { Fault } from './fault.ts'
-import { type Outcome, outcomeOf, stopWell, verifyDirectory, verifyMail } from './judge.ts'
+import { type Outcome, outcomeOf, stopWell, verifyDirectory, verifyMail, verifyRetrievals } from './judge.ts'
 import { Violation } from './ledger.ts'
 import { randomFrom } from './random.ts'
 import { newWorld, removeWorld, type Template, type World } from './world.ts'
@@ -27,9 +29,15 @@ export const runRound = async (fault: Fault, template: Template, seed: number): 
   }
 }
 
-/** A start without the fault: everything is there, before and after it. */
+const removeViews = ({ data }: World) => {
+  for (const ending of ['', '-wal', '-shm']) rmSync(`${pathsIn(data).views}${ending}`, { force: true })
+}
+
+/** A start without the fault: everything is there, before and after it. The views may be thrown away before. */
 const recovers = async (world: World, at?: number) => {
   await verifyDirectory(world)
+  await verifyRetrievals(world, at)
+  if (world.random.chance(0.25)) removeViews(world)
   try {
     await world.start()
     await verifyMail(world, at)

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Fault, nothingMore } from '../fault.ts'
 import { filesVault, inflictedOn } from '../kinds.ts'
 import { hasInjected, type Injection, underStrace } from '../strace.ts'
-import { filesOf, traceIn } from './steps.ts'
+import { filesOf, patience, traceIn } from './steps.ts'
 
 type Failing = Pick<Injection, 'calls' | 'what'> &
   Pick<Fault, 'name' | 'how' | 'outcomes'> & {
@@ -11,9 +11,6 @@ type Failing = Pick<Injection, 'calls' | 'what'> &
     /** How many calls in a row fail, at most. */
     readonly times: number
   }
-
-/** Milliseconds in which the load comes to the calls that fail. */
-const patience = 20_000
 
 /** Some calls fail under load, and succeed again. */
 const failing = ({ name, how, outcomes, calls, what, of, among, times }: Failing): Fault => ({

@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Fault, nothingMore } from '../fault.ts'
 import { attachStrace } from '../strace.ts'
 import type { World } from '../world.ts'
-import { traceIn } from './steps.ts'
+import { loggedIn } from '../judge.ts'
+import { killedAt, traceIn } from './steps.ts'
 
 /** What a change of keys calls in the key directory, a few times each. */
 const ofKeyFiles = ['fsync', 'link', 'rename', 'unlink', 'openat']
@@ -29,9 +30,15 @@ export const inKeyChange: Fault = {
       output: traceIn(world),
     }
     await attachStrace(gateway.process.pid ?? 0, injection)
-    await (random.chance(0.7) ? rotateKey(world, mailbox) : changePassword(world, mailbox))
-    if (gateway.process.signalCode === null) await delay(random.whole(0, 300))
-    await gateway.kill()
+    const change = async () => {
+      await (random.chance(0.7) ? rotateKey(world, mailbox) : changePassword(world, mailbox))
+      await (await loggedIn(world, mailbox)).quit()
+    }
+    const changing = (async () => {
+      while (gateway.process.signalCode === null) await change().catch(() => delay(10))
+    })()
+    await killedAt(world, () => false)
+    await changing
     return nothingMore
   },
 }

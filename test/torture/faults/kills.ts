@@ -3,7 +3,7 @@ import { type Fault, nothingMore } from '../fault.ts'
 import { filesVault, inflictedOn } from '../kinds.ts'
 import { attachStrace, heldUp, type Injection, underStrace } from '../strace.ts'
 import { inKeyChange } from './keyChanges.ts'
-import { endedBy, filesOf, held, objectStep, traceIn } from './steps.ts'
+import { filesOf, held, killedAt, objectStep, traceIn } from './steps.ts'
 
 const atAnyMoment: Fault = {
   name: 'kill at any moment',
@@ -43,7 +43,7 @@ const killAt = ({ name, how, calls, what, of, among }: Step): Fault => ({
     const when = String(world.random.whole(...among))
     await world.start({ under: underStrace({ calls, what, when, paths, output }) })
     const load = world.load()
-    await endedBy(world, heldUp(output))
+    await killedAt(world, heldUp(output))
     await load.stop()
     return nothingMore
   },
@@ -107,7 +107,7 @@ const atObject: Fault = {
     const injection = objectStep(world)
     await world.start({ under: underStrace(injection) })
     const load = world.load()
-    await endedBy(world, heldUp(injection.output))
+    await killedAt(world, heldUp(injection.output))
     await load.stop()
     return nothingMore
   },
@@ -136,7 +136,7 @@ const inPurge: Fault = {
     // Only collectors, so that what is written belongs to deletions.
     const collecting = world.load({ senders: 0, collectors: 2 })
     await attachStrace(gateway.process.pid ?? 0, injection)
-    await endedBy(world, () => false)
+    await killedAt(world, () => false)
     await collecting.stop()
     return nothingMore
   },

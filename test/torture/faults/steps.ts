@@ -44,13 +44,14 @@ export const objectStep = (world: World): Injection => {
 
 export const traceIn = ({ scratch }: Pick<World, 'scratch'>) => join(scratch, 'strace')
 
-/** Milliseconds in which the load comes to the step, or the gateway is killed anyway. */
-const patience = 8_000
+/** Milliseconds in which a load comes to what is inflicted on it. */
+export const patience = 60_000
 
-/** Until the gateway has ended by the step; by hand if the step did not come. */
-export const endedBy = async ({ gateway }: World, step: () => boolean): Promise<void> => {
-  if (!gateway) return
-  const until = Date.now() + patience
-  while (gateway.process.signalCode === null && !step() && Date.now() < until) await delay(5)
-  await gateway.kill()
+/** Until the gateway is at the step, where it is killed, unless the step has been its end. Rejects when it does not come to it. */
+export const killedAt = async ({ gateway }: World, step: () => boolean): Promise<void> => {
+  const isThere = () => gateway?.process.signalCode !== null || step()
+  let there = isThere()
+  for (const until = Date.now() + patience; !there && Date.now() < until; there = isThere()) await delay(5)
+  await gateway?.kill()
+  if (!there) throw new Error('the load did not come to the step')
 }

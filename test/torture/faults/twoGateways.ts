@@ -8,7 +8,7 @@ import { loggedIn, outcomeOf, patiently, stopWell } from '../judge.ts'
 import { Violation } from '../ledger.ts'
 import { heldUp, underStrace } from '../strace.ts'
 import { renewMailboxes, type World, worldOn } from '../world.ts'
-import { endedBy, objectStep } from './steps.ts'
+import { killedAt, objectStep } from './steps.ts'
 
 /** Gives a world a log, a vault and keys that a second one shares, and starts the first. The second is what is treated ill. */
 const together = async (world: World): Promise<World> => {
@@ -90,7 +90,7 @@ const killedAtObject = oneKilled({
     const injection = objectStep(other)
     await other.start({ under: underStrace(injection) })
     const load = other.load(some)
-    await endedBy(other, heldUp(injection.output))
+    await killedAt(other, heldUp(injection.output))
     await load.stop()
   },
 })
