@@ -226,8 +226,9 @@ await denseLines()
 if (peersAreThere) await pop3Proxy(scale)
 await smtpProxy(times(400))
 await sessionCost(times(400))
-await idleAndSlow(times(600))
-await manyLarge(50, times(150))
+const kept = [await idleAndSlow(times(600)), await manyLarge(50, times(150))]
+// Of a tenth of the work no rate can be told.
+if (scale === 1 && kept.includes(false)) process.exitCode = 1
 await startWithHistory(times(100_000))
 await history(scale)
 await adminReads(scale)

@@ -73,11 +73,13 @@ test('every threat that something is done about names a test', () => {
   )
 })
 
-test('every way of the data has its threats, and says what is not covered', () => {
+test('every way of the data has threats of all six kinds, and says what is not covered', () => {
   const [, ...flows] = model.split(/^## (?=\d)/m)
   assert.is(flows.length, 9)
   for (const flow of flows) {
-    assert.match(flow, /^\| [STRIDE]+ \|/m)
+    const letters = [...flow.matchAll(/^\| ([STRIDE]+) \|/gm)].map(([, some]) => some).join('')
+    const missing = ['S', 'T', 'R', 'I', 'D', 'E'].filter((letter) => !letters.includes(letter))
+    assert.equal(missing, [], flow.split('\n')[0])
     assert.match(flow, /^Not covered:\n\n- /m)
   }
 })

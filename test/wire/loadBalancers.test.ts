@@ -1,12 +1,17 @@
 import { connect } from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { freePorts } from '../../ops/scratchGateway.ts'
+import { GatewayError } from '../../src/core/errors.ts'
+import { systemClock } from '../../src/core/ports.ts'
+import { startSubmission } from '../../src/smtp/submissionServer.ts'
 import { openStandIns } from '../../src/standIn.ts'
 import { binaryHeader, inet } from '../support/proxyHeaders.ts'
+import { replayingSessions } from '../support/replayingSessions.ts'
 import { openWire, type Wire } from '../support/wire.ts'
 import { stored } from './memoryMaildrops.ts'
 import { pop3With } from './pop3Transcript.ts'
-import { address, first, startTestSmtp, talk } from './smtpTestServer.ts'
+import { address, first, limits, mailboxId, startTestSmtp, talk } from './smtpTestServer.ts'
 import { testCertificate } from './testCertificate.ts'
 
 const test = suite('load balancers')
@@ -190,23 +195,109 @@ for (const [name, tls] of [
     await pop3.server.close(0)
   })
 
+test('POP3: a header from elsewhere is no command, and no handshake', async () => {
+  const { plain, secure, server, done } = await pop3With([], {}, { networks, refused: () => undefined })
+  const wire = await openWire(plain, { first: line })
+  assert.match(await wire.line(), /^\+OK/)
+  assert.match(await wire.line(), /^-ERR/)
+  wire.send('STLS\r\n')
+  assert.match(await wire.line(), /^\+OK/)
+  await wire.startTls()
+  wire.send('USER nobody\r\nPASS wrong\r\n')
+  await wire.until('-ERR')
+  assert.equal(done.addresses, ['127.0.0.1'])
+  wire.destroy()
+  const none = await openWire(secure, { first: line })
+  await none.closed()
+  await server.close(0)
+})
+
+/** A gateway's submission side behind a balancer, of which every login is taken and then comes to nothing. */
+const balancedSubmission = async () => {
+  const refused: string[] = []
+  const recorded: string[] = []
+  const pair = await testCertificate()
+  const replayed = replayingSessions()
+  const refuse = (source: string, kind: string) => void refused.push(`${source} ${kind}`)
+  const nothing = () => undefined
+  const server = await startSubmission({
+    listeners: [
+      { protocol: 'submission', host: '127.0.0.1', port: 0 },
+      { protocol: 'submissions', host: '127.0.0.1', port: 0 },
+    ],
+    loadBalancers: { networks, refused: refuse },
+    domain: 'gateway.example',
+    tls: () => pair,
+    limits: { ...limits, sessionsPerClient: 1 },
+    sessions: replayed.recorder({
+      opened: ({ protocol, remoteAddress }) => void recorded.push(`${protocol} ${remoteAddress}`),
+      happened: nothing,
+      closed: nothing,
+    }),
+    refused: refuse,
+    putOff: nothing,
+    logger: { info: nothing, warn: nothing, error: nothing },
+    clock: systemClock,
+    proxies: {
+      open: (mailClient) => {
+        recorded.push(`for ${mailClient.remoteAddress}`)
+        mailClient.loggedIn(mailboxId)
+        return Promise.reject(new GatewayError('proxy-unreachable'))
+      },
+      close: () => Promise.resolve(),
+    },
+  })
+  const [plain, secure] = server.addresses
+  const close = async () => {
+    await server.close(0)
+    replayed.verify()
+  }
+  return { submission: plain?.port ?? 0, submissions: secure?.port ?? 0, refused, recorded, close }
+}
+
+for (const [name, tls] of [
+  ['submission', false],
+  ['submissions', true],
+] as const)
+  test(`${name}: whom the header names is recorded, has the one place, and is counted for what is refused`, async () => {
+    const { [name]: port, refused, recorded, close } = await balancedSubmission()
+    const wire = await openWire(port, { from: balancer, tls, first: line })
+    await talk(wire, 'S: 220 gateway.example ESMTP Sealpost')
+    if (!tls) {
+      await talk(wire, 'C: STARTTLS\nS: 220 *')
+      await wire.startTls()
+    }
+    await talk(wire, 'C: HELO client.example\nS: 250 *')
+    const login = Buffer.from(`\0ada%localhost%${mailboxId}\0password`).toString('base64')
+    await talk(wire, `C: AUTH PLAIN ${login}\nS: 454 *`)
+    assert.equal(recorded, [`for ${client}`, `${name} ${client}`])
+    const second = await openWire(port, { from: balancer, first: line })
+    await second.closed()
+    const other = await openWire(port, { from: balancer, tls, first: line.replace(client, '192.0.2.8') })
+    await talk(other, 'S: 220 *')
+    await talk(wire, 'C: NONSENSE\nS: 500 *')
+    const none = await openWire(port, { from: balancer, first: 'EHLO client.example\r\n' })
+    await none.closed()
+    assert.equal(refused, [
+      `${client} auth`,
+      `${client} too-many-sessions`,
+      `${client} bad-command`,
+      `${balancer} proxy-header`,
+    ])
+    for (const one of [wire, second, other]) one.destroy()
+    await close()
+  })
+
 test('while the log is away a balancer is answered behind its header too', async () => {
   const tls = await testCertificate()
   // A stand-in says not where it listens: its ports are the gateway's.
-  const probe = await startPop3Port()
-  const listeners = [{ protocol: 'pop3s', host: '127.0.0.1', port: probe }] as const
+  const { pop3s: port } = await freePorts()
+  const listeners = [{ protocol: 'pop3s', host: '127.0.0.1', port }] as const
   const standIns = await openStandIns(listeners, { domain: 'gateway.example', tls, networks })
-  const wire = await openWire(probe, { from: balancer, tls: true, first: line })
+  const wire = await openWire(port, { from: balancer, tls: true, first: line })
   assert.match(await wire.line(), '-ERR [SYS/TEMP]')
   wire.destroy()
   await standIns.close()
 })
-
-/** A port that nothing listens on. */
-const startPop3Port = async () => {
-  const { server, plain } = await pop3With([])
-  await server.close(0)
-  return plain
-}
 
 test.run()
