@@ -1,19 +1,22 @@
-import { closeSync, openSync, rmSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { syncDirectoryNow } from './durable.ts'
 
+/** Milliseconds to wait for somebody else's lock: a backup's. */
+const lockTimeout = 1_000
+
 /**
  * Makes an SQLite database with a write-ahead log, mode 0600, as far as they are not there; both names are durable when it returns. SQLite
  * flushes the directory too when it has made a log, but does not look whether that failed: what it has called
- * committed could then be gone after a power cut, with the log's name. `settings` are for before the first page.
+ * committed could then be gone after a power cut, with the log's name. `before` comes before the first page, and may refuse what is there.
  */
-export const prepareDatabase = (path: string, settings = ''): void => {
-  if (sizeOf(path) === 0) {
-    nameDurably(path)
-    writeFirstPage(path, settings)
-  }
+export const prepareDatabase = (path: string, before: (db: DatabaseSync) => void): void => {
+  const isNew = sizeOf(path) === 0
+  if (isNew) nameDurably(path)
   const log = `${path}-wal`
+  // SQLite takes away a log that lies beside a database without a page, and uses one beside a database that is not to have one, as a backup's.
+  if (isNew || !existsSync(log)) setMode(path, before)
   if (sizeOf(log) === 0) nameDurably(log)
 }
 
@@ -31,11 +34,11 @@ const nameDurably = (path: string) => {
   }
 }
 
-/** SQLite takes away a log that lies beside a database without a page. */
-const writeFirstPage = (path: string, settings: string) => {
-  const db = new DatabaseSync(path)
+const setMode = (path: string, before: (db: DatabaseSync) => void) => {
+  const db = new DatabaseSync(path, { timeout: lockTimeout })
   try {
-    db.exec(`${settings}; pragma journal_mode = wal`)
+    before(db)
+    db.exec('pragma journal_mode = wal')
   } finally {
     db.close()
   }

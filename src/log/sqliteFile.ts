@@ -39,7 +39,7 @@ pragma user_version = ${schemaVersion};`
  */
 export const openForWriting = (file: string): DatabaseSync =>
   opened(file, () => {
-    prepareDatabase(file)
+    prepareDatabase(file, (db) => checkIdentity(db, file))
     const db = new DatabaseSync(file, { timeout: lockTimeout })
     return prepared(db, () => {
       const isNew = checkIdentity(db, file)

@@ -54,7 +54,9 @@ const leftInLog =
 /** Opens the pack, and makes it when there is none. Of others' locks (an auditor's), it waits a second for one. */
 export const openPack = (path: string): Pack => {
   const wasCutOff = existsSync(`${path}-wal`)
-  prepareDatabase(path, `pragma page_size = ${pageSize}; pragma auto_vacuum = incremental`)
+  prepareDatabase(path, (db) => {
+    db.exec(`pragma page_size = ${pageSize}; pragma auto_vacuum = incremental`)
+  })
   const db = new DatabaseSync(path, { timeout: 1000 })
   try {
     db.exec(setUp)
