@@ -24,6 +24,8 @@ export type MessagesParts = {
 export type ClientsMessages = {
   begin(extensions: Extensions): void
   take(pieces: readonly Uint8Array[]): boolean
+  /** The remote server takes more again. */
+  serverRoom(): void
   isFlood(): boolean
   /** The client has sent all of it. */
   end(): void
@@ -73,6 +75,7 @@ export const clientsMessages = (parts: MessagesParts): ClientsMessages => {
       )
     },
     take: (pieces) => sending?.take(pieces) ?? true,
+    serverRoom: () => sending?.serverRoom(),
     isFlood: () => sending?.isFlood() ?? false,
     end: () => sending?.end(),
     release: () => sending?.release(),

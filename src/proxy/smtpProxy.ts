@@ -147,7 +147,7 @@ const connection = (shared: Shared, { client, credentials, admitted, dialled }: 
     silent: () => send({ type: 'silent' }),
     room: () => {
       if (session.state() === 'relaying') remote.within(undefined)
-      client.room()
+      messages.serverRoom()
     },
     closed: () => send({ type: 'closed' }),
   })

@@ -96,7 +96,8 @@ export const smtpRemote = (dialled: Dialled, most: number, events: RemoteEvents)
   const write = (octets: Uint8Array) => {
     octetsOut += octets.length
     socket.write(octets)
-    full = socket.writableLength > most
+    // Of fewer octets than it buffers in any case a socket does not tell when they were taken.
+    full = socket.writableNeedDrain && socket.writableLength > most
     return !full
   }
   watch()

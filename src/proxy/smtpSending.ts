@@ -14,7 +14,7 @@ export type SendingParts = {
   readonly limit: number
   /** To the remote server; whether more may follow at once. */
   readonly write: (octets: Uint8Array) => boolean
-  /** The archive takes more again. */
+  /** The archive and the server both take more again. */
   readonly onRoom: () => void
 }
 
@@ -23,6 +23,8 @@ export type Sending = {
   readonly messageId: MessageId
   /** Takes content as the client has sent it, its dots unstuffed. Whether more may follow at once. */
   take(pieces: readonly Uint8Array[]): boolean
+  /** The server takes more again. */
+  serverRoom(): void
   /** Whether the client sends far more than it may. */
   isFlood(): boolean
   /** The client has sent all of it. */
@@ -44,24 +46,30 @@ export type Sending = {
 export const openSending = ({ archive, flight, delivery, limit, write, onRoom }: SendingParts): Sending => {
   const lines = crlfLines()
   const stuffing = wireEncoder(true)
-  const intake = openIntake(limit, onRoom, flight)
+  // Each takes at its own pace; the client is read at that of the slower one.
+  const full = { archive: false, server: false }
+  const hasRoom = () => !full.archive && !full.server
+  const roomAt = (place: keyof typeof full) => {
+    full[place] = false
+    if (hasRoom()) onRoom()
+  }
+  const intake = openIntake(limit, () => roomAt('archive'), flight)
   const { body } = intake
   let abandoned = false
   let last: Uint8Array = none
 
   const pass = (piece: Uint8Array) => {
     const content = lines.push(piece)
-    if (content.length === 0) return true
-    const room = intake.take([content])
-    if (abandoned) return room
+    if (content.length === 0) return
+    full.archive = !intake.take([content])
+    if (abandoned) return
     const stuffed = stuffing.encode(content)
     if (last.length < leastWrite) {
       last = last.length === 0 ? stuffed : Buffer.concat([last, stuffed])
-      return room
+      return
     }
-    const before = last
+    full.server = !write(last)
     last = stuffed
-    return write(before) && room
   }
   const received = archive.receive(delivery, body).then(() => {
     if (body.taken) return
@@ -70,7 +78,11 @@ export const openSending = ({ archive, flight, delivery, limit, write, onRoom }:
   received.catch(() => body.discard())
   return {
     messageId: delivery.messageId,
-    take: (pieces) => pieces.map(pass).every((room) => room),
+    take: (pieces) => {
+      pieces.forEach(pass)
+      return hasRoom()
+    },
+    serverRoom: () => roomAt('server'),
     isFlood: () => intake.isFlood(),
     end: () => {
       pass(lines.end())
@@ -80,6 +92,7 @@ export const openSending = ({ archive, flight, delivery, limit, write, onRoom }:
     abandon: () => {
       abandoned = true
       last = none
+      full.server = false
       body.lose()
     },
     durable: received,

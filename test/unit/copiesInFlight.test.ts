@@ -5,6 +5,7 @@ import type { Archive, Delivery, Receipt } from '../../src/archive.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 import { newMessageId, type Position } from '../../src/core/ids.ts'
 import { type CopyParts, type Known, openCopy } from '../../src/proxy/pop3Copy.ts'
+import type { Passage } from '../../src/proxy/pop3Passage.ts'
 import { openSending } from '../../src/proxy/smtpSending.ts'
 import { octetsInFlight } from '../../src/wire/flight.ts'
 import { wholeMessage } from '../../src/wire/topCutter.ts'
@@ -32,7 +33,7 @@ const slowArchive = () => {
   return { archive, open: () => gate.resolve(undefined), fail: (error: unknown) => gate.reject(error) }
 }
 
-type Wish = Partial<Pick<CopyParts, 'least' | 'mostHeld' | 'known'>> & { readonly limit?: number }
+type Wish = Partial<Pick<CopyParts, 'least' | 'mostHeld' | 'known' | 'passage'>> & { readonly limit?: number }
 
 /** A copy of a message that a server sends in pieces. */
 const copying = ({ limit = 1e6, ...wish }: Wish = {}) => {
@@ -66,7 +67,7 @@ const copying = ({ limit = 1e6, ...wish }: Wish = {}) => {
     wake()
     return turns()
   }
-  return { flight, copy, taken, comes, open, fail }
+  return { flight, copy, taken, comes, open, fail, unread: () => chunks.length }
 }
 
 const end = Buffer.from('.\r\n')
@@ -118,6 +119,28 @@ test('once half of the memory is taken no POP3 copy is held, however small', asy
   assert.is(flight.octets(), 0)
   await comes(end)
   assert.is(await taken, 'whole')
+})
+
+test('a client that does not take its POP3 copy holds the server back, whatever the archive takes and the memory has', async () => {
+  for (const limit of [1, 1e6]) {
+    for (const mostHeld of [10, 1e5]) {
+      let takes = () => {}
+      const push = () => new Promise<void>((resolve) => (takes = resolve))
+      const { comes, open, taken, unread } = copying({ limit, mostHeld, passage: { push } as unknown as Passage })
+      open()
+      for (let pieces = 0; pieces < 5; pieces++) await comes(content)
+      assert.is(unread(), 4)
+      takes()
+      await turns()
+      assert.is(unread(), 3)
+      await comes(new GatewayError('proxy-lost'))
+      while (unread() > 0) {
+        takes()
+        await turns()
+      }
+      assert.is(await taken.catch((error: unknown) => (error as GatewayError).code), 'proxy-lost')
+    }
+  }
 })
 
 test('of a message that a mail client sends what is in memory counts, until the archive has it or it is abandoned', async () => {
