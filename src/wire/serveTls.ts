@@ -52,11 +52,14 @@ export const serveTls = (
     // A TLSSocket that no tls.Server made tells of TLS errors in this way only.
     socket.on('_tlsError', fail)
     socket.on('error', fail)
-    // Who ends his side takes no part in a handshake any more, though the socket may be half-closed.
+    // Who ends his side takes no part in a handshake any more, though the socket may be half-closed. Behind octets that were read
+    // just now, the end is still to show, and on the plain socket only.
     socket.once('end', fail).once('close', fail)
+    plain.once('end', fail)
     socket.once('secure', () => {
       clearTimeout(timer)
       socket.off('end', fail).off('close', fail)
+      plain.off('end', fail)
       oneHandshake(socket)
       resolve(socket)
     })
