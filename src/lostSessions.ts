@@ -31,7 +31,6 @@ const lost: Fact = {
  */
 export const closeLostSessions = async (parts: LostSessionsParts): Promise<number> => {
   const { reader, visible, log, stamp, node, started } = parts
-  await visible(started.position)
   const close = ({ sessionId }: { readonly sessionId: SessionId }) => {
     const cause: Cause = { principal: 'system', correlationId: sessionId, causationId: started.event }
     const events = [stamp(lost, cause)]
@@ -40,6 +39,8 @@ export const closeLostSessions = async (parts: LostSessionsParts): Promise<numbe
   let count = 0
   let after: Position | undefined
   do {
+    // Views that were opened anew meanwhile may be behind again.
+    await visible(started.position)
     const page = openSessions(reader, node, { after, before: started.position, limit: atOnce })
     await Promise.all(page.items.map(close))
     count += page.items.length

@@ -116,10 +116,11 @@ const atOnce = 500
  */
 export const settlePendingRelays = async (parts: PendingParts): Promise<number> => {
   const { reader, visible, node, started } = parts
-  await visible(started.position)
   let count = 0
   let after: Position | undefined
   do {
+    // Views that were opened anew meanwhile may be behind again.
+    await visible(started.position)
     const page = pendingRelays(reader, node, { after, before: started.position, limit: atOnce })
     await Promise.all(
       page.items.map(({ messageId, mailboxId, sessionId }) => {

@@ -67,10 +67,13 @@ const reasonOf = (error: unknown): string => {
   return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`
 }
 
-const eventOf = (error: unknown) => (error instanceof UnreadableEvent ? error.event : undefined)
-
 /** Of the two files that are read here, only the log's failures come as `storage-failed`. */
 const isOfTheLog = (error: unknown) => error instanceof GatewayError && error.code === 'storage-failed'
+const isOfCorruptViews = (error: unknown) => isCorrupt(error) && !isOfTheLog(error)
+
+/** The event that cannot be read. One that a corrupt file cannot take in is none. */
+const eventOf = (error: unknown) =>
+  error instanceof UnreadableEvent && !isOfCorruptViews(error) ? error.event : undefined
 
 /** Folds the log into the views until closed. Never rejects: `report` tells all. */
 export const startProjector = (
@@ -80,7 +83,7 @@ export const startProjector = (
   const closing = new AbortController()
   const stop = (error: unknown) => {
     if (closing.signal.aborted) return
-    const corrupt = isCorrupt(error) && !isOfTheLog(error)
+    const corrupt = isOfCorruptViews(error)
     if (corrupt) condemn(file)
     report({ type: 'stopped', reason: reasonOf(error), corrupt, event: eventOf(error) })
   }
@@ -97,7 +100,7 @@ export const startProjector = (
       tell = teller({ log, foldedTo: () => foldedTo(db), report, signal: closing.signal })
       const parts = { log, db, report, tell, foldMailboxes, signal: closing.signal }
       await follow(parts, catchUp(parts, from, to)).catch(async (error: unknown) => {
-        if (!(error instanceof UnreadableEvent)) throw error
+        if (!eventOf(error)) throw error
         stop(error)
         await followMailboxes(parts)
       })
@@ -169,7 +172,7 @@ const catchUp = (
   }
 }
 
-/** Mail is received as long as it is known whose it is. */
+/** Mail is received as long as it is known whose it is. Rejects when the file is corrupt. */
 const followMailboxes = async ({ foldMailboxes, report, signal }: Follow): Promise<void> => {
   let told: Position | 'unknown' | undefined
   while (!signal.aborted) {
@@ -178,6 +181,7 @@ const followMailboxes = async ({ foldMailboxes, report, signal }: Follow): Promi
       if (position !== told) report({ type: 'mailboxes', position })
       told = position
     } catch (error) {
+      if (isOfCorruptViews(error)) throw error
       if (told !== 'unknown') report({ type: 'mailboxesStopped', reason: reasonOf(error) })
       told = 'unknown'
       if (!isOfTheDisk(error) && !isOfTheLog(error)) return

@@ -1,7 +1,7 @@
 import type { Archive, Delivery, Receipt } from '../archive.ts'
 import type { Cause, SenderChecks } from '../core/events.ts'
 import type { SessionId, VaultKey } from '../core/ids.ts'
-import { asGatewayError, type GatewayError } from '../core/errors.ts'
+import { asGatewayError, GatewayError } from '../core/errors.ts'
 import type { EventFinder } from '../core/eventSearch.ts'
 import type { EventLog } from '../core/ports.ts'
 import type { SealedMessage } from '../retrieve.ts'
@@ -144,7 +144,11 @@ const receive = async (
     if (!over) count(-octets)
   }
   const cut = cutPieces(counted(body, count), () => pieceShare(held.messages))
-  const next = async (): Promise<Piece> => (await cut.next()).value ?? nothing
+  const next = async (): Promise<Piece> => {
+    const { value: piece } = await cut.next()
+    if (!piece) throw new GatewayError('connection-lost')
+    return piece
+  }
   held.messages += 1
   try {
     let piece = await next()
@@ -180,8 +184,6 @@ const receive = async (
     void cut.return().catch(() => undefined)
   }
 }
-
-const nothing: Piece = { bytes: new Uint8Array(0), done: true }
 
 async function* counted(body: AsyncIterable<Uint8Array>, count: (octets: number) => void) {
   for await (const chunk of body) {

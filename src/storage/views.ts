@@ -5,6 +5,7 @@ import type { Position } from '../core/ids.ts'
 import type { Logger } from '../core/ports.ts'
 // A whole-statement type import: the other form would run the thread's file in this thread too.
 import type { ProjectorPlace, ProjectorReport } from './projector.ts'
+import { type BreakableViews, renewedViews } from './renewedViews.ts'
 import { startThread } from './thread.ts'
 import { condemn, isCorrupt } from './viewsFile.ts'
 import { type Stop, type ViewsState, viewsState, type ViewsStatus } from './viewsState.ts'
@@ -53,14 +54,15 @@ export const openViews = async (parts: ViewsParts): Promise<Views> => {
   if ('reason' in outcome) {
     throw new GatewayError('start-refused', { detail: `The views cannot be built: ${outcome.reason}` })
   }
-  return outcome
+  const { file, log } = parts
+  return renewedViews({ first: outcome, open: (signal) => attempt({ file, log, logger, signal }), logger })
 }
 
-const attempt = async (parts: ViewsParts): Promise<Views | Stop> => {
+const attempt = async (parts: ViewsParts): Promise<BreakableViews | Stop> => {
   const thread = startProjector(parts)
   try {
     const begun = await Promise.race([thread.state.begun, thread.givenUp])
-    if (begun === 'open') return viewsOf(thread, parts)
+    if (begun === 'open') return viewsOf(thread, parts.file)
     await thread.close()
     return begun
   } catch (error) {
@@ -71,6 +73,9 @@ const attempt = async (parts: ViewsParts): Promise<Views | Stop> => {
 
 type Thread = {
   readonly state: ViewsState
+  readonly broken: Promise<undefined>
+  /** What the thread itself has not met. */
+  readonly breaks: (reason: string) => void
   /** Rejects when nobody waits for the views any more. */
   readonly givenUp: Promise<never>
   readonly close: () => Promise<void>
@@ -92,21 +97,30 @@ const startProjector = ({ file, log, logger, onAway, signal }: ViewsParts): Thre
   }
   const state = viewsState(logger)
   const over = Promise.withResolvers<undefined>()
+  const broken = Promise.withResolvers<undefined>()
+  const tell = (report: ProjectorReport) => {
+    state.on(report)
+    // Opened anew, they would stop at the same event; and the mailboxes are followed.
+    if (report.type === 'stopped' && !report.event) broken.resolve(undefined)
+  }
   worker.on('message', (report: ProjectorReport) => {
     if (report.type === 'closed') over.resolve(undefined)
     else {
       if (report.type === 'stalled') awayAtTheStart(report.reason)
-      state.on(report)
+      tell(report)
     }
   })
   worker.on('error', (error: unknown) => state.ended(String(error)))
   worker.on('exit', () => {
     state.ended('the thread has ended')
     over.resolve(undefined)
+    broken.resolve(undefined)
   })
   void state.begun.then(() => (begun = true))
   return {
     state,
+    broken: broken.promise,
+    breaks: (reason) => tell({ type: 'stopped', reason, corrupt: true, event: undefined }),
     givenUp,
     close: async () => {
       state.close()
@@ -119,14 +133,17 @@ const startProjector = ({ file, log, logger, onAway, signal }: ViewsParts): Thre
   }
 }
 
-const viewsOf = ({ state, close }: Thread, { file, logger }: ViewsParts): Views => {
+const viewsOf = ({ state, broken, breaks, close }: Thread, file: string): BreakableViews => {
   const db = openReader(file)
   const closed = () => state.status().state === 'closed'
+  let isCondemned = false
   return {
+    broken,
     reader: guarded(viewReader(db), closed, (error) => {
-      if (!isCorrupt(error)) return
-      logger.error({ err: error }, 'views.db is corrupt: it is built anew at the next start')
+      if (isCondemned || !isCorrupt(error)) return
+      isCondemned = true
       condemn(file)
+      breaks(String(error))
     }),
     visible: state.visible,
     mailboxesVisible: state.mailboxesVisible,

@@ -22,12 +22,12 @@ export const isCorrupt = (error: unknown): boolean => ofTheFile.has(resultCode(e
 
 const markerOf = (file: string) => `${file}-corrupt`
 
-/** Says for the next start that the file must be built anew. */
+/** Says that the file must be built anew when it is opened next. */
 export const condemn = (file: string): void => {
   try {
     writeFileSync(markerOf(file), '')
   } catch {
-    // Then the next start, or what it reads, meets the corruption again and says so again.
+    // Then whoever opens it next, or what he reads, meets the corruption again and says so again.
   }
 }
 

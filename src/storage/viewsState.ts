@@ -8,7 +8,7 @@ import { visibility, type Visibility } from './visibility.ts'
 
 /**
  * `behind`: they are being built, mail is received meanwhile. `stalled`: the disk is in the way, it goes on by itself.
- * `stopped`: nothing is folded until the next start.
+ * `stopped`: nothing is folded until the next start or, where no event has stopped them, until they are opened anew.
  */
 export const viewsStates = ['live', 'behind', 'stalled', 'stopped', 'closed'] as const
 
