@@ -39,7 +39,23 @@ const underWay = 8 * 1024 * 1024
 /** MiB. A thousand everyday messages that come in at once hold fifty; a thousand that are made to be costly would hold all that there is. */
 const mostHeap = 256
 
-type Thread = { readonly worker: Worker; readonly call: Calls<CheckerMethods> }
+/** Milliseconds in which a thread must have come up: until then it has read nothing of a stranger's that could keep it busy. */
+const longestStart = 60_000
+
+type Thread = {
+  readonly worker: Worker
+  readonly call: Calls<CheckerMethods>
+  /** Settles when it has come up, or has died before. */
+  readonly up: Promise<unknown>
+}
+
+const settlesWithin = (work: Promise<unknown>, milliseconds: number): Promise<boolean> => {
+  const settled = work.then(
+    () => true,
+    () => true,
+  )
+  return Promise.race([settled, delay(milliseconds, false, { ref: false })])
+}
 
 /** Where nobody can check. */
 const unknown: Check = { heard: (body) => body, found: Promise.resolve({ spf: 'temperror', dkim: ['temperror'] }) }
@@ -59,17 +75,15 @@ export const openSenderChecker = (parts: CheckerParts): SenderChecker => {
     const worker = startThread(program, place, mostHeap)
     worker.on('error', (err) => logger.warn({ err }, 'the sender checks have failed and begin anew'))
     worker.on('exit', () => forget(worker))
-    return { worker, call: callsTo<CheckerMethods>(worker) }
+    const call = callsTo<CheckerMethods>(worker)
+    const up = call('alive', undefined).catch(() => undefined)
+    return { worker, call, up }
   }
   /** What a stranger wrote may keep a library busy for ever, and a thread that is late by as much again is of no use. */
-  const mustBeAlive = async ({ worker, call }: Thread, within: number) => {
+  const mustBeAlive = async ({ worker, call, up }: Thread, within: number) => {
     if (looked.has(worker)) return
     looked.add(worker)
-    const answered = call('alive', undefined).then(
-      () => true,
-      () => true,
-    )
-    const alive = await Promise.race([answered, delay(within, false, { ref: false })])
+    const alive = (await settlesWithin(up, longestStart)) && (await settlesWithin(call('alive', undefined), within))
     looked.delete(worker)
     if (alive) return
     logger.warn({}, 'the sender checks are stuck and begin anew')

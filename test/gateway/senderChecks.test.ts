@@ -5,7 +5,9 @@ import { messagesOf } from '../support/roundTrip.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { logIn, startTestGateway } from '../support/testGateway.ts'
 
-const gateway = await startTestGateway({ env: { SEALPOST_SMTP_SENDER_CHECKS: 'record' } })
+const gateway = await startTestGateway({
+  env: { SEALPOST_SMTP_SENDER_CHECKS: 'record', SEALPOST_LIMITS_SENDER_CHECKS: '60' },
+})
 
 test.after(async () => {
   await gateway.stop()

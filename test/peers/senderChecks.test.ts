@@ -67,7 +67,7 @@ peerTest(
       's1._domainkey.example.com': `v=DKIM1; k=rsa; p=${p}`,
       'example.com': 'v=spf1 ip4:198.51.100.7 -all',
     })
-    const checker = openSenderChecker({ servers: [server], wait: () => 5, logger: quietly })
+    const checker = openSenderChecker({ servers: [server], wait: () => 60, logger: quietly })
     const peer = { remoteAddress: '198.51.100.7', helloName: 'mx.example.com', reversePath: 'a@example.com' }
     const found = async (mail: Buffer) => {
       const check = checker.check(peer)
