@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { type Target, target } from './target.ts'
 import type { Targets } from './targets.ts'
@@ -31,7 +32,12 @@ export const targets: Targets = {
   isDear: () => planted((input) => (input === 7 ? spin(60) : undefined)),
   spins: () => planted((input) => (input === 7 ? spin(Infinity) : undefined)),
   waits: () => planted((input) => (input === 7 ? new Promise<void>(() => undefined) : turn())),
-  leaks: () => planted(() => void leaked.push(new Uint8Array(100_000))),
+  // Much at a time, which takes no room as long as nobody writes to it: a machine that gets to few inputs shows it too.
+  leaks: () =>
+    planted(() => {
+      leaked.push(new Uint8Array(1_000_000))
+      return delay(2)
+    }),
   strays: () =>
     planted((input) => void reached.add(input === 7 ? 'machine elsewhere' : 'machine open'), {
       states: { known: new Set(['machine open']), reached },

@@ -66,14 +66,22 @@ const processorTime = () => {
   return (user + system) / 1000
 }
 
-/** What the work comes to, unless it hangs. */
+/** Looks in a row that find nothing happening. */
+const looks = 10
+
+/** What the work comes to, unless it hangs. A look that is late finds nothing out: the machine may have stood still. */
 const settled = <T>(work: T | Promise<T>, most: number): Promise<T> => {
   const { promise: hung, reject } = Promise.withResolvers<never>()
-  const before = performance.eventLoopUtilization()
+  const between = most / looks
+  let last = performance.eventLoopUtilization()
+  let inVain = 0
   const watch = setInterval(() => {
-    const { idle } = performance.eventLoopUtilization(before)
-    if (idle > most) reject(new Error(`hangs: nothing happened in ${most} ms`))
-  }, most / 10)
+    const current = performance.eventLoopUtilization()
+    const { idle, active } = performance.eventLoopUtilization(current, last)
+    last = current
+    inVain = idle > between * 0.9 && idle + active < between * 1.5 ? inVain + 1 : 0
+    if (inVain === looks) reject(new Error(`hangs: nothing happened in ${most} ms`))
+  }, between)
   return Promise.race([work, hung]).finally(() => clearInterval(watch))
 }
 
@@ -91,12 +99,12 @@ const mustStayIn = ({ states }: Target) => {
   if (strange.length > 0) throw new Error(`no machine has the state ${strange.join(', ')}`)
 }
 
-/** What is dear once may have had the collector's bill; what is dear three times is dear. */
+/** What is dear once may have had the collector's bill; or a busy machine's; what is dear five times is dear. */
 const tried = async (target: Target, input: Json) => {
   note.write(input)
   inputs += 1
   let cost = await timed(target, input)
-  for (let again = 0; again < 2 && cost > target.costs; again += 1) cost = Math.min(cost, await timed(target, input))
+  for (let again = 0; again < 4 && cost > target.costs; again += 1) cost = Math.min(cost, await timed(target, input))
   dearest = Math.max(dearest, cost)
   mustStayIn(target)
   if (cost > target.costs) throw new Error(`${cost.toFixed(1)} ms of processor time, where ${target.costs} are allowed`)

@@ -4,7 +4,7 @@ import { runTarget } from '../fuzz/runTarget.ts'
 
 const run = (name: string, patience?: number) => {
   const from = import.meta.resolve('../fuzz/planted.ts')
-  return runTarget({ from, name, corpus: {}, seconds: 0.5, seeds: [1] }, patience)
+  return runTarget({ from, name, corpus: {}, seconds: 2, seeds: [1] }, patience)
 }
 
 /** What is said of each planted defect, and the input that shows it. */
