@@ -139,7 +139,7 @@ export const startScratchGateway = async (options: ScratchOptions = {}): Promise
   process.once('exit', end)
   child.once('exit', () => process.off('exit', end))
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
-  await serving(child, join(data, 'admin.url'), options.within ?? 30_000, () => output).catch((error: unknown) => {
+  await serving(child, join(data, 'admin.url'), options.within ?? 90_000, () => output).catch((error: unknown) => {
     end()
     throw error
   })

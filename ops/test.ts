@@ -16,7 +16,7 @@ const long = ['crash', 'gateway', 'peers']
 /** Processes at once: many tests wait, for a process that they have started or for a time limit. */
 const atOnce = availableParallelism() + 2
 /** Milliseconds after which a process is ended: it hangs. */
-const longest = 600_000
+const longest = 1_800_000
 /** So many of the slowest files are told. */
 const told = 10
 

@@ -57,7 +57,7 @@ test('one backup is made at a time', async () => {
 
 test('a backup that a stop interrupts is given up, and leaves nothing', async () => {
   const pauseDestruction = () => Promise.resolve(() => undefined)
-  const backups = createBackups({ source: await dataWith('stopped', 5000), pauseDestruction, record, logger })
+  const backups = createBackups({ source: await dataWith('stopped', 20_000), pauseDestruction, record, logger })
   const directory = join(scratch, 'never')
   const made = codeOf(backups.make(directory, byTest))
   while (!existsSync(partialOf(directory))) await new Promise((resolve) => setTimeout(resolve, 1))

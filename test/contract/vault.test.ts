@@ -55,7 +55,9 @@ const filesIn = (dir: string): readonly string[] =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
 
-const octetsIn = (dir: string) => filesIn(dir).reduce((sum, file) => sum + statSync(file).blocks * 512, 0)
+/** A file may go between being found and being looked at. */
+const octetsIn = (dir: string) =>
+  filesIn(dir).reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.blocks ?? 0) * 512, 0)
 
 const fill = async (vault: Vault, day: string, count: number, size: number): Promise<readonly VaultKey[]> => {
   const keys = Array.from({ length: count }, () => keyAt(day))

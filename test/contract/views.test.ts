@@ -13,7 +13,6 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { countMaildrop, maildropOf } from '../../projections/maildrops.ts'
@@ -26,6 +25,7 @@ import type { EventLog, Logger } from '../../src/core/ports.ts'
 import { sqliteLog } from '../../src/log/sqlite.ts'
 import { type ProjectorReport, startProjector } from '../../src/storage/projector.ts'
 import { openViews, type Views } from '../../src/storage/views.ts'
+import { until } from '../support/until.ts'
 import { arrived, closed, created, opened, reserved, retrieved, updated } from '../unit/projectionsFacts.ts'
 import { append, mailboxId, steppingClock } from '../unit/projectionsGiven.ts'
 
@@ -51,10 +51,11 @@ const inPlace = async (work: (place: Place) => Promise<void>, from?: string) => 
   }
 }
 
-/** With the views open. */
+/** With the views open and as far as they come, for which a start waits two seconds and no longer. */
 const withViews = async <T>(place: Place, work: (views: Views) => Promise<T> | T): Promise<T> => {
   const views = await open(place)
   try {
+    await until(() => views.status().state !== 'behind', 'views that are not behind')
     return await work(views)
   } finally {
     await views.close()
@@ -90,7 +91,7 @@ const failureOf = async (work: Promise<unknown>): Promise<GatewayError> => {
 
 /** An event that no version of the gateway knows, as a newer one might have written it. */
 const appendUnreadable = (logFile: string, stream = 'gateway-x') => {
-  const db = new DatabaseSync(logFile)
+  const db = new DatabaseSync(logFile, { timeout: 30_000 })
   db.exec(`insert into event (stream, revision, id, type, data, metadata, recordedAt)
     values ('${stream}', 0, '${crypto.randomUUID()}', 'FromTheFuture', '{}', '{"version":1}', '2026-01-01T00:00:00.000Z')`)
   db.close()
@@ -220,7 +221,7 @@ test('mailboxes are followed while the other views have stopped', () =>
     await withViews(place, async (views) => {
       assert.is(views.status().state, 'stopped')
       await append(place.log, [created(1), arrived(1, 1)])
-      await views.mailboxesVisible(await place.log.head(), AbortSignal.timeout(5000))
+      await views.mailboxesVisible(await place.log.head(), AbortSignal.timeout(30_000))
       assert.is(listMailboxes(views.reader, { limit: 9 }).items.length, 1)
       assert.is((await failureOf(views.visible(await place.log.head()))).code, 'storage-failed')
     })
@@ -241,7 +242,7 @@ test('after an event of a mailbox that cannot be read, nobody says that an unkno
       appendUnreadable(place.logFile, `mailbox-${mailboxId(2)}`)
       await append(place.log, [arrived(1, 1)])
       await failureOf(views.visible(await place.log.head()))
-      while (views.status().mailboxesKnown) await delay(20)
+      await until(() => !views.status().mailboxesKnown)
       assert.is(views.status().state, 'stopped')
       assert.is((await failureOf(views.mailboxesVisible(await place.log.head()))).code, 'storage-failed')
     }),
@@ -310,7 +311,7 @@ test('an event that a view cannot take in stops the views and not the log', () =
 test('views whose file cannot be written stall, say so, and go on by themselves', () =>
   inPlace((place) =>
     withViews(place, async (views) => {
-      const obstacle = new DatabaseSync(place.file)
+      const obstacle = new DatabaseSync(place.file, { timeout: 30_000 })
       obstacle.exec('begin immediate')
       await append(place.log, [arrived(1, 1)])
       const head = await place.log.head()
@@ -318,7 +319,7 @@ test('views whose file cannot be written stall, say so, and go on by themselves'
       assert.is(views.status().state, 'stalled')
       obstacle.exec('rollback')
       obstacle.close()
-      while (views.status().state !== 'live') await delay(20)
+      await until(() => views.status().state === 'live')
       await views.visible(head)
       assert.is(countMaildrop(views.reader, mailboxId(1)), 1)
     }),

@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { freePorts } from '../../ops/scratchGateway.ts'
 import type { Expected } from '../../src/core/ports.ts'
 import type { Recorded } from '../../src/core/events.ts'
 import { origin } from '../../src/core/ids.ts'
 import { eventStoreDbLog } from '../../src/log/eventStoreDb.ts'
 import { appendOf, everything, failure, numberIn } from '../contract/eventLogContract.ts'
 import { storeDoubleProcess } from '../support/storeDoubleProcess.ts'
+import { until } from '../support/until.ts'
 
 const writers = 20
 const kills = 8
@@ -14,8 +16,8 @@ const kills = 8
 const betweenKills = 15
 
 test(`a store that is killed ${kills} times under load: what was acknowledged is there once, what was refused is not`, async () => {
-  const store = await storeDoubleProcess()
-  const log = eventStoreDbLog({ url: store.url, patience: { request: 500, append: 4_000, unsent: 400, pause: 10 } })
+  const store = await storeDoubleProcess({ port: (await freePorts()).admin })
+  const log = eventStoreDbLog({ url: store.url, patience: { request: 2_000, append: 4_000, unsent: 400, pause: 10 } })
   const seen: Recorded[] = []
   const subscription = log.subscribe(
     origin,
@@ -76,7 +78,9 @@ test(`a store that is killed ${kills} times under load: what was acknowledged is
   over = true
   await writing
 
-  const events = await everything(log)
+  const reader = eventStoreDbLog({ url: store.url })
+  const events = await everything(reader)
+  await reader.close()
   const counts = Map.groupBy(events, numberIn)
   for (const [number, outcome] of outcomes) {
     const found = counts.get(number)?.length ?? 0
@@ -84,7 +88,7 @@ test(`a store that is killed ${kills} times under load: what was acknowledged is
     else if (outcome === 'outcome-unknown') assert.ok(found === 0 || found === 2, `${number} is ${found} times there`)
     else assert.is(found, 0, `${number} was refused with ${outcome}`)
   }
-  while (seen.length < events.length) await delay(10)
+  await until(() => seen.length >= events.length, 'every event')
   assert.equal(
     seen.map(({ position }) => position),
     events.map(({ position }) => position),

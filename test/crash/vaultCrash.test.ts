@@ -4,27 +4,31 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { packs } from '../../src/vault/packs.ts'
 import type { Vault } from '../../src/core/ports.ts'
+import { until } from '../support/until.ts'
 
 const writerFile = join(import.meta.dirname, 'vaultWriter.ts')
 const rounds = 5
+/** Lines of a writer before it is killed, however slow the disk is. */
+const atLeast = 40
+
+const linesOf = (said: string) => said.split('\n').slice(0, -1)
 
 /** What a writer said until it was killed in the middle of its work. */
 const killedAfter = async (dir: string, milliseconds: number): Promise<readonly (readonly string[])[]> => {
   const child = spawn(process.execPath, [writerFile, dir], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const exited = once(child, 'exit')
-  const said = text(child.stdout)
-  await once(child.stdout, 'readable')
+  const closed = once(child, 'close')
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text))
+  await until(() => linesOf(said).length >= atLeast, 'its work')
   await setTimeout(milliseconds)
   child.kill('SIGKILL')
-  await exited
-  const lines = (await said).split('\n').slice(0, -1)
-  return lines.map((line) => line.split(' '))
+  await closed
+  return linesOf(said).map((line) => line.split(' '))
 }
 
 /** The digest of every object that is listed; each is whole. */

@@ -220,7 +220,10 @@ test('wrong passwords soon cost the guesser time, and the owner at an address th
     guesser.wire.destroy()
   }
   assert.ok(answers[0]?.startsWith('-ERR [AUTH]'), answers[0])
-  assert.ok(answers.at(-1)?.startsWith('-ERR [SYS/TEMP]'), answers.at(-1))
+  assert.ok(
+    answers.slice(1).some((answer) => answer.startsWith('-ERR [SYS/TEMP]')),
+    answers.join('\n'),
+  )
   assert.ok((await ownersLogin()).startsWith('+OK'))
 })
 

@@ -57,7 +57,7 @@ test('while vault or keys are away nothing is acknowledged, nothing is made and 
   assert.is(await gateway.stop(), 0)
   for (const directory of [vault, keys])
     await unmounted(directory, async () => {
-      const start = await startTestGateway({ data: gateway.data, env, within: 10_000 }).catch((error: unknown) => error)
+      const start = await startTestGateway({ data: gateway.data, env }).catch((error: unknown) => error)
       assert.match(
         String(start),
         /is not the one of the last start: it has no \.sealpost\. Is its file system mounted\?/,

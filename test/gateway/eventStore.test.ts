@@ -97,7 +97,7 @@ const startAcross = async (data: string | undefined, store: StoreDoubleProcess) 
     ...(data === undefined ? {} : { data }),
     ports,
     env: over(store.url),
-    within: 40_000,
+    within: 120_000,
   })
   starting.catch(() => undefined)
   await until(() => isOpen(ports.smtp), 'somebody answers')

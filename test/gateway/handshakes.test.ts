@@ -14,7 +14,7 @@ import { keyKinds, listenerNames, serverName, startTlsGateway } from '../support
 const test = suite('handshakes')
 
 /** Milliseconds after which a connection counts as left open: far less than any listener's patience. */
-const soon = 3_000
+const soon = 8_000
 
 const closes = ({ closed }: Tls12Client) => Promise.race([closed.then(() => true), delay(soon, false, { ref: false })])
 
@@ -73,7 +73,7 @@ const offered = (port: number) =>
     ]
     const args = ['s_client', '-connect', `127.0.0.1:${port}`, '-starttls', 'smtp', ...offer]
     // It fails where nothing is agreed on: what it says tells.
-    execFile('openssl', args, { timeout: 20_000 }, (_, stdout, stderr) => resolve(stdout + stderr)).stdin?.end()
+    execFile('openssl', args, { timeout: 100_000 }, (_, stdout, stderr) => resolve(stdout + stderr)).stdin?.end()
   })
 
 for (const kind of keyKinds) {

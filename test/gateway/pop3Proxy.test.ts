@@ -22,14 +22,25 @@ const pairs = await untrusted(authority, 'pop.example.net')
 const wrongName = await provide(pairs.wrongName)
 const expired = await provide(pairs.expired)
 const unknownAuthority = await provide(pairs.unknownAuthority)
-const providers = [provider, upgrading, stripped, simple, ancient, wrongName, expired, unknownAuthority]
+const steps = ['', 'CAPA', 'USER', 'PASS', 'STAT', 'UIDL', 'RETR', 'DELE', 'QUIT'] as const
+/** One for each step, so that nobody waits for them one after the other. */
+const silent = await Promise.all(steps.map(async (step) => ({ step, at: await provide() })))
+const others = [provider, upgrading, stripped, simple, ancient, wrongName, expired, unknownAuthority]
+const providers = [...others, ...silent.map(({ at }) => at)]
 
-const gateway = await startProxyGateway(
-  authority,
-  providers.map(({ port }) => port),
-  { env: { SEALPOST_PROXY_ANSWER_TIMEOUT: '1', SEALPOST_PROXY_LOGIN_TIMEOUT: '2' } },
-)
-const mailbox = await gateway.createMailbox('--name', 'proxied')
+const proxying = async (env: Readonly<Record<string, string>> = {}) => {
+  const gateway = await startProxyGateway(
+    authority,
+    providers.map(({ port }) => port),
+    { env },
+  )
+  const mailbox = await gateway.createMailbox('--name', 'proxied')
+  return { gateway, mailbox, ...proxiedLog(gateway.data) }
+}
+const usual = await proxying()
+/** For providers that are silent: the others have the usual time, which no slow machine exceeds. */
+const impatient = await proxying({ SEALPOST_PROXY_ANSWER_TIMEOUT: '5' })
+const { gateway, mailbox, position, since } = usual
 const password = 'the password at the provider'
 
 test.before.each(() => {
@@ -42,7 +53,8 @@ test.before.each(() => {
 
 test.after(async () => {
   await Promise.all(providers.map((one) => one.close()))
-  gateway.remove()
+  assert.is(await impatient.gateway.stop(), 0)
+  for (const { gateway } of [usual, impatient]) gateway.remove()
 })
 
 let users = 0
@@ -60,16 +72,15 @@ const large = 3_000_000
 let addresses = 0
 /** Of a client that nobody was before: what was refused to one is not counted against another. */
 const nowhereSeen = () => ({ tls: true, from: `127.1.${++addresses >> 8}.${addresses & 255}` })
-const client = (): Promise<Pop3Client> => pop3Client(gateway.ports.pop3s, nowhereSeen())
-const loggedIn = async (at: Provider) => {
-  const name = nameAt(at)
-  const one = await client()
+const client = ({ gateway } = usual): Promise<Pop3Client> => pop3Client(gateway.ports.pop3s, nowhereSeen())
+const loggedIn = async (at: Provider, by = usual) => {
+  const name = nameAt(at, by.mailbox.mailboxId)
+  const one = await client(by)
   assert.match(await one.login(name, password), /^\+OK/)
   return Object.assign(one, { user: name })
 }
 
-const { position, since } = proxiedLog(gateway.data)
-const receivedSince = async (from: number) => ofType(await since(from), 'MessageReceived')
+const receivedSince = async (from: number, by = usual) => ofType(await by.since(from), 'MessageReceived')
 
 /** The plaintexts of the newest messages, less the one header line that the gateway writes. */
 const newest = async (count: number) => {
@@ -423,24 +434,24 @@ test('a server that refuses STLS, or says more behind its consent, gets no passw
 })
 
 const endless = 'x'.repeat(100_000_000)
+const resets: Answer = (_, socket) => {
+  socket.destroy()
+  return null
+}
 /** How a server may fail in the place of its answer. */
 const failures: Readonly<Record<string, Answer>> = {
-  'is silent': () => null,
-  'resets the connection': (_, socket) => {
-    socket.destroy()
-    return null
-  },
+  'resets the connection': resets,
   'sends a line of 100 MB': () => endless,
   'talks nonsense': () => 'HTTP/1.1 400 Bad Request',
   'answers what a challenge is': () => '+ eyJ',
 }
-const steps = ['', 'CAPA', 'USER', 'PASS', 'STAT', 'UIDL', 'RETR', 'DELE', 'QUIT'] as const
+type Step = (typeof steps)[number]
 
 /** What a client with one message does until it is told a failure, or the connection ends. */
-const throughAll = async (): Promise<string> => {
-  const one = await client()
+const throughAll = async (at: Provider, by: typeof usual): Promise<string> => {
+  const one = await client(by)
   try {
-    const login = await one.login(nameAt(provider), password)
+    const login = await one.login(nameAt(at, by.mailbox.mailboxId), password)
     if (!login.startsWith('+OK')) return login
     for (const line of ['STAT', 'UIDL 1']) {
       const answer = await one.command(line)
@@ -458,47 +469,50 @@ const throughAll = async (): Promise<string> => {
   }
 }
 
+const failsAt = async (step: Step, failure: Answer, at: Provider, by = usual) => {
+  const from = await by.position()
+  at.mails = [mailOf()]
+  at.deleted.length = 0
+  at.answer = (line, socket) => (line.split(' ')[0] === step ? failure(line, socket) : undefined)
+  const told = await throughAll(at, by)
+  assert.match(told, /-ERR \[SYS\/TEMP\] (localhost|The (connection to the )?server)/, `${step}: ${told.slice(0, 300)}`)
+  assert.equal(at.deleted, [], step)
+  const received = (await receivedSince(from, by)).filter(({ data }) => data.target === `localhost:${at.port}`)
+  assert.is(received.length, ['DELE', 'QUIT'].includes(step) ? 1 : 0, step)
+}
+
+const isTold = 'is told as that; nothing is deleted, and no half message recorded'
+
+test(`a server that is silent, at whatever step, ${isTold}`, async () => {
+  await Promise.all(silent.map(({ step, at }) => failsAt(step, () => null, at, impatient)))
+})
+
 for (const [name, failure] of Object.entries(failures))
-  test(`a server that ${name}, at whatever step, is told as that; nothing is deleted, and no half message recorded`, async () => {
-    for (const step of steps) {
-      const from = await position()
-      provider.mails = [mailOf()]
-      provider.deleted.length = 0
-      provider.answer = (line, socket) => (line.split(' ')[0] === step ? failure(line, socket) : undefined)
-      const told = await throughAll()
-      assert.match(
-        told,
-        /-ERR \[SYS\/TEMP\] (localhost|The (connection to the )?server)/,
-        `${step}: ${told.slice(0, 300)}`,
-      )
-      assert.equal(provider.deleted, [], step)
-      const recorded = ['DELE', 'QUIT'].includes(step) ? 1 : 0
-      assert.is((await receivedSince(from)).length, recorded, step)
-    }
+  test(`a server that ${name}, at whatever step, ${isTold}`, async () => {
+    for (const step of steps) await failsAt(step, failure, provider)
   })
 
-test('a message that breaks off half-way, small or large, is never ended at the client, and not recorded', async () => {
-  for (const [size, failure] of [
-    [0, 'is silent'],
-    [0, 'resets the connection'],
-    [large, 'is silent'],
-    [large, 'resets the connection'],
-  ] as const) {
-    const from = await position()
-    const mail = mailOf(size)
-    provider.mails = [mail]
-    provider.answer = (line, socket) => {
-      if (!line.startsWith('RETR')) return undefined
-      const half = mail.octets.subarray(0, mail.octets.length / 2)
-      socket.write(Buffer.concat([Buffer.from('+OK half\r\n'), half]), () => failures[failure]?.(line, socket))
-      return null
-    }
-    const one = await loggedIn(provider)
-    const told = await one.retrieve(1).then(() => 'all of it', String)
-    assert.match(told, size === 0 ? /-ERR \[SYS\/TEMP\]/ : /the connection closed/, failure)
-    one.wire.destroy()
-    assert.is((await receivedSince(from)).length, 0)
+const breaksOff = async (size: number, failure: Answer, at: Provider, by = usual) => {
+  const from = await by.position()
+  const mail = mailOf(size)
+  at.mails = [mail]
+  at.answer = (line, socket) => {
+    if (!line.startsWith('RETR')) return undefined
+    const half = mail.octets.subarray(0, mail.octets.length / 2)
+    socket.write(Buffer.concat([Buffer.from('+OK half\r\n'), half]), () => failure(line, socket))
+    return null
   }
+  const one = await loggedIn(at, by)
+  const told = await one.retrieve(1).then(() => 'all of it', String)
+  assert.match(told, size === 0 ? /-ERR \[SYS\/TEMP\]/ : /the connection closed/)
+  one.wire.destroy()
+  assert.is((await receivedSince(from, by)).length, 0)
+}
+
+test('a message that breaks off half-way, small or large, is never ended at the client, and not recorded', async () => {
+  const sizes = [0, large]
+  await Promise.all(silent.slice(0, 2).map(({ at }, index) => breaksOff(sizes[index] ?? 0, () => null, at, impatient)))
+  for (const size of sizes) await breaksOff(size, resets, provider)
 })
 
 test('a client that leaves takes its provider connection along: nothing is deleted, no half message recorded', async () => {

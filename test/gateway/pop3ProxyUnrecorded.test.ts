@@ -64,7 +64,7 @@ const assertBreaks = async (client: Pop3Client) => {
 
 test('with the log away RETR and DELE are put off, what was recorded is still passed, nothing is deleted; with the log back all goes on', async () => {
   const store = await storeDoubleProcess({ port: (await freePorts()).smtp })
-  const env = { SEALPOST_LOG_ENGINE: 'eventstoredb', SEALPOST_LOG_URL: store.url, SEALPOST_PROXY_HOLD_TIMEOUT: '3' }
+  const env = { SEALPOST_LOG_ENGINE: 'eventstoredb', SEALPOST_LOG_URL: store.url, SEALPOST_PROXY_HOLD_TIMEOUT: '8' }
   const gateway = await startProxyGateway(authority, [provider.port], { env })
   const { mailboxId } = await gateway.createMailbox('--name', 'log away')
   provider.mails = [mailOf('first'), mailOf('second'), mailOf('third', 2_000_000)]

@@ -14,6 +14,7 @@ import { pop3Client } from '../support/pop3Client.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { testAuthority } from '../support/testAuthority.ts'
 import { logIn, startTestGateway } from '../support/testGateway.ts'
+import { until } from '../support/until.ts'
 import { openWire } from '../support/wire.ts'
 
 const test = suite('reload')
@@ -45,19 +46,13 @@ test.after(async () => {
 })
 const mailbox = await gateway.createMailbox('--name', 'Journal')
 
-/** What the gateway writes about one reading of its configuration. */
-const reload = async () => {
+/** What the gateway writes about one reading of its configuration, to the end of a line. */
+const reload = async (last = /configuration (?:was|could not be) read again.*\n/) => {
   const from = gateway.output().length
+  const said = () => gateway.output().slice(from)
   gateway.process.kill('SIGHUP')
-  for (let n = 0; n < 500; n++) {
-    const said = gateway.output().slice(from)
-    if (/configuration (?:was|could not be) read again/.test(said)) {
-      await delay(20)
-      return gateway.output().slice(from)
-    }
-    await delay(10)
-  }
-  throw new Error('nothing was said about the reload')
+  await until(() => last.test(said()), () => `the reload is told of:\n${said()}`) // prettier-ignore
+  return said()
 }
 
 const shownAt = async (port: number) => {
@@ -198,7 +193,7 @@ test('what needs a restart is told by name, and the rest is taken', async () => 
   configure(
     `[limits]\nmessageSize = "3MiB"\n[retention]\ngrace = "1d"\n[proxy]\ntargets = ["pop.example.net"]\n${files}`,
   )
-  const said = await reload()
+  const said = await reload(/needs a restart.*\n/)
   assert.match(said, '"settings":["proxy.targets","retention.grace"]')
   assert.is(await sizeAnnounced(), 3 * 2 ** 20)
 })

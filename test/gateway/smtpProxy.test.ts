@@ -13,6 +13,7 @@ import { type SmtpClient, smtpClient } from '../support/smtpClient.ts'
 import { silence, startSmtpProvider, type SmtpProvider, type SmtpProviderOptions } from '../support/smtpProvider.ts'
 import { testAuthority, untrusted } from '../support/testAuthority.ts'
 import { logIn } from '../support/testGateway.ts'
+import { until } from '../support/until.ts'
 import { openWire, type Wire } from '../support/wire.ts'
 
 const authority = await testAuthority()
@@ -29,19 +30,21 @@ const expired = await provide(pairs.expired)
 const unknownAuthority = await provide(pairs.unknownAuthority)
 const providers = [provider, upgrading, stripped, simple, wrongName, expired, unknownAuthority]
 
-const gateway = await startProxyGateway(
-  authority,
-  providers.map(({ port }) => port),
-  {
-    env: {
-      SEALPOST_PROXY_ANSWER_TIMEOUT: '1',
-      SEALPOST_PROXY_LOGIN_TIMEOUT: '2',
-      SEALPOST_PROXY_REPLY_TIMEOUT: '1',
-      SEALPOST_LIMITS_MESSAGE_SIZE: '8MiB',
-    },
-  },
-)
-const mailbox = await gateway.createMailbox('--name', 'proxied')
+const proxying = async (env: Readonly<Record<string, string>>) => {
+  const gateway = await startProxyGateway(
+    authority,
+    providers.map(({ port }) => port),
+    { env },
+  )
+  const mailbox = await gateway.createMailbox('--name', 'proxied')
+  return { gateway, mailbox, ...proxiedLog(gateway.data) }
+}
+type Proxying = Awaited<ReturnType<typeof proxying>>
+
+const usual = await proxying({ SEALPOST_LIMITS_MESSAGE_SIZE: '8MiB' })
+/** For providers that are silent: the others have the usual time, which no slow machine exceeds. */
+const impatient = await proxying({ SEALPOST_PROXY_ANSWER_TIMEOUT: '4', SEALPOST_PROXY_REPLY_TIMEOUT: '1' })
+const { gateway, mailbox, position, since } = usual
 const password = 'the password at the provider'
 
 const clients: SmtpClient[] = []
@@ -57,8 +60,10 @@ test.before.each(async () => {
 
 test.after(async () => {
   await Promise.all(providers.map((one) => one.close()))
-  assert.is(await gateway.stop(), 0)
-  gateway.remove()
+  for (const one of [gateway, impatient.gateway]) {
+    assert.is(await one.stop(), 0)
+    one.remove()
+  }
 })
 
 let users = 0
@@ -67,18 +72,17 @@ const nameAt = ({ port }: SmtpProvider, at: string = mailbox.mailboxId) =>
   `sender-number-${++users}@example.com%localhost:${port}%${at}`
 let addresses = 0
 const nowhereSeen = () => ({ from: `127.2.${++addresses >> 8}.${addresses & 255}` })
-const client = async (): Promise<SmtpClient> => {
+const client = async ({ gateway } = usual): Promise<SmtpClient> => {
   const one = await smtpClient(gateway.ports.submissions, { tls: true, ...nowhereSeen() })
   clients.push(one)
   return one
 }
-const loggedIn = async (at: SmtpProvider) => {
-  const one = await client()
-  assert.is(await one.login(nameAt(at), password), '235 2.7.0 Welcome at the provider')
+const loggedIn = async (at: SmtpProvider, by = usual) => {
+  const one = await client(by)
+  assert.is(await one.login(nameAt(at, by.mailbox.mailboxId), password), '235 2.7.0 Welcome at the provider')
   return one
 }
 
-const { position, since } = proxiedLog(gateway.data)
 /** What became of each message, in the order of their receipt. */
 const fates = (events: readonly Recorded[]) =>
   ofType(events, 'MessageReceived').map(({ data: { messageId } }) =>
@@ -102,7 +106,7 @@ const newest = async (count: number) => {
   await archive.quit()
   return found
 }
-const inMaildrop = async () => {
+const inMaildrop = async ({ gateway, mailbox } = usual) => {
   const archive = await pop3Client(gateway.ports.pop3s, { tls: true, ...nowhereSeen() })
   await archive.login(mailbox.mailboxId, mailbox.password)
   const total = Number((await archive.command('STAT')).split(' ')[1])
@@ -528,8 +532,8 @@ test('what the provider lacks is left out where nothing is lost by it, and refus
 })
 
 /** What can go wrong at the provider once it has everything but the end of the message, or the end too. */
-const afterTheEnd: readonly (readonly [string, SmtpProvider['answer']])[] = [
-  ['is silent', (line) => (line === '.' ? silence : undefined)],
+const afterTheEnd: readonly (readonly [string, SmtpProvider['answer'], Proxying?])[] = [
+  ['is silent', (line) => (line === '.' ? silence : undefined), impatient],
   ['closes', (line, socket) => {
     if (line !== '.') return undefined
     socket.destroy()
@@ -542,34 +546,34 @@ const afterTheEnd: readonly (readonly [string, SmtpProvider['answer']])[] = [
     return silence
   }],
 ] // prettier-ignore
-for (const [what, answer] of afterTheEnd)
+for (const [what, answer, by = usual] of afterTheEnd)
   test(`a provider that ${what} after the end of a message may have it: the copy stays, and the client is told so`, async () => {
-    const [start, before] = [await position(), await inMaildrop()]
+    const [start, before] = [await by.position(), await inMaildrop(by)]
     provider.answer = answer
-    const one = await loggedIn(provider)
+    const one = await loggedIn(provider, by)
     const reply = await one.deliver('recipient@example.org', mail())
     assert.match(reply, /^451 4\.4\.2 .*may have been sent/)
     assert.is(await one.command('NOOP'), '421 4.4.2 The connection to the server was lost, try again later')
     await one.wire.closed()
-    assert.equal(fates(await since(start)), [['unknown -']])
-    assert.is(await inMaildrop(), before + 1)
+    assert.equal(fates(await by.since(start)), [['unknown -']])
+    assert.is(await inMaildrop(by), before + 1)
     assert.is(provider.mails.length, 1)
   })
 
-const beforeTheEnd: readonly (readonly [string, string, SmtpProvider['answer']])[] = [
-  ['MAIL', 'silence', () => silence],
+const beforeTheEnd: readonly (readonly [string, string, SmtpProvider['answer'], Proxying?])[] = [
+  ['MAIL', 'silence', () => silence, impatient],
   ['RCPT', 'a close', (_, socket) => { socket.destroy(); return silence }],
   ['DATA', 'nonsense', () => 'yes, please'],
   ['DATA', 'another code', () => '250 2.0.0 there is nothing to say'],
 ] // prettier-ignore
-for (const [verb, what, answer] of beforeTheEnd)
+for (const [verb, what, answer, by = usual] of beforeTheEnd)
   test(`${what} of the provider upon ${verb} is told with 421, and nothing is sent or kept`, async () => {
-    const start = await position()
+    const start = await by.position()
     provider.answer = (line, socket) => (line.startsWith(verb) ? answer(line, socket) : undefined)
-    const one = await loggedIn(provider)
+    const one = await loggedIn(provider, by)
     assert.match(await one.deliver('recipient@example.org', mail()), /^421 4\.4\.2 /)
     await one.wire.closed()
-    assert.equal(fates(await since(start)), [])
+    assert.equal(fates(await by.since(start)), [])
     assert.equal(provider.mails, [])
   })
 
@@ -587,7 +591,7 @@ test('a provider that closes or refuses in the midst of a message gets no end of
     }
     await one.command('DATA')
     one.wire.send('Subject: x\r\n\r\n')
-    await delay(200)
+    await provider.idle()
     one.wire.send('more\r\n')
     assert.match(await one.command('.'), expected)
     one.wire.destroy()
@@ -618,7 +622,7 @@ test('a client that vanishes after the end of its message does not change what b
   }
   const { one } = await begun(provider, from, to, 'DATA')
   one.wire.send('Subject: x\r\n\r\ntext\r\n.\r\n')
-  while (provider.mails.length === 0) await delay(10)
+  await until(() => provider.mails.length > 0)
   one.wire.destroy()
   assert.equal(fates(await since(start)), [['accepted 250']])
 })
@@ -676,7 +680,7 @@ test('a provider that goes between two transactions is told with the next comman
     return undefined
   }
   await one.command('NOOP')
-  await delay(100)
+  await provider.idle()
   assert.is(await one.command(from), '421 4.4.2 The connection to the server was lost, try again later')
   await one.wire.closed()
 })

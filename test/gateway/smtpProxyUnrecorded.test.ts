@@ -18,7 +18,7 @@ test.after(() => provider.close())
 
 test('with the log away sending is put off and nothing reaches the provider; with the log back it goes on', async () => {
   const store = await storeDoubleProcess({ port: (await freePorts()).smtp })
-  const env = { SEALPOST_LOG_ENGINE: 'eventstoredb', SEALPOST_LOG_URL: store.url, SEALPOST_PROXY_HOLD_TIMEOUT: '3' }
+  const env = { SEALPOST_LOG_ENGINE: 'eventstoredb', SEALPOST_LOG_URL: store.url, SEALPOST_PROXY_HOLD_TIMEOUT: '8' }
   const gateway = await startProxyGateway(authority, [provider.port], { env })
   const { mailboxId } = await gateway.createMailbox('--name', 'log away')
   const login = async (user: string) => {

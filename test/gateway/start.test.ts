@@ -18,7 +18,7 @@ const refusal = async (env: Record<string, string>, ...args: readonly string[]) 
   let stderr = ''
   child.stderr.on('data', (text: Buffer) => (stderr += text.toString()))
   child.stdout.resume()
-  const timer = setTimeout(() => child.kill('SIGKILL'), 20_000)
+  const timer = setTimeout(() => child.kill('SIGKILL'), 90_000)
   const code = await new Promise<number | null>((resolve) => child.once('exit', resolve))
   clearTimeout(timer)
   return { code, stderr }

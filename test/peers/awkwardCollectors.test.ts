@@ -84,7 +84,7 @@ const holds = async ({ mailboxId, password }: CreatedMailbox, stat: string) => {
 
 peerTest(test, ['curl'], 'curl gets what the rule says, octet for octet', async () => {
   const { mailboxId, password } = await filled('curl')
-  const config = `silent\nshow-error\nssl-reqd\nmax-time = 20\ncacert = "${certificate}"\nuser = "${mailboxId}:${password}"\n`
+  const config = `silent\nshow-error\nssl-reqd\nmax-time = 100\ncacert = "${certificate}"\nuser = "${mailboxId}:${password}"\n`
   const dir = files.makeDir('curl')
   const urls = `pop3s://127.0.0.1:${pop3s}/[1-${awkward.length}]`
   await outputOf('curl', ['--config', files.write('curlrc', config), urls, '--output', join(dir, '#1')])
@@ -168,7 +168,7 @@ const poplibScript = (limit: string) => `
 import poplib, ssl, sys
 certificate, port, user, directory = sys.argv[1:]
 ${limit}
-client = poplib.POP3_SSL('localhost', int(port), context=ssl.create_default_context(cafile=certificate), timeout=20)
+client = poplib.POP3_SSL('localhost', int(port), context=ssl.create_default_context(cafile=certificate), timeout=100)
 assert client.capa()['UTF8'] == ['USER']
 client.utf8()
 client.user(user)

@@ -72,7 +72,7 @@ peerTest(test, ['curl'], 'curl lists and fetches every mail over POP3S and over 
   const user = `user = "${mailbox.mailboxId}:${mailbox.password}"`
   const config = files.write(
     'curlrc',
-    `silent\nshow-error\nssl-reqd\nmax-time = 20\ncacert = "${certificate}"\n${user}\n`,
+    `silent\nshow-error\nssl-reqd\nmax-time = 100\ncacert = "${certificate}"\n${user}\n`,
   )
   const curl = (...args: readonly string[]) => outputOf('curl', ['--config', config, ...args])
   const numbered = (words: readonly unknown[]) => words.map((word, at) => `${at + 1} ${String(word)}\r\n`).join('')
@@ -124,7 +124,7 @@ const poplibScript = `
 import poplib, ssl, sys
 certificate, port, user, directory = sys.argv[1:]
 context = ssl.create_default_context(cafile=certificate)
-client = poplib.POP3_SSL('localhost', int(port), context=context, timeout=20)
+client = poplib.POP3_SSL('localhost', int(port), context=context, timeout=100)
 assert 'UIDL' in client.capa()
 client.user(user)
 client.pass_(sys.stdin.read())

@@ -95,7 +95,10 @@ const programs: Readonly<Record<string, (reader: Reader) => Promise<readonly Buf
     return files.contents(`${name}/new`).map(inCrlfLines)
   },
   curl: async ({ user, password, name }) => {
-    const config = files.write(`${name}.rc`, `silent\nshow-error\nssl-reqd\nmax-time = 20\ncacert = "${certificate}"\n`)
+    const config = files.write(
+      `${name}.rc`,
+      `silent\nshow-error\nssl-reqd\nmax-time = 100\ncacert = "${certificate}"\n`,
+    )
     const curl = (...args: readonly string[]) => outputOf('curl', ['--config', config, ...args])
     const server = `pop3s://${encodeURIComponent(user)}:${encodeURIComponent(password)}@127.0.0.1:${pop3s}`
     await curl(`${server}/[1-${ordinaryMails.length}]`, '--output', join(files.makeDir(name), '#1'))
@@ -114,7 +117,7 @@ const poplibScript = `
 import poplib, ssl, sys
 certificate, port, user, directory = sys.argv[1:]
 context = ssl.create_default_context(cafile=certificate)
-client = poplib.POP3_SSL('localhost', int(port), context=context, timeout=20)
+client = poplib.POP3_SSL('localhost', int(port), context=context, timeout=100)
 client.user(user)
 client.pass_(sys.stdin.read())
 count, size = client.stat()

@@ -65,7 +65,7 @@ peerTest(
   'testssl.sh finds nothing below good at the API, with ECDSA, and at smtp, with RSA',
   async () => {
     const scans = short.map(([kind, name, options]) =>
-      testssl(gateways[kind], gateways[kind].listeners[name], { options, within: 240_000 }),
+      testssl(gateways[kind], gateways[kind].listeners[name], { options, within: 600_000 }),
     )
     for (const findings of await Promise.all(scans)) {
       for (const id of ['TLS1_3', 'ROBOT', 'fallback_SCSV', 'CRIME_TLS', 'secure_client_renego'])

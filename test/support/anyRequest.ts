@@ -92,7 +92,7 @@ const pathOf = ({ path }: Operation, parameters: readonly string[]) => {
 }
 
 /** Milliseconds. */
-const patience = 5000
+const patience = 30_000
 
 /** Asks, and throws for an answer that is no answer, or 5xx. */
 export const mustAnswer = async (

@@ -29,6 +29,7 @@ export const listenLive = async ({ port, ca, query = '', headers }: Listening) =
   const heard = (): readonly Heard[] =>
     text
       .split('\n\n')
+      .slice(0, -1)
       .filter((block) => block.includes('data: '))
       .map((block) => ({
         id: field(block, 'id'),

@@ -13,7 +13,7 @@ export const shownToOpenssl = ({ port, name, starttls }: Shown): Promise<string>
   const asking = name === undefined ? ['-noservername'] : ['-servername', name]
   const args = ['s_client', '-connect', `127.0.0.1:${port}`, ...asking, ...(starttls ? ['-starttls', starttls] : [])]
   return new Promise((resolve, reject) => {
-    const child = execFile('openssl', args, { timeout: 20_000 }, (_, stdout, stderr) => {
+    const child = execFile('openssl', args, { timeout: 100_000 }, (_, stdout, stderr) => {
       const [pem] = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/.exec(stdout) ?? []
       if (pem === undefined) reject(new Error(`openssl was shown nothing:\n${stdout}\n${stderr}`))
       else resolve(pem)

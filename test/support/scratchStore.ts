@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePorts } from '../../ops/scratchGateway.ts'
 import { startStoreDouble, type StoreDouble, type StoreDoubleOptions } from './storeDouble.ts'
 
 /** A double on a scratch file that can be stopped and started again, on the same port, with what it had committed. */
@@ -15,8 +16,9 @@ export type ScratchStore = {
 export const scratchStore = async (options: Partial<StoreDoubleOptions> = {}): Promise<ScratchStore> => {
   const directory = mkdtempSync(join(tmpdir(), 'sealpost-store-'))
   const file = join(directory, 'store.db')
-  let double = await startStoreDouble({ file, noise: true, ...options })
-  const { port } = double
+  const { admin: port } = await freePorts()
+  const begin = () => startStoreDouble({ file, noise: true, port, ...options })
+  let double = await begin()
   let running = true
   const stop = async () => {
     if (running) await double.close()
@@ -27,7 +29,7 @@ export const scratchStore = async (options: Partial<StoreDoubleOptions> = {}): P
     double: () => double,
     stop,
     start: async () => {
-      double = await startStoreDouble({ file, noise: true, ...options, port })
+      double = await begin()
       running = true
     },
     remove: async () => {

@@ -34,6 +34,8 @@ export type StoreDouble = {
   readonly port: number
   /** Lets something go wrong with what comes next. */
   arm(fault: Fault): void
+  /** Of those, how many no append has met yet. */
+  armed(): number
   /** Ends every subscription as a server does that is shut down. */
   dropSubscriptions(): void
   /** Calls of a method so far, by its name in the protocol. */
@@ -93,6 +95,7 @@ export const startStoreDouble = async (options: StoreDoubleOptions): Promise<Sto
   return {
     port,
     arm: faults.arm,
+    armed: faults.armed,
     dropSubscriptions: faults.dropSubscriptions,
     tombstone: file.tombstone,
     subscribedFrom: () => subscribedFrom,

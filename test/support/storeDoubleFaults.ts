@@ -15,6 +15,8 @@ export type Fault =
 
 export type Faults = {
   arm(fault: Fault): void
+  /** Faults that no append has met yet. */
+  armed(): number
   /** The fault of the next append, once. */
   next(): Fault | undefined
   dropSubscriptions(): void
@@ -27,6 +29,7 @@ export const faultsOf = (): Faults => {
   const drops = new Set<() => void>()
   return {
     arm: (fault) => void armed.push(fault),
+    armed: () => armed.length,
     next: () => armed.shift(),
     dropSubscriptions: () => drops.forEach((drop) => drop()),
     onDrop: (drop) => {

@@ -101,11 +101,17 @@ test('a mailbox that does not exist opens with nothing, and costs one scrypt all
   const wrong = generatePassword()
   const cpu = async (known: Ring | undefined) => {
     const before = process.cpuUsage()
-    for (let tries = 0; tries < 5; tries++) assert.is(await unlocked(keys, known, wrong), undefined)
-    return process.cpuUsage(before).user
+    for (let tries = 0; tries < 3; tries++) assert.is(await unlocked(keys, known, wrong), undefined)
+    const { user, system } = process.cpuUsage(before)
+    return user + system
   }
   await cpu(ring)
-  const [cost, other] = [await cpu(ring), await cpu(undefined)]
+  // What shares the processor makes a measure larger, never smaller.
+  let [cost, other] = [Infinity, Infinity]
+  for (let times = 0; times < 5; times++) {
+    cost = Math.min(cost, await cpu(ring))
+    other = Math.min(other, await cpu(undefined))
+  }
   assert.ok(other > cost / 2 && other < cost * 2, `${other} µs, where ${cost} are usual`)
 })
 

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type ErrorCode, GatewayError } from '../../src/core/errors.ts'
@@ -10,6 +9,7 @@ import { memoryLog } from '../../src/log/memory.ts'
 import { leasedLock } from '../../src/maildropLease.ts'
 import type { Holder } from '../../src/maildropLock.ts'
 import { codeOf } from '../support/codeOf.ts'
+import { until } from '../support/until.ts'
 
 const silent: Logger = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const seconds = 60
@@ -127,7 +127,7 @@ test('a lease is renewed while its session lasts, under the same fence', async (
   const { log, gateway } = given()
   const mailboxId = newMailboxId()
   const held = await gateway('a', {}, 0.15).take(sessionOf(mailboxId))
-  await delay(400)
+  await until(async () => (await factsOf(log, mailboxId)).length >= 3, 'two renewals')
   await held.release()
   const facts = await factsOf(log, mailboxId)
   assert.ok(facts.length >= 4, facts.join())
@@ -138,16 +138,18 @@ test('a renewal whose outcome is unknown is repeated as it was before anything e
   const { log, gateway } = given()
   const seen: Append[] = []
   let failing = false
+  let failed = false
   const append: EventLog['append'] = async (append) => {
     seen.push(append)
     const answer = await log.append(append)
+    failed ||= failing
     if (failing) throw new GatewayError('outcome-unknown')
     return answer
   }
   const mailboxId = newMailboxId()
   const held = await gateway('a', { append }, 0.15).take(sessionOf(mailboxId))
   failing = true
-  await delay(80)
+  await until(() => failed, 'a renewal')
   failing = false
   await held.update([newMessageId()])
   const [, renewal] = seen
@@ -167,8 +169,7 @@ test('a renewal whose outcome is unknown stays open when its repeat is refused, 
   }
   const mailboxId = newMailboxId()
   const held = await gateway('a', { append }, 0.15).take(sessionOf(mailboxId))
-  await delay(120)
-  assert.equal(codes, [])
+  await until(() => codes.length === 0, 'a renewal and its repeat')
   await held.update([newMessageId()])
   assert.is((await factsOf(log, mailboxId)).at(-1), 'LeaseReleased 1')
 })

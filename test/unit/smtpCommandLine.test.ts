@@ -118,12 +118,12 @@ test('any octets give a command or a problem, and never an error', () => {
 })
 
 test('a hostile line takes no more time than an honest one', () => {
-  const began = performance.now()
+  const before = process.cpuUsage().user
   for (const unit of ['"\\', '@a,', '<', '"', 'a.', '@', '-a', '\\"', ' ', '\t '])
     for (const verb of ['MAIL FROM:<', 'RCPT TO:<', 'EHLO ', 'NOOP '])
       for (const end of ['', 'x']) parse(verb + unit.repeat(12_000 / unit.length) + end)
   // Quadratic, it would be ten seconds.
-  assert.ok(performance.now() - began < 3000)
+  assert.ok(process.cpuUsage().user - before < 8_000_000)
 })
 
 test.run()

@@ -287,7 +287,7 @@ test('the next port is tried where the first cannot be reached', async () => {
 
 test('a server that accepts and says nothing is given up after the time for its port, then the next is tried', async () => {
   const [silent, remote] = [await plainServer(), await plainServer()]
-  const { port, socket } = await dial({ ports: [implicit(silent), upgrade(remote)] }, { timeout: 300 })
+  const { port, socket } = await dial({ ports: [implicit(silent), upgrade(remote)] }, { timeout: 2000 })
   assert.is(port, remote.port)
   socket.destroy()
   assert.is((await failure(dial({ ports: [implicit(silent)] }, { timeout: 300 }))).code, 'proxy-unreachable')

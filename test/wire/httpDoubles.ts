@@ -8,7 +8,7 @@ import { type MailboxId, newMessageId, origin, type Position, vaultKey } from '.
 import { Secret } from '../../src/core/secret.ts'
 import { aliasStream, mailboxStream, messageStream, type StreamName } from '../../src/core/streams.ts'
 import { type EventPlace, UnreadableEvent } from '../../src/core/unreadableEvent.ts'
-import { type EventLog, systemClock } from '../../src/core/ports.ts'
+import { type Clock, type EventLog, systemClock } from '../../src/core/ports.ts'
 import { openAccess } from '../../src/access/openAccess.ts'
 import { memoryLog } from '../../src/log/memory.ts'
 import { memoryKeys } from '../support/memoryKeys.ts'
@@ -28,8 +28,8 @@ export const mailboxId = 'mbx-00000000000000000000000000000001' as MailboxId
 const created = new Date('2026-03-01T10:00:00.000Z')
 const cause: Cause = { principal: 'system', correlationId: 'c', causationId: 'c' }
 
-/** A log and its views in memory, and use cases that note what they were asked for. */
-export const doubles = () => {
+/** A log and its views in memory, and use cases that note what they were asked for. `clock` is that of logins. */
+export const doubles = (clock: Clock = systemClock) => {
   const db = new DatabaseSync(':memory:')
   const views = viewWriter(db)
   createViews(db, projections)
@@ -131,10 +131,10 @@ export const doubles = () => {
   const refused = (source: string, kind: string) => note('refused', source, kind)
   const logger = { info: say, warn: say, error: say }
   const access = openAccess({
-    log: memoryLog({ clock: systemClock }),
+    log: memoryLog({ clock }),
     keys: memoryKeys().keys,
-    stamp: stamper('one', () => new Date()),
-    clock: systemClock,
+    stamp: stamper('one', () => clock.now()),
+    clock,
     logger,
     refused,
     firstPasswordFile: '/nonexistent/admin.password',

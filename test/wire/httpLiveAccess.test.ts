@@ -187,7 +187,7 @@ test('a stream that has nothing to tell gives signs of life at an even pace, and
   const begun = performance.now()
   for (let beat = 0; beat < 3; beat++) assert.is(await next(), ': still here\nid: 0000000000000009\n\n')
   const took = performance.now() - begun
-  assert.ok(took > 250 && took < 3000, `${took} ms`)
+  assert.ok(took > 250 && took < 30_000, `${took} ms`)
   may = false
   assert.match(await next(), /^event: problem\n.*not-authorized/)
   assert.is((await blocks.next()).done, true)

@@ -6,6 +6,7 @@ import { Writable } from 'node:stream'
 import { createServer } from 'node:tls'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { freePorts } from '../../ops/scratchGateway.ts'
 import { commandLine } from '../../src/commands/commandLine.ts'
 import type { Cause } from '../../src/core/events.ts'
 import { newSessionId } from '../../src/core/ids.ts'
@@ -151,9 +152,9 @@ test('what cannot be meant is refused before anybody is asked', async () => {
 
 test('events --follow goes on over a restart, misses nothing and tells nothing twice, and ends when the token is revoked', async () => {
   const { cert, key } = await authority.issue({ names: ['localhost'] })
-  const start = (port: number) => startAdmin({ api: world.api, host: '127.0.0.1', port, certificate: { cert, key } })
-  const first = await start(0)
-  const port = portOf(first)
+  const { admin: port } = await freePorts()
+  const start = () => startAdmin({ api: world.api, host: '127.0.0.1', port, certificate: { cert, key } })
+  const first = await start()
   const { secret, tokenId: id } = await tokens.issue(wish, cause)
   const [out, err]: [string[], string[]] = [[], []]
   const [stdout, stderr] = [into(out), into(err)]
@@ -170,7 +171,7 @@ test('events --follow goes on over a restart, misses nothing and tells nothing t
   await first.close(0)
   const away = [world.messageExists(), world.messageExists()]
   await wait(() => err.join('').endsWith('Trying again.\n'))
-  const second = await start(port)
+  const second = await start()
   await heard(4)
   const after = world.messageExists()
   await heard(5)

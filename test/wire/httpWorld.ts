@@ -1,5 +1,6 @@
 import type { InjectOptions } from 'fastify'
 import type { suite } from 'uvu'
+import type { Clock } from '../../src/core/ports.ts'
 import type { AdminApi } from '../../src/http/buildApp.ts'
 import { checkedApp } from '../support/checkedApp.ts'
 import { doubles, token } from './httpDoubles.ts'
@@ -11,11 +12,13 @@ type Wish = {
   readonly given?: (world: World) => void
   /** The API, where it is not just that of the doubles. */
   readonly api?: (world: World) => AdminApi
+  /** Of logins, where it is not the system's. */
+  readonly clock?: Clock
 }
 
 /** The admin API over doubles, for the tests of one suite: as new before each of them, closed after the last. */
-export const httpWorld = async (test: ReturnType<typeof suite>, { given, api }: Wish = {}) => {
-  const world = doubles()
+export const httpWorld = async (test: ReturnType<typeof suite>, { given, api, clock }: Wish = {}) => {
+  const world = doubles(clock)
   const app = await checkedApp(api?.(world) ?? world.api)
   test.before.each(() => {
     world.reset()

@@ -529,7 +529,7 @@ test('commands that make no sense are counted, and too many close the connection
 })
 
 test('a peer that says nothing is closed without a word, and its deletions do not happen', async () => {
-  const pop3 = await given(two(), { pop3Idle: 0.05 })
+  const pop3 = await given(two(), { pop3Idle: 3 })
   const wire = await playTo(pop3, `${login('2 messages (65 octets)')}\nC: DELE 1\nS: +OK Deleted at QUIT\nEND`)
   wire.destroy()
   assert.equal(pop3.done.updates, [])
@@ -540,7 +540,7 @@ test('a peer that says nothing is closed without a word, and its deletions do no
 test('a peer that does not take its message is closed after the idle time', async () => {
   const octets = Buffer.alloc(32 * 1024 * 1024, 'a line of the message\r\n')
   const pieces = Array.from({ length: 512 }, (_, i) => octets.subarray(i << 16, (i + 1) << 16))
-  const pop3 = await given([stored(octets, () => pieces)], { pop3Idle: 0.2 })
+  const pop3 = await given([stored(octets, () => pieces)], { pop3Idle: 2 })
   const socket = connectTls({ port: pop3.secure, host: '127.0.0.1', rejectUnauthorized: false })
   socket.on('error', () => undefined)
   socket.write(`AUTH PLAIN ${sasl('alice', password)}\r\nRETR 1\r\n`)
@@ -583,7 +583,7 @@ test('closing lets a running RETR finish and closes who is waiting', async () =>
   const busy = await playTo(pop3, login('1 message (3 octets)'))
   busy.send('RETR 1\r\nNOOP\r\n')
   await until(() => pop3.done.began.length === 1)
-  const closed = pop3.server.close(2_000)
+  const closed = pop3.server.close(30_000)
   await idle.closed()
   letGo()
   await play(busy, 'S: +OK 3 octets\nS: m\nS: .\nEND')

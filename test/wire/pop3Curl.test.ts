@@ -9,7 +9,14 @@ import { password, pop3With } from './pop3Transcript.ts'
 const test = suite('pop3 by curl')
 
 const curl = async (...args: readonly string[]) => {
-  const { stdout } = await promisify(execFile)('curl', ['-sSk', '--max-time', '10', '-u', `alice:${password}`, ...args])
+  const { stdout } = await promisify(execFile)('curl', [
+    '-sSk',
+    '--max-time',
+    '100',
+    '-u',
+    `alice:${password}`,
+    ...args,
+  ])
   return stdout
 }
 const mail = 'Subject: to curl\r\n\r\n.hidden\r\n..\r\nend\r\n'

@@ -309,7 +309,7 @@ test(
     await wire.until('250 2.6.0 ')
     assert.is(first(mails).body.length, 10_000)
     // Quadratic, it would be a minute.
-    assert.ok(performance.now() - began < 10_000)
+    assert.ok(performance.now() - began < 30_000)
   }),
 )
 

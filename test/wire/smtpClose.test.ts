@@ -2,6 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { GatewayError } from '../../src/core/errors.ts'
 import { openWire } from '../support/wire.ts'
+import { until } from '../support/until.ts'
 import { drain, greeting, startTestSmtp, talk, transaction } from './smtpTestServer.ts'
 
 test('when it closes, idle sessions hear 421, a running transaction finishes, and nobody new gets in', async () => {
@@ -10,7 +11,7 @@ test('when it closes, idle sessions hear 421, a running transaction finishes, an
   await talk(idle, greeting)
   await talk(busy, greeting + transaction)
   busy.send('first half, ')
-  const closed = server.smtp.close(5000)
+  const closed = server.smtp.close(30_000)
   await talk(idle, 'S: 421 4.3.2 Shutting down, try again later')
   await openWire(server.port).then(
     () => assert.unreachable('a new connection was accepted'),
@@ -37,17 +38,18 @@ test('what does not finish within the grace is broken off, and not acknowledged'
 })
 
 test('it waits for a message that is being recorded, even when its peer has gone', async () => {
-  let recorded = false
+  let [received, recorded] = [false, false]
   const server = await startTestSmtp({
     onMail: async (_, body) => {
       await drain(body)
+      received = true
       await new Promise((resolve) => setTimeout(resolve, 200))
       recorded = true
     },
   })
   const wire = await openWire(server.port)
   await talk(wire, `${greeting}${transaction}\nC: x\nC: .`)
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await until(() => received)
   wire.destroy()
   await server.smtp.close(0)
   assert.ok(recorded)
