@@ -31,7 +31,7 @@ export type ScratchGateway = {
   command(...args: readonly string[]): Promise<string>
   commandBytes(...args: readonly string[]): Promise<Buffer>
   createMailbox(...args: readonly string[]): Promise<CreatedMailbox>
-  /** SIGTERM, and the exit code. */
+  /** SIGTERM, and the exit code; null when it has not ended in two minutes and is killed. */
   stop(): Promise<number | null>
   kill(): Promise<void>
   /** Removes the data directory. */
@@ -113,6 +113,9 @@ export const scratchEnv = (data: string, ports: Ports): Record<string, string> =
   SEALPOST_ADMIN_PORT: String(ports.admin),
 })
 
+/** Milliseconds. */
+const longestStop = 120_000
+
 /** As `npm start` runs it. */
 const nodeArgs = ['--max-semi-space-size=2']
 
@@ -156,10 +159,13 @@ export const startScratchGateway = async (options: ScratchOptions = {}): Promise
     commandBytes,
     createMailbox: async (...args) =>
       JSON.parse(await command('mailbox', 'create', '--json', ...args)) as CreatedMailbox,
-    stop: () => {
+    stop: async () => {
       child.ref()
       child.kill('SIGTERM')
-      return exited
+      const hangs = setTimeout(() => child.kill('SIGKILL'), longestStop)
+      const code = await exited
+      clearTimeout(hangs)
+      return code
     },
     kill: async () => {
       child.ref()

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { freePorts } from '../../ops/scratchGateway.ts'
 import type { Expected } from '../../src/core/ports.ts'
 import type { Recorded } from '../../src/core/events.ts'
 import { origin } from '../../src/core/ids.ts'
@@ -16,7 +15,7 @@ const kills = 8
 const betweenKills = 15
 
 test(`a store that is killed ${kills} times under load: what was acknowledged is there once, what was refused is not`, async () => {
-  const store = await storeDoubleProcess({ port: (await freePorts()).admin })
+  const store = await storeDoubleProcess()
   const log = eventStoreDbLog({ url: store.url, patience: { request: 2_000, append: 4_000, unsent: 400, pause: 10 } })
   const seen: Recorded[] = []
   const subscription = log.subscribe(

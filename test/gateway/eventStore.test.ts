@@ -23,9 +23,6 @@ import { until } from '../support/until.ts'
 const main = join(import.meta.dirname, '../../src/main.ts')
 const over = (url: string) => ({ SEALPOST_LOG_ENGINE: 'eventstoredb', SEALPOST_LOG_URL: url })
 
-/** A port that nobody listens on yet. */
-const portOfStore = async () => (await freePorts()).smtp
-
 const isOpen = (port: number) =>
   new Promise<boolean>((resolve) => {
     const socket = connect(port, '127.0.0.1', () => resolve(true)).once('error', () => resolve(false))
@@ -51,7 +48,7 @@ const mailOf = (name: string) => Buffer.from(`X-Mail: ${name}\r\nSubject: store\
 const nameIn = (mail: Buffer) => /^X-Mail: (\S+)/.exec(mail.toString('latin1'))?.[1] ?? ''
 
 test('a start without the store waits, says so, puts every peer off, and serves by itself once the store is there', async () => {
-  const store = await storeDoubleProcess({ port: await portOfStore(), started: false })
+  const store = await storeDoubleProcess({ started: false })
   const ports = await freePorts()
   const starting = startTestGateway({ ports, env: over(store.url) })
   starting.catch(() => undefined)
@@ -80,7 +77,7 @@ test('a start without the store waits, says so, puts every peer off, and serves 
 test('a gateway that waits for its store stops when it is told to', async () => {
   const data = mkdtempSync(join(tmpdir(), 'sealpost-waiting-'))
   const ports = await freePorts()
-  const url = `esdb://127.0.0.1:${await portOfStore()}?tls=false`
+  const url = `esdb://127.0.0.1:${(await freePorts()).smtp}?tls=false`
   const env = { ...environment(), ...scratchEnv(data, ports), ...over(url) }
   const child = spawn(process.execPath, [main, 'serve'], { cwd: data, env, stdio: 'ignore' })
   await until(() => isOpen(ports.smtp), 'somebody answers')

@@ -2,7 +2,6 @@ import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { freePorts } from '../../ops/scratchGateway.ts'
 import { smallDiskTest } from '../support/peers.ts'
 import { type Pop3Client, pop3Client } from '../support/pop3Client.ts'
 import { startProvider } from '../support/pop3Provider.ts'
@@ -63,7 +62,7 @@ const assertBreaks = async (client: Pop3Client) => {
 }
 
 test('with the log away RETR and DELE are put off, what was recorded is still passed, nothing is deleted; with the log back all goes on', async () => {
-  const store = await storeDoubleProcess({ port: (await freePorts()).smtp })
+  const store = await storeDoubleProcess()
   const env = { SEALPOST_LOG_ENGINE: 'eventstoredb', SEALPOST_LOG_URL: store.url, SEALPOST_PROXY_HOLD_TIMEOUT: '8' }
   const gateway = await startProxyGateway(authority, [provider.port], { env })
   const { mailboxId } = await gateway.createMailbox('--name', 'log away')

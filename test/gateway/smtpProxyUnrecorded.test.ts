@@ -1,6 +1,5 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { freePorts } from '../../ops/scratchGateway.ts'
 import { startProxyGateway } from '../support/proxyGateway.ts'
 import { smtpClient } from '../support/smtpClient.ts'
 import { startSmtpProvider } from '../support/smtpProvider.ts'
@@ -17,7 +16,7 @@ const mail = Buffer.from('Subject: unrecorded\r\n\r\nwhere is it\r\n')
 test.after(() => provider.close())
 
 test('with the log away sending is put off and nothing reaches the provider; with the log back it goes on', async () => {
-  const store = await storeDoubleProcess({ port: (await freePorts()).smtp })
+  const store = await storeDoubleProcess()
   const env = { SEALPOST_LOG_ENGINE: 'eventstoredb', SEALPOST_LOG_URL: store.url, SEALPOST_PROXY_HOLD_TIMEOUT: '8' }
   const gateway = await startProxyGateway(authority, [provider.port], { env })
   const { mailboxId } = await gateway.createMailbox('--name', 'log away')

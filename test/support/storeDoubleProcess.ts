@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePorts } from '../../ops/scratchGateway.ts'
 import type { StoreDoubleOptions } from './storeDouble.ts'
 import type { Fault } from './storeDoubleFaults.ts'
 
@@ -22,22 +23,21 @@ export type StoreDoubleProcess = {
   remove(): Promise<void>
 }
 
-export type StoreDoubleProcessOptions = Omit<StoreDoubleOptions, 'file'> & { readonly started?: boolean }
+export type StoreDoubleProcessOptions = Omit<StoreDoubleOptions, 'file' | 'port'> & { readonly started?: boolean }
 
 export const storeDoubleProcess = async ({
   started = true,
   ...options
 }: StoreDoubleProcessOptions = {}): Promise<StoreDoubleProcess> => {
   const directory = mkdtempSync(join(tmpdir(), 'sealpost-store-'))
-  let port = options.port ?? 0
+  const { admin: port } = await freePorts()
   const begin = async (more: Partial<StoreDoubleOptions> = {}) => {
     const settings: StoreDoubleOptions = { noise: true, ...options, ...more, port, file: join(directory, 'store.db') }
     const child = fork(main, [JSON.stringify(settings)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: [],
     })
-    const [message] = (await once(child, 'message')) as unknown as readonly [{ readonly port: number }]
-    port = message.port
+    await once(child, 'message')
     return child
   }
   let child = started ? await begin() : undefined
