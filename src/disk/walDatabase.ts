@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, rmSync, statSync } from 'node:fs'
+import { closeSync, openSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { syncDirectoryNow } from './durable.ts'
@@ -15,8 +15,8 @@ export const prepareDatabase = (path: string, before: (db: DatabaseSync) => void
   const isNew = sizeOf(path) === 0
   if (isNew) nameDurably(path)
   const log = `${path}-wal`
-  // SQLite takes away a log that lies beside a database without a page, and uses one beside a database that is not to have one, as a backup's.
-  if (isNew || !existsSync(log)) setMode(path, before)
+  // First: SQLite takes away a log that lies beside a database without a page. One that comes from a backup is not to have a log.
+  if (isNew || sizeOf(log) === 0) setMode(path, before)
   if (sizeOf(log) === 0) nameDurably(log)
 }
 
@@ -29,8 +29,16 @@ const nameDurably = (path: string) => {
   try {
     syncDirectoryNow(dirname(path))
   } catch (error) {
-    rmSync(path)
+    remove(path)
     throw error
+  }
+}
+
+const remove = (path: string) => {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // That the flush has failed is what is to be told.
   }
 }
 

@@ -45,8 +45,9 @@ const setUp = `
   pragma synchronous = full;
   pragma secure_delete = on;
   pragma wal_autocheckpoint = 0;
-  pragma cache_size = -${cacheSize / 1024};
-  create table if not exists object (id text primary key, sealed blob not null) strict;`
+  pragma cache_size = -${cacheSize / 1024};`
+
+const table = 'create table if not exists object (id text primary key, sealed blob not null) strict'
 
 const leftInLog =
   'What a dead process has left in the log of a pack cannot be taken in: the disk is full, or somebody reads it'
@@ -55,7 +56,7 @@ const leftInLog =
 export const openPack = (path: string): Pack => {
   const wasCutOff = existsSync(`${path}-wal`)
   prepareDatabase(path, (db) => {
-    db.exec(`pragma page_size = ${pageSize}; pragma auto_vacuum = incremental`)
+    db.exec(`pragma page_size = ${pageSize}; pragma auto_vacuum = incremental; ${table}`)
   })
   const db = new DatabaseSync(path, { timeout: 1000 })
   try {

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -47,6 +47,24 @@ test('while somebody reads that log, what is there is read and nothing is writte
   assert.equal(Buffer.from(found.read('b') ?? []).toString(), 'more')
   auditor.close()
   found.close()
+  rmSync(dir, { recursive: true })
+})
+
+test('a pack of a backup, put back beside what was left of the log of another, has a log again, and who reads it holds up no writer', () => {
+  const { dir } = leftOpen()
+  const path = join(dir, 'living.db')
+  const backup = new DatabaseSync(path)
+  backup.exec('pragma journal_mode = delete')
+  backup.close()
+  writeFileSync(`${path}-wal`, '')
+
+  const pack = openPack(path)
+  const auditor = new DatabaseSync(path)
+  auditor.exec('begin; select count(*) from object')
+  pack.transact(() => void pack.insert('b', Buffer.from('more')))
+  auditor.close()
+  pack.close()
+  assert.not(existsSync(`${path}-wal`))
   rmSync(dir, { recursive: true })
 })
 
