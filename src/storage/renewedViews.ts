@@ -7,8 +7,8 @@ import type { Stop, ViewsStatus } from './viewsState.ts'
 
 /** Views that end for good when what they stand on breaks: the file, or the thread. */
 export type BreakableViews = Views & {
-  /** Resolves when nothing is folded any more, and opening them again may help. */
-  readonly broken: Promise<undefined>
+  /** Resolves when nothing is folded any more, and opening them again may help: with why. */
+  readonly broken: Promise<Stop>
 }
 
 export type RenewedParts = {
@@ -18,7 +18,12 @@ export type RenewedParts = {
   readonly logger: Logger
   /** Seconds before it is done, the first time and later ones: what has broken them may go on breaking them. */
   readonly pauses?: readonly [number, ...number[]]
+  /** Seconds before it is tried again when they could not be opened: nobody is served until then. */
+  readonly retry?: number
 }
+
+/** Milliseconds for which they have to have lived for the next time to be a first one. */
+const longLife = 600_000
 
 /** Between two files, of which nothing can be read. */
 const building: ViewsStatus = {
@@ -31,16 +36,17 @@ const building: ViewsStatus = {
   mailboxesKnown: false,
 }
 
+const stopped = ({ reason, event }: Stop): ViewsStatus => ({ ...building, state: 'stopped', reason, event })
+
 /**
  * Views that are opened again whenever they break, without a new start: what is in them is in the log too. Until the mailboxes
  * are known again, who asks them gets `storage-failed`.
  */
-export const renewedViews = ({ first, open, logger, pauses = [0, 10, 60, 600] }: RenewedParts): Views => {
+export const renewedViews = ({ first, open, logger, pauses = [0, 10, 60, 600], retry = 10 }: RenewedParts): Views => {
   const closing = new AbortController()
   const { signal } = closing
   let current = first
   let between: ViewsStatus | undefined
-  let times = 0
 
   const opened = async (): Promise<BreakableViews | Stop> => {
     try {
@@ -53,12 +59,10 @@ export const renewedViews = ({ first, open, logger, pauses = [0, 10, 60, 600] }:
     }
   }
   /** Whether they are open. */
-  const renew = async (): Promise<boolean> => {
-    const pause = pauses[Math.min(times, pauses.length - 1)] ?? pauses[0]
-    times += 1
+  const renew = async (pause: number): Promise<boolean> => {
     await delay(pause * 1000, undefined, { signal, ref: false })
     between = building
-    logger.warn({ times }, 'The views are opened anew')
+    logger.warn({}, 'The views are opened anew')
     const outcome = await opened()
     if ('reader' in outcome) {
       current = outcome
@@ -66,16 +70,19 @@ export const renewedViews = ({ first, open, logger, pauses = [0, 10, 60, 600] }:
       return true
     }
     signal.throwIfAborted()
-    const { reason, event } = outcome
-    logger.error({ reason }, 'The views could not be opened anew; this is tried again')
-    between = { ...building, state: 'stopped', reason, event }
+    logger.error({ reason: outcome.reason }, 'The views could not be opened anew; this is tried again')
+    between = stopped(outcome)
     return false
   }
   const { promise: closed, resolve: close } = Promise.withResolvers<undefined>()
   const renewAlways = async () => {
-    for (;;) {
-      await Promise.race([current.broken, closed])
-      while (!(await renew()));
+    for (let times = 0; ; times += 1) {
+      const since = performance.now()
+      const stop = await Promise.race([current.broken, closed])
+      // What a damaged file says is not to be told.
+      if (stop?.corrupt) between = stopped(stop)
+      if (performance.now() - since > longLife) times = 0
+      for (let pause = pauses[times] ?? pauses.at(-1) ?? retry; !(await renew(pause)); pause = retry);
     }
   }
   // Only closing ends it.

@@ -73,7 +73,7 @@ const attempt = async (parts: ViewsParts): Promise<BreakableViews | Stop> => {
 
 type Thread = {
   readonly state: ViewsState
-  readonly broken: Promise<undefined>
+  readonly broken: BreakableViews['broken']
   /** What the thread itself has not met. */
   readonly breaks: (reason: string) => void
   /** Rejects when nobody waits for the views any more. */
@@ -97,11 +97,11 @@ const startProjector = ({ file, log, logger, onAway, signal }: ViewsParts): Thre
   }
   const state = viewsState(logger)
   const over = Promise.withResolvers<undefined>()
-  const broken = Promise.withResolvers<undefined>()
+  const broken = Promise.withResolvers<Stop>()
   const tell = (report: ProjectorReport) => {
     state.on(report)
     // Opened anew, they would stop at the same event; and the mailboxes are followed.
-    if (report.type === 'stopped' && !report.event) broken.resolve(undefined)
+    if (report.type === 'stopped' && !report.event) broken.resolve(report)
   }
   worker.on('message', (report: ProjectorReport) => {
     if (report.type === 'closed') over.resolve(undefined)
@@ -112,9 +112,10 @@ const startProjector = ({ file, log, logger, onAway, signal }: ViewsParts): Thre
   })
   worker.on('error', (error: unknown) => state.ended(String(error)))
   worker.on('exit', () => {
-    state.ended('the thread has ended')
+    const reason = 'the thread has ended'
+    state.ended(reason)
     over.resolve(undefined)
-    broken.resolve(undefined)
+    broken.resolve({ reason, corrupt: false })
   })
   void state.begun.then(() => (begun = true))
   return {

@@ -50,7 +50,12 @@ export type ViewsFile = {
 export const openViewsFile = async (file: string, log: Pick<EventLog, 'readStream'>): Promise<ViewsFile> => {
   if (existsSync(markerOf(file))) remove(file)
   const found = tryToOpen(file)
-  if (found && (await isFoldedFrom(log, checkpoints(found.db)))) return found
+  try {
+    if (found && (await isFoldedFrom(log, checkpoints(found.db)))) return found
+  } catch (error) {
+    found?.db.close()
+    throw error
+  }
   found?.db.close()
   remove(file)
   return open(file)

@@ -119,7 +119,8 @@ export const viewsState = (logger: Logger): ViewsState => {
       mailboxesKnown,
     }),
     on: (report) => {
-      if (state === 'closed') return
+      // Where no event has stopped them they stay so: whoever has found the file damaged, the projector may not have noticed.
+      if (state === 'closed' || (state === 'stopped' && !event)) return
       switch (report.type) {
         case 'opened':
           open(report)

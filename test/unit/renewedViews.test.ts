@@ -13,7 +13,7 @@ const at = '0000000000000007' as Position
 
 /** Views of which every question is answered with their name. */
 const viewsNamed = (name: string) => {
-  const broken = Promise.withResolvers<undefined>()
+  const broken = Promise.withResolvers<Stop>()
   let state: ViewsStatus['state'] = 'live'
   const answer = () => {
     if (state === 'closed') throw new GatewayError('shutting-down')
@@ -38,15 +38,15 @@ const viewsNamed = (name: string) => {
       return Promise.resolve()
     },
   }
-  const breaks = () => {
+  const breaks = (corrupt = false) => {
     state = 'stopped'
-    broken.resolve(undefined)
+    broken.resolve({ reason: `${name} broke`, corrupt })
   }
   return { views, breaks }
 }
 
 /** Views that are opened again as told, one outcome after the other. */
-const renewing = (pauses: [number, ...number[]] = [0]) => {
+const renewing = (pauses: [number, ...number[]] = [0], retry = 60) => {
   const first = viewsNamed('first')
   const asked: PromiseWithResolvers<BreakableViews | Stop>[] = []
   const open = (signal: AbortSignal) => {
@@ -56,7 +56,13 @@ const renewing = (pauses: [number, ...number[]] = [0]) => {
     return outcome.promise
   }
   const none = () => undefined
-  const views = renewedViews({ first: first.views, open, logger: { info: none, warn: none, error: none }, pauses })
+  const views = renewedViews({
+    first: first.views,
+    open,
+    logger: { info: none, warn: none, error: none },
+    pauses,
+    retry,
+  })
   const opens = (count: number) => until(() => asked[count - 1])
   return { views, first, asked, opens }
 }
@@ -89,7 +95,7 @@ test('views that break are opened again; until then nobody is told anything but 
 })
 
 test('views that cannot be opened again have stopped, say why, and are tried again', async () => {
-  const { views, first, opens } = renewing([0, 0.01])
+  const { views, first, opens } = renewing([0, 60], 0.01)
   first.breaks()
   const refused = await opens(1)
   refused.resolve({ reason: 'the disk is full', corrupt: false })
@@ -114,6 +120,18 @@ test('views that break again and again are opened ever more seldom', async () =>
   assert.equal([asked.length, views.status().state], [1, 'stopped'])
   await views.close()
   assert.is(views.status().state, 'closed')
+})
+
+test('a damaged file tells nobody anything until it is built anew; what another one has is still told', async () => {
+  for (const corrupt of [false, true]) {
+    const { views, first } = renewing([60])
+    first.breaks(corrupt)
+    await delay(0)
+    assert.equal(await codeOf(() => views.reader.get('who')), corrupt ? 'storage-failed' : { name: 'first' })
+    const { state, reason } = views.status()
+    assert.equal([state, reason], ['stopped', corrupt ? 'first broke' : undefined])
+    await views.close()
+  }
 })
 
 test('views that are closed are not opened again, whenever that is', async () => {

@@ -99,6 +99,18 @@ test('a full disk while they are built leaves them behind once it has room again
   assert.equal([state.status().state, state.status().mailboxesKnown], ['behind', true])
 })
 
+test('views whose file was found damaged stay stopped, whatever the projector, which has not noticed, still tells', async () => {
+  const { state } = begun()
+  state.on(way)
+  const waiting = codeOf(state.visible(at(50)))
+  state.on({ type: 'stopped', reason: 'malformed', corrupt: true, event: undefined })
+  assert.is(await waiting, 'storage-failed')
+  state.on({ type: 'folded', position: at(100), events: 100 })
+  state.on({ type: 'mailboxes', position: at(100) })
+  assert.equal([state.status().state, state.status().mailboxesKnown], ['stopped', false])
+  for (const wait of [state.visible, state.mailboxesVisible]) assert.is(await codeOf(wait(at(101))), 'storage-failed')
+})
+
 test('a thread that dies knows no mailboxes any more, stopped or not', () => {
   for (const before of [[way], [way, stopped]] as const) {
     const { state } = begun()
