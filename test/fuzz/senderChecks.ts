@@ -83,7 +83,8 @@ const headerSaid = (input: Segmented) => {
 
 /** The verifier gets to see what the gateway lets it see. */
 const signaturesSaid = async (input: Checked) => {
-  if (headerSaid(input) === 'excessive') return ['policy']
+  const said = headerSaid(input)
+  if (said !== 'signed') return said === 'unsigned' ? [] : ['policy']
   const signatures = judgeSignatures(resolving(input.records))
   for (const piece of piecesOf(input)) {
     const early = await signatures.take(bufferOf(piece))
@@ -108,7 +109,7 @@ export const senderChecks = target<Checked>((corpus) => ({
       reversePath: wordOf('anna@example.com', '', '"a b"@example.com', 'x@[192.0.2.1]', 'x'),
     })
     .map(({ said, ...rest }) => ({ ...said, ...rest })),
-  costs: 300,
+  costs: 600,
   check: async (input) => {
     assert.is(headerSaid(input), headerSaid({ ...input, cuts: [] }))
     const found = await signaturesSaid(input)
